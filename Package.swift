@@ -1,0 +1,216 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One configuration serves the program and its tests: `-c release --build-tests`.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+    name: "AsyncHTTPClient", package: "async-http-client")
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport = Target.Dependency.product(
+    name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "sidelight",
+    products: [.executable(name: "sidelight", targets: ["sidelight"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // C libraries and shims.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(
+            name: "CRE2",
+            linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
+        .target(name: "CSQLiteVFS", dependencies: ["CSQLite"]),
+
+        // Vocabulary and bindings.
+        target("Telemetry", []),
+        target("Platform", [logging]),
+        target("Compression", ["CZlib", "CZstd", "CSnappy"]),
+        target("RegularExpressions", ["CRE2"]),
+        target("ColumnEncoding", ["Telemetry", "Compression"]),
+        target("WireFormats", ["Telemetry"]),
+        target(
+            "OTLPExport",
+            [
+                "WireFormats", "Compression", "Platform", "Telemetry", asyncHTTPClient, nioCore,
+                logging,
+            ]),
+
+        // Storage.
+        target("Store", ["Telemetry", "Platform"]),
+        target("Journal", ["Telemetry", "Platform"]),
+        target(
+            "SQLiteStore",
+            [
+                "Store", "Journal", "ColumnEncoding", "RegularExpressions", "Telemetry", "Platform",
+                "CSQLite", "CSQLiteVFS", grdb, logging,
+            ]),
+
+        // Query.
+        target("QueryCore", ["Store", "Telemetry"]),
+        target("PromQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
+        target("LogQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
+
+        // Behaviour.
+        target("Pipeline", ["Store", "Telemetry", "Platform"]),
+        target("Rules", ["PromQL", "QueryCore", "Store", "Telemetry", "Platform", yams, logging]),
+        target("Notifier", ["Store", "Telemetry", "Platform", asyncHTTPClient, nioCore, logging]),
+        target(
+            "HTTPServer",
+            [
+                "Platform", "Compression", hummingbird, httpTypes, nioCore, nioPosix, logging,
+                serviceLifecycle,
+            ]),
+        target(
+            "Receivers",
+            [
+                "HTTPServer", "WireFormats", "Pipeline", "Compression", "Store", "Telemetry",
+                "Platform",
+                grpcCore, grpcTransport, nioCore, nioPosix, logging, serviceLifecycle,
+            ]),
+        target(
+            "QueryAPI",
+            [
+                "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "Rules", "Notifier",
+                "WireFormats",
+                "Telemetry", "Platform", "RegularExpressions", logging,
+            ]),
+        .target(
+            name: "WebUI", dependencies: ["HTTPServer"],
+            resources: [.embedInCode("Pages")], swiftSettings: strict),
+        target(
+            "Proxy",
+            [
+                "Telemetry", "Platform", "OTLPExport", "WireFormats", nioCore, nioPosix, logging,
+                yams,
+                collections,
+            ]),
+        target(
+            "FunctionWrapper",
+            [
+                "Telemetry", "Platform", "OTLPExport", "WireFormats", nioCore, nioPosix, logging,
+                asyncHTTPClient,
+            ]),
+        .executableTarget(
+            name: "sidelight",
+            dependencies: [
+                "Receivers", "QueryAPI", "WebUI", "SQLiteStore", "Proxy", "FunctionWrapper",
+                "OTLPExport",
+                "Rules", "Notifier", "Pipeline", "HTTPServer", "Platform", "Telemetry", "Store",
+                "PromQL",
+                "LogQL", "QueryCore", "WireFormats", "Compression",
+                argumentParser, asyncHTTPClient, nioCore, nioPosix, logging, serviceLifecycle, yams,
+            ],
+            swiftSettings: strict,
+            // Statically linked against the Swift runtime at link time only: compiling with
+            // `--static-swift-stdlib` would hide Swift Testing and so need a second build for tests.
+            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+
+        // Tests.
+        tests("TelemetryTests", ["Telemetry"]),
+        tests("PlatformTests", ["Platform", logging]),
+        tests("CompressionTests", ["Compression"]),
+        tests("RegularExpressionsTests", ["RegularExpressions"]),
+        tests("ColumnEncodingTests", ["ColumnEncoding", "Telemetry", "Compression"]),
+        tests("WireFormatsTests", ["WireFormats", "Telemetry", "Compression"]),
+        tests(
+            "OTLPExportTests",
+            [
+                "OTLPExport", "WireFormats", "Telemetry", "Platform", "Compression", nioCore,
+                nioPosix, logging,
+            ]),
+        tests(
+            "StoreTests",
+            ["Store", "SQLiteStore", "Telemetry", "Platform", "ColumnEncoding", logging]),
+        tests("JournalTests", ["Journal", "Telemetry", "Platform"]),
+        tests(
+            "SQLiteStoreTests",
+            [
+                "SQLiteStore", "Store", "Journal", "Telemetry", "Platform", "ColumnEncoding",
+                "CSQLiteVFS", "CSQLite", grdb, logging,
+            ]),
+        tests("QueryCoreTests", ["QueryCore", "Store", "Telemetry"]),
+        tests("PromQLTests", ["PromQL", "QueryCore", "Store", "Telemetry"]),
+        tests("LogQLTests", ["LogQL", "QueryCore", "Store", "Telemetry"]),
+        tests("RulesTests", ["Rules", "PromQL", "Store", "Telemetry", "Platform", logging]),
+        tests(
+            "NotifierTests",
+            ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioPosix, logging]),
+        tests(
+            "HTTPServerTests",
+            ["HTTPServer", "Platform", "Compression", nioCore, logging, asyncHTTPClient]),
+        tests(
+            "ReceiversTests",
+            [
+                "Receivers", "HTTPServer", "Store", "WireFormats", "Telemetry", "Platform",
+                "Compression", grpcCore, grpcTransport, nioCore, logging, asyncHTTPClient,
+            ]),
+        tests(
+            "QueryAPITests",
+            [
+                "QueryAPI", "HTTPServer", "Store", "Rules", "Notifier", "Telemetry", "Platform",
+                logging, asyncHTTPClient,
+            ]),
+        tests(
+            "ProxyTests",
+            [
+                "Proxy", "OTLPExport", "WireFormats", "Telemetry", "Platform", nioCore, nioPosix,
+                nioEmbedded, logging,
+            ]),
+        tests(
+            "FunctionWrapperTests",
+            [
+                "FunctionWrapper", "OTLPExport", "WireFormats", "Telemetry", "Platform", nioCore,
+                nioPosix, logging,
+            ]),
+        tests(
+            "IntegrationTests",
+            ["Telemetry", "WireFormats", "Platform", asyncHTTPClient, nioCore, nioPosix]),
+        tests("TidyTests", []),
+    ]
+)

@@ -1,0 +1,73 @@
+import Telemetry
+
+/// Keeps log records. Reads block and see every acknowledged record exactly once.
+package protocol LogStore: Sendable {
+    func append(logs batch: LogBatch, digest: ContentHash?, completion: @escaping AppendCompletion)
+
+    /// Visits records whose time lies in `range` and that satisfy `predicate`.
+    ///
+    /// `visit` gets matching rows, in order of `direction` within the batch, and `bound`: no record
+    /// visited later is newer (older, for `oldestFirst`) than it. It returns false to stop.
+    func scanLogs(
+        _ predicate: LogPredicate, in range: TimeRange, direction: ScanDirection,
+        visit: (_ matches: LogBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError)
+
+    /// The label sets of the streams with records in `range` that `predicate.stream` accepts.
+    func logStreams(
+        _ predicate: LogPredicate, in range: TimeRange
+    ) throws(StoreError) -> [Labels]
+}
+
+package enum ScanDirection: Sendable, Hashable {
+    case newestFirst
+    case oldestFirst
+}
+
+/// Conditions on log records that the store checks or uses to skip blocks.
+package struct LogPredicate: Sendable {
+    /// Accepts a stream by its labels (`LogStream.labels`). Asked once per resource and block. `nil`
+    /// accepts all.
+    package var stream: (@Sendable (Labels) -> Bool)?
+    package var traceID: TraceID?
+    /// Text that the line must contain, to skip blocks early. Advisory: rows without it may be visited.
+    package var requiredTexts: [String] = []
+
+    package init(
+        stream: (@Sendable (Labels) -> Bool)? = nil, traceID: TraceID? = nil,
+        requiredTexts: [String] = []
+    ) {
+        self.stream = stream
+        self.traceID = traceID
+        self.requiredTexts = requiredTexts
+    }
+}
+
+/// How a resource becomes a stream's label set, as Loki reads OTLP resources: attribute names with
+/// every character outside `[a-zA-Z0-9_]` replaced by `_`, values as text, and `service_name` always
+/// present.
+package enum LogStream {
+    package static let unknownService = "unknown_service"
+
+    package static func labels(of resource: Resource) -> Labels {
+        var pairs: [(name: String, value: String)] = [(name: "service_name", value: unknownService)]
+        for attribute in resource.attributes {
+            pairs.append((name: labelName(attribute.key), value: attribute.value.text))
+        }
+        return Labels(pairs)
+    }
+
+    package static func labelName(_ key: String) -> String {
+        var name = ""
+        for scalar in key.unicodeScalars {
+            switch scalar {
+            case "a"..."z", "A"..."Z", "_": name.unicodeScalars.append(scalar)
+            case "0"..."9":
+                if name.isEmpty { name = "_" }
+                name.unicodeScalars.append(scalar)
+            default: name += "_"
+            }
+        }
+        return name
+    }
+}

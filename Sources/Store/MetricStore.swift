@@ -1,0 +1,79 @@
+import Telemetry
+
+/// Keeps time series. Times are milliseconds since the epoch; ranges include both ends.
+///
+/// Reads block and see every acknowledged sample exactly once; of samples with equal series and time
+/// the last written wins.
+package protocol MetricStore: Sendable {
+    func append(
+        metrics batch: MetricBatch, digest: ContentHash?, completion: @escaping AppendCompletion)
+
+    /// The series that satisfy all `matchers` and have samples in `range`, by canonical label bytes.
+    func selectSeries(
+        _ matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> any SeriesSelection
+
+    /// Distinct label names over the series that satisfy `matchers`, sorted.
+    func labelNames(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [String]
+
+    /// Distinct values of a label over the series that satisfy `matchers`, sorted.
+    func labelValues(
+        of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [String]
+
+    /// Metadata by metric family, the latest written.
+    func metricMetadata() throws(StoreError) -> [MetricMetadata]
+}
+
+/// Series found by a selection. Labels are at hand; samples are decoded on demand, a series at a time,
+/// from any thread.
+package protocol SeriesSelection: Sendable {
+    var count: Int { get }
+    func labels(_ index: Int) -> Labels
+    /// Replaces the content of `columns` by the samples of series `index` in the selection's range, by
+    /// ascending time, no time twice.
+    func samples(_ index: Int, into columns: inout SampleColumns) throws(StoreError)
+}
+
+/// Samples of one series in columns, by ascending time.
+package struct SampleColumns: Sendable {
+    package var times: [Int64] = []
+    package var values: [Double] = []
+    /// Native histogram samples, by ascending time; none for most series.
+    package var histograms: [HistogramSample] = []
+
+    package init() {}
+
+    package mutating func removeAll() {
+        times.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        histograms.removeAll(keepingCapacity: true)
+    }
+}
+
+/// A condition on one label, as in PromQL selectors. A missing label has the empty value.
+package struct LabelMatcher: Hashable, Sendable {
+    package enum Operator: String, Sendable {
+        case equal = "="
+        case notEqual = "!="
+        /// RE2 syntax, anchored at both ends.
+        case matches = "=~"
+        case doesNotMatch = "!~"
+    }
+
+    package var name: String
+    package var `operator`: Operator
+    package var value: String
+
+    package init(_ name: String, _ operator: Operator, _ value: String) {
+        self.name = name
+        self.operator = `operator`
+        self.value = value
+    }
+}
+
+extension LabelMatcher: CustomStringConvertible {
+    package var description: String { "\(name)\(`operator`.rawValue)\"\(value)\"" }
+}

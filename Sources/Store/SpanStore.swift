@@ -1,0 +1,80 @@
+import Telemetry
+
+/// Keeps spans. Times in predicates and ranges are span start times.
+///
+/// Reads block their thread (they touch the disk) and see every acknowledged span exactly once, also
+/// while it moves from the head into a file.
+package protocol SpanStore: Sendable {
+    /// Appends and calls `completion` once it is durable. `digest` identifies a retry of the same
+    /// request: within about ten minutes it is acknowledged and dropped.
+    func append(
+        spans batch: SpanBatch, digest: ContentHash?, completion: @escaping AppendCompletion)
+
+    /// All spans of a trace over all its fragments, equal (span id, kind) collapsed to the most
+    /// complete and latest, by start time; an empty batch if there is none.
+    func trace(_ id: TraceID) throws(StoreError) -> SpanBatch
+
+    /// Visits the spans that satisfy `predicate` and start in `range`, roughly newest first.
+    ///
+    /// `visit` gets matching rows and `bound`: no span visited later starts after it. It returns false
+    /// to stop.
+    func scanSpans(
+        _ predicate: SpanPredicate, in range: TimeRange,
+        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError)
+
+    /// The distinct values of `field` among spans of `range` that satisfy `predicate`, as text, sorted,
+    /// at most `limit`.
+    func spanValues(
+        of field: SpanField, matching predicate: SpanPredicate, in range: TimeRange, limit: Int
+    ) throws(StoreError) -> [String]
+}
+
+/// Where an attribute condition looks.
+package enum AttributeScope: Sendable, Hashable, CaseIterable {
+    /// Span, then resource, event, scope and link attributes.
+    case any
+    case span, resource, event, scope, link
+}
+
+/// A property of a span whose distinct values can be listed.
+package enum SpanField: Sendable, Hashable {
+    /// `service.name` of the resource; "" where it has none.
+    case service
+    case name
+    /// `unspecified`, `internal`, `server`, `client`, `producer`, `consumer`.
+    case kind
+    case attribute(AttributeScope, key: String)
+    /// The names of attributes in a scope.
+    case attributeKeys(AttributeScope)
+}
+
+/// What must hold of an attribute.
+package enum AttributeTest: Sendable, Hashable {
+    case exists
+    /// Same type and value.
+    case equals(AttributeValue)
+    /// The value's text form (`AttributeValue.text`) is this: how untyped tags (Jaeger, Zipkin) match.
+    case text(String)
+}
+
+/// One condition on a span.
+package enum SpanCondition: Sendable, Hashable {
+    case service(String)
+    case name(String)
+    case kind(SpanKind)
+    case status(SpanStatus)
+    /// Nanoseconds, inclusive.
+    case durationAtLeast(Int64)
+    /// Nanoseconds, inclusive.
+    case durationAtMost(Int64)
+    case attribute(AttributeScope, key: String, AttributeTest)
+    case root
+}
+
+/// Conditions that must all hold of one span. No condition: every span.
+package struct SpanPredicate: Sendable, Hashable {
+    package var conditions: [SpanCondition]
+
+    package init(_ conditions: [SpanCondition] = []) { self.conditions = conditions }
+}

@@ -1,0 +1,241 @@
+/// Index of a byte sequence in a `StringTable`. Zero is always the empty string.
+package typealias StringID = UInt32
+
+/// An append-only dictionary of byte sequences: equal content gets the same id, ids count up from 0
+/// (the empty string) in order of first appearance.
+///
+/// Content interned as text is valid UTF-8: it is checked once, when first seen, and repaired with
+/// U+FFFD (and counted) if a sender broke it. Arrays, maps and raw bytes are interned unchecked.
+/// - Complexity: `intern` is O(length) amortised; linear probing at a load factor of at most 1/2.
+package struct StringTable: Sendable {
+    @usableFromInline package private(set) var bytes: [UInt8] = []
+    /// `ends[id]` is where entry `id` ends in `bytes`; it starts where its predecessor ends.
+    @usableFromInline package private(set) var ends: [UInt32] = [0]
+    /// Text that was not UTF-8 and has been repaired.
+    package private(set) var repairedCount = 0
+    private var hashes: [UInt32] = [0]
+    /// Open-addressed slots of id + 1; zero is free.
+    private var slots: [UInt32]
+    private var mask: Int
+
+    package init(capacity: Int = 256) {
+        var size = 64
+        while size < capacity * 2 { size *= 2 }
+        slots = [UInt32](repeating: 0, count: size)
+        mask = size - 1
+    }
+
+    /// Takes over entries read back from disk, which must be distinct. No hashing happens before the
+    /// first `intern`; until then `id(of:)` compares one by one.
+    /// - Parameter ends: ascending, at most `bytes.count`, the first one 0 (the empty string).
+    package init(bytes: [UInt8], ends: [UInt32]) {
+        precondition(ends.first == 0 && Int(ends[ends.count - 1]) <= bytes.count)
+        self.bytes = bytes
+        self.ends = ends
+        hashes = []
+        slots = []
+        mask = -1
+    }
+
+    package var count: Int { ends.count }
+    package var byteCount: Int { bytes.count }
+
+    package subscript(id: StringID) -> String {
+        withBytes(of: id) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    @inlinable package func range(of id: StringID) -> Range<Int> {
+        let index = Int(id)
+        return (index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index])
+    }
+
+    @inlinable package func withBytes<R>(
+        of id: StringID, _ body: (UnsafeRawBufferPointer) throws -> R
+    ) rethrows -> R {
+        let range = range(of: id)
+        return try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Interns text. Invalid UTF-8 is repaired, so that every string read back is text.
+    package mutating func intern(_ text: UnsafeRawBufferPointer) -> StringID {
+        if slots.isEmpty { index() }
+        let hash = StringTable.hash(text)
+        if let id = find(text, hash) { return id }
+        if StringTable.isUTF8(text) { return insert(text, hash) }
+        repairedCount += 1
+        return intern(String(decoding: text, as: UTF8.self))
+    }
+
+    package mutating func intern(_ text: String) -> StringID {
+        if text.isEmpty { return 0 }
+        if slots.isEmpty { index() }
+        var text = text
+        return text.withUTF8 { utf8 in
+            let raw = UnsafeRawBufferPointer(utf8)
+            let hash = StringTable.hash(raw)
+            return find(raw, hash) ?? insert(raw, hash)
+        }
+    }
+
+    /// Interns bytes that need not be text.
+    package mutating func intern(bytes content: UnsafeRawBufferPointer) -> StringID {
+        if slots.isEmpty { index() }
+        let hash = StringTable.hash(content)
+        return find(content, hash) ?? insert(content, hash)
+    }
+
+    package mutating func intern(bytes content: [UInt8]) -> StringID {
+        content.withUnsafeBytes { intern(bytes: $0) }
+    }
+
+    /// The id of `text` if it is in the table.
+    package func id(of text: String) -> StringID? {
+        var text = text
+        return text.withUTF8 { utf8 in
+            let raw = UnsafeRawBufferPointer(utf8)
+            return slots.isEmpty ? scan(for: raw) : find(raw, StringTable.hash(raw))
+        }
+    }
+
+    private func scan(for content: UnsafeRawBufferPointer) -> StringID? {
+        bytes.withUnsafeBytes { all in
+            var start = 0
+            for (id, end) in ends.enumerated() {
+                let length = Int(end) - start
+                if length == content.count,
+                    length == 0
+                        || memoryEqual(all.baseAddress! + start, content.baseAddress!, length)
+                {
+                    return StringID(id)
+                }
+                start = Int(end)
+            }
+            return nil
+        }
+    }
+
+    private mutating func index() {
+        hashes = [0]
+        hashes.reserveCapacity(ends.count)
+        for id in 1..<max(1, ends.count) {
+            hashes.append(withBytes(of: StringID(id)) { StringTable.hash($0) })
+        }
+        var size = 64
+        while size < ends.count * 4 { size *= 2 }
+        slots = [UInt32](repeating: 0, count: size)
+        mask = size - 1
+        for id in 1..<max(1, ends.count) { place(id, hashes[id]) }
+    }
+
+    private func find(_ content: UnsafeRawBufferPointer, _ hash: UInt32) -> StringID? {
+        if content.isEmpty { return 0 }
+        return bytes.withUnsafeBytes { all in
+            slots.withUnsafeBufferPointer { slots in
+                var slot = Int(hash) & mask
+                while true {
+                    let entry = slots[slot]
+                    if entry == 0 { return nil }
+                    let id = Int(entry - 1)
+                    if hashes[id] == hash {
+                        let start = Int(ends[id - 1])
+                        let length = Int(ends[id]) - start
+                        if length == content.count,
+                            memoryEqual(
+                                all.baseAddress! + start, content.baseAddress!, length)
+                        {
+                            return StringID(id)
+                        }
+                    }
+                    slot = (slot + 1) & mask
+                }
+            }
+        }
+    }
+
+    private mutating func insert(_ content: UnsafeRawBufferPointer, _ hash: UInt32) -> StringID {
+        if (ends.count + 1) * 2 > slots.count { grow() }
+        let id = ends.count
+        bytes.append(contentsOf: content)
+        ends.append(UInt32(bytes.count))
+        hashes.append(hash)
+        place(id, hash)
+        return StringID(id)
+    }
+
+    private mutating func place(_ id: Int, _ hash: UInt32) {
+        var slot = Int(hash) & mask
+        while slots[slot] != 0 { slot = (slot + 1) & mask }
+        slots[slot] = UInt32(id + 1)
+    }
+
+    private mutating func grow() {
+        slots = [UInt32](repeating: 0, count: slots.count * 2)
+        mask = slots.count - 1
+        for id in 1..<max(1, ends.count) { place(id, hashes[id]) }
+    }
+
+    /// Only lives in memory, so it may change; `ContentHash` is the one on disk.
+    @inline(__always)
+    private static func hash(_ content: UnsafeRawBufferPointer) -> UInt32 {
+        var state = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: content.count)
+        var offset = 0
+        while offset + 8 <= content.count {
+            let word = content.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            state = mix(state ^ word)
+            offset += 8
+        }
+        var tail: UInt64 = 0
+        if content.count - offset >= 4 {
+            tail = UInt64(content.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            offset += 4
+        }
+        while offset < content.count {
+            tail = tail << 8 | UInt64(content[offset])
+            offset += 1
+        }
+        state = mix(state ^ tail)
+        return UInt32(truncatingIfNeeded: state ^ state >> 32)
+    }
+
+    @inline(__always)
+    private static func mix(_ value: UInt64) -> UInt64 {
+        let (high, low) = value.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
+        return high ^ low
+    }
+
+    private static func isUTF8(_ content: UnsafeRawBufferPointer) -> Bool {
+        var offset = 0
+        while offset + 8 <= content.count {
+            let word = content.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            if word & 0x8080_8080_8080_8080 != 0 { break }
+            offset += 8
+        }
+        while offset < content.count, content[offset] < 0x80 { offset += 1 }
+        if offset == content.count { return true }
+        return String(validating: content, as: UTF8.self) != nil
+    }
+}
+
+@inline(__always)
+private func memoryEqual(
+    _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int
+) -> Bool {
+    var offset = 0
+    while offset + 8 <= count {
+        if a.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            != b.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        {
+            return false
+        }
+        offset += 8
+    }
+    while offset < count {
+        if a.load(fromByteOffset: offset, as: UInt8.self)
+            != b.load(fromByteOffset: offset, as: UInt8.self)
+        {
+            return false
+        }
+        offset += 1
+    }
+    return true
+}
