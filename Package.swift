@@ -10,6 +10,15 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// Links the executable against the static Swift runtime. Compiling with `--static-swift-stdlib` would
+/// hide Swift Testing (it has no static form) and cost a second build of everything for the tests; the
+/// libraries that static Foundation needs are then not linked by themselves, hence the list.
+let foundationStatic = [
+    "-static-stdlib", "-lFoundation", "-lFoundationInternationalization", "-lFoundationEssentials",
+    "-lCoreFoundation", "-l_FoundationCollections", "-l_FoundationCShims", "-l_FoundationICU",
+    "-lstdc++", "-lm",
+]
+
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient = Target.Dependency.product(
@@ -147,9 +156,7 @@ let package = Package(
                 argumentParser, asyncHTTPClient, nioCore, nioPosix, logging, serviceLifecycle, yams,
             ],
             swiftSettings: strict,
-            // Statically linked against the Swift runtime at link time only: compiling with
-            // `--static-swift-stdlib` would hide Swift Testing and so need a second build for tests.
-            linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+            linkerSettings: [.unsafeFlags(foundationStatic)]),
 
         // Tests.
         tests("TelemetryTests", ["Telemetry"]),
