@@ -13,15 +13,15 @@ package struct StringTable: Sendable {
     @usableFromInline package private(set) var ends: [UInt32] = [0]
     /// Text that was not UTF-8 and has been repaired.
     package private(set) var repairedCount = 0
-    private var hashes: [UInt32] = [0]
-    /// Open-addressed slots of id + 1; zero is free.
-    private var slots: [UInt32]
+    /// Open-addressed slots, hash in the high half and id + 1 in the low half; zero is free. With the
+    /// hash in the slot a probe touches one cache line before it compares content.
+    private var slots: [UInt64]
     private var mask: Int
 
     package init(capacity: Int = 256) {
         var size = 64
         while size < capacity * 2 { size *= 2 }
-        slots = [UInt32](repeating: 0, count: size)
+        slots = [UInt64](repeating: 0, count: size)
         mask = size - 1
     }
 
@@ -32,7 +32,6 @@ package struct StringTable: Sendable {
         precondition(ends.first == 0 && Int(ends[ends.count - 1]) <= bytes.count)
         self.bytes = bytes
         self.ends = ends
-        hashes = []
         slots = []
         mask = -1
     }
@@ -115,85 +114,98 @@ package struct StringTable: Sendable {
     }
 
     private mutating func index() {
-        hashes = [0]
-        hashes.reserveCapacity(ends.count)
-        for id in 1..<max(1, ends.count) {
-            hashes.append(withBytes(of: StringID(id)) { StringTable.hash($0) })
-        }
         var size = 64
         while size < ends.count * 4 { size *= 2 }
-        slots = [UInt32](repeating: 0, count: size)
+        slots = [UInt64](repeating: 0, count: size)
         mask = size - 1
-        for id in 1..<max(1, ends.count) { place(id, hashes[id]) }
+        for id in 1..<max(1, ends.count) {
+            let hash = withBytes(of: StringID(id)) { StringTable.hash($0) }
+            place(StringTable.slot(id, hash))
+        }
     }
 
+    @inline(__always)
     private func find(_ content: UnsafeRawBufferPointer, _ hash: UInt32) -> StringID? {
         if content.isEmpty { return 0 }
-        return bytes.withUnsafeBytes { all in
-            slots.withUnsafeBufferPointer { slots in
-                var slot = Int(hash) & mask
-                while true {
-                    let entry = slots[slot]
-                    if entry == 0 { return nil }
-                    let id = Int(entry - 1)
-                    if hashes[id] == hash {
-                        let start = Int(ends[id - 1])
-                        let length = Int(ends[id]) - start
-                        if length == content.count,
-                            memoryEqual(
-                                all.baseAddress! + start, content.baseAddress!, length)
-                        {
-                            return StringID(id)
-                        }
-                    }
-                    slot = (slot + 1) & mask
+        return slots.withUnsafeBufferPointer { slots in
+            var position = Int(hash) & mask
+            while true {
+                let slot = slots[position]
+                if slot == 0 { return nil }
+                if UInt32(truncatingIfNeeded: slot >> 32) == hash {
+                    let id = Int(UInt32(truncatingIfNeeded: slot)) - 1
+                    if equals(id, content) { return StringID(truncatingIfNeeded: id) }
                 }
+                position = (position &+ 1) & mask
             }
         }
     }
 
+    @inline(__always)
+    private func equals(_ id: Int, _ content: UnsafeRawBufferPointer) -> Bool {
+        let start = Int(ends[id - 1])
+        guard Int(ends[id]) - start == content.count, let other = content.baseAddress else {
+            return false
+        }
+        return bytes.withUnsafeBytes { all in
+            guard let base = all.baseAddress else { return false }
+            return memoryEqual(base + start, other, content.count)
+        }
+    }
+
+    @inline(never)
     private mutating func insert(_ content: UnsafeRawBufferPointer, _ hash: UInt32) -> StringID {
         if (ends.count + 1) * 2 > slots.count { grow() }
         let id = ends.count
         bytes.append(contentsOf: content)
         ends.append(UInt32(bytes.count))
-        hashes.append(hash)
-        place(id, hash)
+        place(StringTable.slot(id, hash))
         return StringID(id)
     }
 
-    private mutating func place(_ id: Int, _ hash: UInt32) {
-        var slot = Int(hash) & mask
-        while slots[slot] != 0 { slot = (slot + 1) & mask }
-        slots[slot] = UInt32(id + 1)
+    @inline(__always)
+    private static func slot(_ id: Int, _ hash: UInt32) -> UInt64 {
+        UInt64(hash) << 32 | UInt64(id + 1)
+    }
+
+    private mutating func place(_ slot: UInt64) {
+        var position = Int(slot >> 32) & mask
+        while slots[position] != 0 { position = (position + 1) & mask }
+        slots[position] = slot
     }
 
     private mutating func grow() {
-        slots = [UInt32](repeating: 0, count: slots.count * 2)
+        let old = slots
+        slots = [UInt64](repeating: 0, count: old.count * 2)
         mask = slots.count - 1
-        for id in 1..<max(1, ends.count) { place(id, hashes[id]) }
+        for slot in old where slot != 0 { place(slot) }
     }
 
-    /// Only lives in memory, so it may change; `ContentHash` is the one on disk.
+    /// Only lives in memory, so it may change; `ContentHash` is the one on disk. Words are read
+    /// unaligned, the last one overlapping its predecessor.
     @inline(__always)
     private static func hash(_ content: UnsafeRawBufferPointer) -> UInt32 {
-        var state = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: content.count)
-        var offset = 0
-        while offset + 8 <= content.count {
-            let word = content.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        let count = content.count
+        var state = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: count)
+        if count >= 8 {
+            var offset = 0
+            while offset &+ 8 < count {
+                let word = content.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                state = mix(state ^ word)
+                offset &+= 8
+            }
+            let last = content.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            state = mix(state ^ last)
+        } else if count >= 4 {
+            let first = content.loadUnaligned(as: UInt32.self)
+            let last = content.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            state = mix(state ^ (UInt64(first) << 32 | UInt64(last)))
+        } else if count > 0 {
+            let word =
+                UInt64(content[0]) << 16 | UInt64(content[count >> 1]) << 8
+                | UInt64(content[count &- 1])
             state = mix(state ^ word)
-            offset += 8
         }
-        var tail: UInt64 = 0
-        if content.count - offset >= 4 {
-            tail = UInt64(content.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            offset += 4
-        }
-        while offset < content.count {
-            tail = tail << 8 | UInt64(content[offset])
-            offset += 1
-        }
-        state = mix(state ^ tail)
         return UInt32(truncatingIfNeeded: state ^ state >> 32)
     }
 
@@ -216,26 +228,30 @@ package struct StringTable: Sendable {
     }
 }
 
+/// Compares word by word, the last word overlapping its predecessor.
 @inline(__always)
-private func memoryEqual(
-    _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int
-) -> Bool {
-    var offset = 0
-    while offset + 8 <= count {
-        if a.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            != b.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-        {
-            return false
+private func memoryEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
+    if count >= 8 {
+        var offset = 0
+        while offset &+ 8 < count {
+            if word(a, offset) != word(b, offset) { return false }
+            offset &+= 8
         }
-        offset += 8
+        return word(a, count &- 8) == word(b, count &- 8)
     }
+    var offset = 0
     while offset < count {
         if a.load(fromByteOffset: offset, as: UInt8.self)
             != b.load(fromByteOffset: offset, as: UInt8.self)
         {
             return false
         }
-        offset += 1
+        offset &+= 1
     }
     return true
+}
+
+@inline(__always)
+private func word(_ pointer: UnsafeRawPointer, _ offset: Int) -> UInt64 {
+    pointer.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
 }

@@ -3,8 +3,8 @@ import Telemetry
 /// Decodes what the three OTLP signals have in common: `Resource…` and `Scope…` envelopes with their
 /// `Resource`, `InstrumentationScope` and schema URL.
 ///
-/// Senders may write the items before the resource they belong to, so an envelope is passed over twice:
-/// once for what it says about its items, once for the items.
+/// Senders may write items before the resource or scope they belong to: the few members of a
+/// `Resource…` envelope are passed over twice, and a scope is filled in while its items are read.
 enum OTLPSharedDecoder {
     /// Field numbers that `ResourceSpans`, `ResourceLogs`, `ResourceMetrics` and their `Scope…`
     /// counterparts share.
@@ -74,28 +74,32 @@ enum OTLPSharedDecoder {
         }
     }
 
-    /// Adds the scope of `envelope` to `shared`.
-    static func scope(
-        of envelope: ProtobufReader, into shared: inout SharedColumns,
-        strings: inout StringTable, decoder: inout OTLPAttributeDecoder
-    ) throws(DecodeError) -> UInt32 {
-        var envelope = envelope
+    /// Adds an empty scope, to be filled by `scopeField` while the envelope is read. Until the
+    /// envelope ends nothing else adds to the attributes in `shared`, so those of the scope stay
+    /// together.
+    static func openScope(in shared: inout SharedColumns) -> UInt32 {
         let start = shared.attributes.count
-        var entry = ScopeEntry(name: 0, version: 0, attributes: start..<start)
-        while true {
-            let key = try envelope.nextKey()
-            switch key {
-            case 0:
-                entry.attributes = start..<shared.attributes.count
-                shared.scopes.append(entry)
-                return UInt32(shared.scopes.count - 1)
-            case Envelope.owner:
-                var message = try envelope.message("scope")
-                try scope(&message, &entry, &shared, &strings, &decoder)
-            case Envelope.schemaURL:
-                entry.schemaURL = strings.intern(try envelope.bytes("schema_url"))
-            default: try envelope.skip(key)
-            }
+        shared.scopes.append(ScopeEntry(name: 0, version: 0, attributes: start..<start))
+        return UInt32(truncatingIfNeeded: shared.scopes.count - 1)
+    }
+
+    /// Reads a field of a `Scope…` envelope that is not an item.
+    static func scopeField(
+        _ key: UInt32, of envelope: inout ProtobufReader, into shared: inout SharedColumns,
+        strings: inout StringTable, decoder: inout OTLPAttributeDecoder
+    ) throws(DecodeError) {
+        let index = shared.scopes.count - 1
+        switch key {
+        case Envelope.owner:
+            var message = try envelope.message("scope")
+            var entry = shared.scopes[index]
+            try scope(&message, &entry, &shared, &strings, &decoder)
+            entry.attributes = entry.attributes.lowerBound..<shared.attributes.count
+            shared.scopes[index] = entry
+        case Envelope.schemaURL:
+            let id = strings.intern(try envelope.bytes("schema_url"))
+            shared.scopes[index].schemaURL = id
+        default: try envelope.skip(key)
         }
     }
 

@@ -88,8 +88,7 @@ struct OTLPSpanDecoder {
     private mutating func scopeSpans(
         _ envelope: ProtobufReader, resource: UInt32
     ) throws(DecodeError) {
-        let scope = try OTLPSharedDecoder.scope(
-            of: envelope, into: &batch.shared, strings: &batch.strings, decoder: &values)
+        let scope = OTLPSharedDecoder.openScope(in: &batch.shared)
         var envelope = envelope
         while true {
             let key = try envelope.nextKey()
@@ -97,7 +96,10 @@ struct OTLPSpanDecoder {
             case 0: return
             case OTLPSharedDecoder.Envelope.items:
                 try span(try envelope.message("span"), resource: resource, scope: scope)
-            default: try envelope.skip(key)
+            default:
+                try OTLPSharedDecoder.scopeField(
+                    key, of: &envelope, into: &batch.shared, strings: &batch.strings,
+                    decoder: &values)
             }
         }
     }
