@@ -29,10 +29,12 @@ let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-
 let grpcTransport = Target.Dependency.product(
     name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbird = Target.Dependency.product(
+    name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -190,12 +192,16 @@ let package = Package(
             ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioPosix, logging]),
         tests(
             "HTTPServerTests",
-            ["HTTPServer", "Platform", "Compression", nioCore, logging, asyncHTTPClient]),
+            [
+                "HTTPServer", "Platform", "Compression", nioCore, nioHTTP1, logging,
+                asyncHTTPClient,
+            ]),
         tests(
             "ReceiversTests",
             [
                 "Receivers", "HTTPServer", "Store", "WireFormats", "Telemetry", "Platform",
-                "Compression", grpcCore, grpcTransport, nioCore, logging, asyncHTTPClient,
+                "Compression", grpcCore, grpcTransport, nioCore, nioHTTP1, logging,
+                asyncHTTPClient,
             ]),
         tests(
             "QueryAPITests",

@@ -1,0 +1,133 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import Platform
+
+/// Takes one request from the wire to its handler and the answer back.
+struct Responder: Sendable {
+    let table: RouteTable
+    let limits: HTTPLimits
+    let tokens: TokenSet?
+    let events: EventLog
+    let budget: BodyBudget
+    let exchanges: OpenExchanges
+
+    func respond(
+        to wire: Request, _ writer: consuming ResponseWriter, on channel: any Channel
+    ) async throws {
+        exchanges.begin(channel)
+        defer { exchanges.end(channel) }
+        let target = HTTPRequest.split(target: wire.head.path ?? "/")
+        let method = HTTPMethod(rawValue: wire.method.rawValue)
+        let match = table.match(method, path: target.path)
+        var request = HTTPRequest(
+            method: method ?? .get, path: target.path, rawQuery: target.query,
+            headers: Headers(fields: wire.headers),
+            remoteAddress: channel.remoteAddress?.ipAddress ?? "")
+        var reader = BodyReader(wire)
+        var lease = BodyLease(budget)
+        var response: HTTPResponse
+        do {
+            let route = try resolve(match, request)
+            if reader.hasBody {
+                if wire.headers[.expect]?.lowercased() == "100-continue",
+                    (reader.declaredCount ?? 0) <= limits.bodyBytesMax
+                {
+                    try await writer.writeInformationalHead(.init(status: .continue))
+                }
+                try await readBody(&reader, &lease, route.options, &request, channel)
+            }
+            if case .route(_, let parameters) = match { request.pathParameters = parameters }
+            response = try await route.handler(request)
+        } catch {
+            response = try answer(to: error, match, request)
+        }
+        events.emit(RequestAnswered(route: match.pattern, status: response.status))
+        let isHead = method == .head
+        let mustClose = (reader.declaredCount ?? 0) > limits.drainedBytesMax
+        if mustClose { response.headers["connection"] = "close" }
+        try await write(response, to: request, isHead: isHead, writer, channel)
+        try await drain(&reader, channel)
+    }
+
+    /// The route to take, or why there is none.
+    private func resolve(
+        _ match: RouteTable.Match, _ request: HTTPRequest
+    ) throws(HTTPError) -> Router.Route {
+        if let tokens, match.needsToken,
+            !tokens.accepts(authorization: request.headers["authorization"])
+        {
+            throw HTTPError(
+                .unauthorized,
+                message: "this server wants a bearer token (Authorization: Bearer …)",
+                headers: ["www-authenticate": "Bearer realm=\"sidelight\""])
+        }
+        switch match {
+        case .route(let route, _): return route
+        case .wrongMethod(let allowed, _):
+            let list = allowed.map(\.rawValue).joined(separator: ", ")
+            throw HTTPError(
+                .methodNotAllowed, message: "\(request.path) answers \(list) only",
+                headers: ["allow": list])
+        case .none:
+            throw HTTPError(.notFound, message: "\(request.path) is not served here")
+        }
+    }
+
+    private func readBody(
+        _ reader: inout BodyReader, _ lease: inout BodyLease, _ options: RouteOptions,
+        _ request: inout HTTPRequest, _ channel: any Channel
+    ) async throws {
+        let deadline = abort(channel, after: limits.bodyTimeout, .bodyTimeout)
+        defer { deadline.cancel() }
+        let sent = try await reader.collect(limit: limits.bodyBytesMax, lease: &lease)
+        let body = try ContentCoding.decode(
+            sent, encoding: request.headers["content-encoding"], raw: options.rawEncodings,
+            limit: limits.expandedBytesMax)
+        if body.count > sent.count { try lease.extend(by: body.count - sent.count) }
+        request.setBody(body)
+    }
+
+    /// - Throws: errors that mean the connection is gone or not HTTP.
+    private func answer(
+        to error: any Error, _ match: RouteTable.Match, _ request: HTTPRequest
+    ) throws -> HTTPResponse {
+        let shaped: HTTPError
+        switch error {
+        case let error as HTTPError: shaped = error
+        case let error as WireError: throw error.cause
+        case is CancellationError:
+            shaped = HTTPError(.unavailable, message: "the server is shutting down")
+        default:
+            events.emit(HandlerFailed(route: match.pattern, error: "\(error)"))
+            shaped = HTTPError(.failed, message: "internal error; the server's log has the reason")
+        }
+        var response = match.errors(shaped, request)
+        for field in shaped.headers.fields { response.headers.fields[field.name] = field.value }
+        return response
+    }
+
+    /// Leaves the connection ready for the next request, or closes it.
+    private func drain(_ reader: inout BodyReader, _ channel: any Channel) async throws {
+        guard !reader.isAtEnd else { return }
+        let deadline = abort(channel, after: limits.bodyTimeout, .bodyTimeout)
+        defer { deadline.cancel() }
+        guard try await reader.drain(limit: limits.drainedBytesMax) else {
+            events.emit(ConnectionAborted(reason: .bodyNotDrained))
+            throw UndrainedBody()
+        }
+    }
+
+    /// Closes the connection unless cancelled in time.
+    func abort(
+        _ channel: any Channel, after timeout: Duration, _ reason: ConnectionAborted.Reason
+    ) -> Scheduled<Void> {
+        channel.eventLoop.scheduleTask(in: TimeAmount(timeout)) { [events] in
+            events.emit(ConnectionAborted(reason: reason))
+            channel.close(promise: nil)
+        }
+    }
+}
+
+/// Ends a connection whose client goes on sending a body that was refused.
+struct UndrainedBody: Error {}

@@ -1,0 +1,37 @@
+import Synchronization
+
+/// A number that many tasks raise.
+final class Counter: Sendable {
+    private let number = Atomic<Int>(0)
+    func increment() { number.wrappingAdd(1, ordering: .relaxed) }
+    var value: Int { number.load(ordering: .relaxed) }
+}
+
+/// A door that stays shut until it is opened.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+}
