@@ -1,0 +1,203 @@
+import Telemetry
+
+/// Turns `prompb.TimeSeries` into series and samples of a `MetricBatch`.
+struct RemoteWriteDecoder {
+    private enum RequestField {
+        static let timeSeries = ProtobufKey.length(1)
+        static let metadata = ProtobufKey.length(3)
+    }
+
+    private enum SeriesField {
+        static let labels = ProtobufKey.length(1)
+        static let samples = ProtobufKey.length(2)
+        static let exemplars = ProtobufKey.length(3)
+        static let histograms = ProtobufKey.length(4)
+    }
+
+    private enum SampleField {
+        static let value = ProtobufKey.fixed64(1)
+        static let timestamp = ProtobufKey.varint(2)
+    }
+
+    private enum ExemplarField {
+        static let labels = ProtobufKey.length(1)
+        static let value = ProtobufKey.fixed64(2)
+        static let timestamp = ProtobufKey.varint(3)
+    }
+
+    private enum MetadataField {
+        static let type = ProtobufKey.varint(1)
+        static let family = ProtobufKey.length(2)
+        static let help = ProtobufKey.length(4)
+        static let unit = ProtobufKey.length(5)
+    }
+
+    private var batch = MetricBatch()
+    private var labels: CanonicalLabelWriter
+    private var tally = RejectionTally()
+    private var repairedStrings = 0
+
+    init(bodyBytes: Int) {
+        labels = CanonicalLabelWriter(bytesMax: bodyBytes)
+        // A series with its first sample takes 200 to 600 bytes.
+        let series = min(bodyBytes / 400, 65_536)
+        batch.labelEnds.reserveCapacity(series)
+        batch.seriesIDs.reserveCapacity(series)
+        batch.sampleSeries.reserveCapacity(series)
+        batch.sampleTimes.reserveCapacity(series)
+        batch.sampleValues.reserveCapacity(series)
+    }
+
+    consuming func finish() -> Decoded<MetricBatch> {
+        batch.labelBytes = labels.finish()
+        return Decoded(
+            batch: batch, rejections: tally.rejections, repairedStrings: repairedStrings)
+    }
+
+    mutating func request(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0: return
+            case RequestField.timeSeries: try series(try message.message("timeseries"))
+            case RequestField.metadata: try metadata(try message.message("metadata"))
+            default: try message.skip(key)
+            }
+        }
+    }
+
+    private mutating func series(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        let start = (
+            samples: batch.sampleTimes.count, histograms: batch.histograms.count,
+            exemplars: batch.exemplars.count
+        )
+        // Samples may stand before the labels, so they refer to the series that will be next.
+        let series = UInt32(truncatingIfNeeded: batch.labelEnds.count)
+        labels.begin()
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0:
+                if let reason = finishSeries() {
+                    reject(reason, samples: start.samples, start.histograms, start.exemplars)
+                }
+                return
+            case SeriesField.labels: try labels.append(try message.message("label"))
+            case SeriesField.samples: try sample(try message.message("sample"), series)
+            case SeriesField.exemplars: try exemplar(try message.message("exemplar"), series)
+            case SeriesField.histograms: try histogram(try message.message("histogram"), series)
+            default: try message.skip(key)
+            }
+        }
+    }
+
+    @inline(__always)
+    private mutating func finishSeries() -> RejectionReason? {
+        if let reason = labels.end() { return reason }
+        batch.labelEnds.append(labels.endOffset)
+        batch.seriesIDs.append(SeriesID(labels.contentHash))
+        return nil
+    }
+
+    private mutating func reject(
+        _ reason: RejectionReason, samples: Int, _ histograms: Int, _ exemplars: Int
+    ) {
+        let count = batch.sampleTimes.count - samples + batch.histograms.count - histograms
+        tally.add(reason, count: max(1, count), example: labels.rejected)
+        batch.sampleSeries.removeSubrange(samples...)
+        batch.sampleTimes.removeSubrange(samples...)
+        batch.sampleValues.removeSubrange(samples...)
+        batch.histograms.removeSubrange(histograms...)
+        batch.exemplars.removeSubrange(exemplars...)
+    }
+
+    @inline(__always)
+    private mutating func sample(
+        _ message: ProtobufReader, _ series: UInt32
+    ) throws(DecodeError) {
+        var message = message
+        var value = 0.0
+        var time: Int64 = 0
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0:
+                batch.append(series: series, time: time, value: value)
+                return
+            case SampleField.value: value = try message.double("sample value")
+            case SampleField.timestamp: time = try message.int64("sample timestamp")
+            default: try message.skip(key)
+            }
+        }
+    }
+
+    private mutating func exemplar(
+        _ message: ProtobufReader, _ series: UInt32
+    ) throws(DecodeError) {
+        try WireLimits.checkItems(batch.exemplars.count)
+        var message = message
+        var pairs: [(name: String, value: String)] = []
+        var value = 0.0
+        var time: Int64 = 0
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0:
+                batch.exemplars.append(
+                    Exemplar(series: series, time: time, value: value, labels: Labels(pairs)))
+                return
+            case ExemplarField.labels:
+                let pair = try LabelPair(try message.message("exemplar label"))
+                pairs.append((name: text(pair.name), value: text(pair.value)))
+            case ExemplarField.value: value = try message.double("exemplar value")
+            case ExemplarField.timestamp: time = try message.int64("exemplar timestamp")
+            default: try message.skip(key)
+            }
+        }
+    }
+
+    private mutating func histogram(
+        _ message: ProtobufReader, _ series: UInt32
+    ) throws(DecodeError) {
+        try WireLimits.checkItems(batch.histograms.count)
+        var raw = RemoteWriteHistogram()
+        try raw.read(message)
+        guard let histogram = raw.native else {
+            tally.add(
+                .invalidHistogram,
+                example: "a histogram at \(raw.time) ms: its spans, counts or schema are wrong")
+            return
+        }
+        batch.histograms.append(
+            HistogramSample(series: series, time: raw.time, histogram: histogram))
+    }
+
+    /// Adds the metadata of one family; without a family name it says nothing and is ignored.
+    private mutating func metadata(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        var entry = MetricMetadata(family: "", type: .unknown)
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0:
+                if !entry.family.isEmpty { batch.metadata.append(entry) }
+                return
+            case MetadataField.type:
+                let raw = UInt8(exactly: try message.varint("metadata type")) ?? 0
+                entry.type = MetricType(rawValue: raw) ?? .unknown
+            case MetadataField.family:
+                entry.family = text(try message.bytes("metric_family_name"))
+            case MetadataField.help: entry.help = text(try message.bytes("help"))
+            case MetadataField.unit: entry.unit = text(try message.bytes("unit"))
+            default: try message.skip(key)
+            }
+        }
+    }
+
+    private mutating func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        if !UTF8Text.isValid(bytes) { repairedStrings += 1 }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
