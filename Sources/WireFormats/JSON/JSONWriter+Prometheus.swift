@@ -1,0 +1,121 @@
+import Telemetry
+
+/// Numbers in the text forms of Go's `strconv.FormatFloat` with precision −1: the shortest digits that
+/// read back the same.
+package enum GoFloat {
+    /// Format `'f'`: never an exponent, however many zeros that takes; `NaN`, `+Inf`, `-Inf`.
+    package static func appendFixed(_ number: Double, to output: inout [UInt8]) {
+        if let decimal = ShortDecimal(number) { return decimal.append(to: &output) }
+        guard let decimal = finite(number, to: &output) else { return }
+        let pointAt = decimal.pointAt
+        if pointAt <= 0 {
+            output.append(UInt8(ascii: "0"))
+            output.append(UInt8(ascii: "."))
+            output.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: -pointAt))
+            output.append(contentsOf: decimal.digits)
+        } else if pointAt >= decimal.digits.count {
+            output.append(contentsOf: decimal.digits)
+            output.append(
+                contentsOf: repeatElement(
+                    UInt8(ascii: "0"), count: pointAt - decimal.digits.count))
+        } else {
+            output.append(contentsOf: decimal.digits[..<pointAt])
+            output.append(UInt8(ascii: "."))
+            output.append(contentsOf: decimal.digits[pointAt...])
+        }
+    }
+
+    /// Format `'e'`: one digit before the point, an exponent of at least two digits.
+    package static func appendExponential(_ number: Double, to output: inout [UInt8]) {
+        guard let decimal = finite(number, to: &output) else { return }
+        output.append(decimal.digits[0])
+        if decimal.digits.count > 1 {
+            output.append(UInt8(ascii: "."))
+            output.append(contentsOf: decimal.digits[1...])
+        }
+        let exponent = number == 0 ? 0 : decimal.pointAt - 1
+        output.append(UInt8(ascii: "e"))
+        output.append(exponent < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
+        if exponent.magnitude < 10 { output.append(UInt8(ascii: "0")) }
+        JSONText.append(UInt64(exponent.magnitude), to: &output)
+    }
+
+    /// Significant digits; the point stands before digit `pointAt`.
+    private struct Decimal {
+        var digits: [UInt8] = []
+        var pointAt = 0
+    }
+
+    /// Appends the sign of a finite number and gives its digits; appends the whole name of others.
+    private static func finite(_ number: Double, to output: inout [UInt8]) -> Decimal? {
+        guard number.isFinite else {
+            let name: StaticString = number.isNaN ? "NaN" : number < 0 ? "-Inf" : "+Inf"
+            name.withUTF8Buffer { output.append(contentsOf: $0) }
+            return nil
+        }
+        if number.sign == .minus { output.append(UInt8(ascii: "-")) }
+        return decimal(of: number.magnitude)
+    }
+
+    /// Takes apart what `description` writes, which has the shortest digits: `12.5`, `5e-324`.
+    private static func decimal(of magnitude: Double) -> Decimal {
+        var decimal = Decimal()
+        var sawPoint = false
+        var exponent = 0
+        let text = magnitude.description
+        for (index, byte) in zip(text.utf8.indices, text.utf8) {
+            if byte == UInt8(ascii: ".") {
+                sawPoint = true
+            } else if byte == UInt8(ascii: "e") {
+                exponent = Int(text[text.utf8.index(after: index)...]) ?? 0
+                break
+            } else {
+                if byte == UInt8(ascii: "0"), decimal.digits.isEmpty {
+                    // A leading zero moves the point instead.
+                    if sawPoint { decimal.pointAt -= 1 }
+                    continue
+                }
+                decimal.digits.append(byte)
+                if !sawPoint { decimal.pointAt += 1 }
+            }
+        }
+        decimal.pointAt += exponent
+        while decimal.digits.count > 1, decimal.digits.last == UInt8(ascii: "0") {
+            decimal.digits.removeLast()
+        }
+        if decimal.digits.isEmpty { return Decimal(digits: [UInt8(ascii: "0")], pointAt: 1) }
+        return decimal
+    }
+}
+
+extension JSONWriter {
+    /// A sample value as Prometheus's HTTP API writes it (prometheus/util/jsonutil, `MarshalFloat`): a
+    /// string with Go's `'f'` form, or its `'e'` form below 1e-6 and from 1e21 on.
+    package mutating func prometheusValue(_ number: Double) {
+        quoted { JSONWriter.appendPrometheusValue(number, to: &$0) }
+    }
+
+    /// The text of `prometheusValue` without the quotes.
+    package static func appendPrometheusValue(_ number: Double, to output: inout [UInt8]) {
+        let magnitude = number.magnitude
+        if magnitude != 0, magnitude < 1e-6 || (magnitude >= 1e21 && number.isFinite) {
+            GoFloat.appendExponential(number, to: &output)
+        } else {
+            GoFloat.appendFixed(number, to: &output)
+        }
+    }
+
+    /// A time in milliseconds as Prometheus's HTTP API writes it: seconds, with three digits after the
+    /// point unless they are zero (`MarshalTimestamp`).
+    package mutating func prometheusTime(milliseconds: Int64) {
+        rawValue { output in
+            if milliseconds < 0 { output.append(UInt8(ascii: "-")) }
+            let (seconds, fraction) = milliseconds.magnitude.quotientAndRemainder(
+                dividingBy: 1_000)
+            JSONText.append(seconds, to: &output)
+            guard fraction != 0 else { return }
+            output.append(UInt8(ascii: "."))
+            JSONText.append(padded: fraction, width: 3, to: &output)
+        }
+    }
+}
