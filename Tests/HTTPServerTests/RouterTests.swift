@@ -102,13 +102,16 @@ import Testing
                         .joined(separator: ";"))
             }
         } _: { server in
-            let answer = try await server.request(
-                "POST", "/q?match%5B%5D=a%7Bb%3D%22c%22%7D&match%5B%5D=d+e&flag&bad=%zz",
-                headers: ["content-type": "application/x-www-form-urlencoded; charset=utf-8"],
-                body: Array("query=up%2B1&query=2".utf8))
+            let client = try RawClient(port: server.address.port)
+            await client.send(
+                "POST /q?match[]=a%7Bb%3D%22c%22%7D&match[]=d+e&flag&bad=%zz HTTP/1.1\r\n"
+                    + "host: a\r\nconnection: close\r\ncontent-length: 20\r\n"
+                    + "content-type: application/x-www-form-urlencoded; charset=utf-8\r\n\r\n"
+                    + "query=up%2B1&query=2")
+            let answer = await client.read()
             #expect(
-                answer.text
-                    == "query=up+1;query=2;match[]=a{b=\"c\"};match[]=d e;flag=;bad=%zz")
+                answer.hasSuffix(
+                    "\r\n\r\nquery=up+1;query=2;match[]=a{b=\"c\"};match[]=d e;flag=;bad=%zz"))
         }
     }
 
