@@ -53,7 +53,7 @@ package struct ByteReader {
     /// A count or length of at most `limit`, so that nothing larger is ever allocated.
     package mutating func readCount(atMost limit: Int) throws(ColumnDecodeError) -> Int {
         let value = try readVarint()
-        guard value <= UInt64(clamping: limit) else {
+        guard limit >= 0, value <= UInt64(limit) else {
             throw corrupt("count \(value) exceeds \(limit)")
         }
         return Int(value)

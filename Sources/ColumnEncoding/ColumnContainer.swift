@@ -1,0 +1,124 @@
+import Compression
+import Telemetry
+
+/// The outer form of an encoded batch.
+///
+/// ```
+/// container = magic u32 │ version u8 │ kind u8 │ rows varint │ columns varint
+///           │ directory entry × columns │ body × columns │ checksum u64
+/// entry     = id varint │ (stored length << 1 │ is zstd) varint │ [raw length varint, if zstd]
+/// checksum  = low word of `ContentHash` over all bytes before it
+/// ```
+///
+/// A column that is absent reads as zeros.
+package enum ColumnContainer {
+    static let magic: UInt32 = 0x4243_4C53  // "SLCB"
+    static let version: UInt8 = 1
+    static let checksumBytes = 8
+
+    /// What a container holds; raw values are on disk.
+    package enum Kind: UInt8, Sendable {
+        case spans = 1
+        case logs = 2
+        case metrics = 3
+    }
+}
+
+/// Collects encoded columns and puts the container together.
+struct ColumnContainerWriter {
+    private let kind: ColumnContainer.Kind
+    private let effort: EncodingEffort
+    private let rows: Int
+    private var directory = ByteWriter(capacity: 512)
+    private var columns = 0
+    private var bodies: ByteWriter
+    private var packed = ByteWriter()
+    private var planes = ByteWriter()
+
+    init(kind: ColumnContainer.Kind, effort: EncodingEffort, rows: Int, bytesExpected: Int) {
+        precondition(rows <= ColumnLimits.rowsMax, "BUG: a batch of \(rows) rows")
+        self.kind = kind
+        self.effort = effort
+        self.rows = rows
+        bodies = ByteWriter(capacity: bytesExpected)
+    }
+
+    /// Adds a column that `write` encodes in the layout it is told; it may be asked once for each.
+    @inline(__always)
+    mutating func add(_ id: UInt32, _ write: (inout ByteWriter, IntegerLayout) -> Void) {
+        guard let level = effort.zstdLevel else {
+            let start = bodies.count
+            write(&bodies, .packed)
+            enter(id, stored: bodies.count - start, raw: nil)
+            return
+        }
+        packed.removeAll()
+        write(&packed, .packed)
+        guard packed.count >= Self.compressedBytesMin else {
+            enter(id, stored: packed.count, raw: nil)
+            bodies.append(contentsOf: packed.bytes)
+            return
+        }
+        planes.removeAll()
+        write(&planes, .planes)
+        addSmallest(id, level: level)
+    }
+
+    /// Adds a column whose integers gain nothing from byte planes.
+    @inline(__always)
+    mutating func addPacked(_ id: UInt32, _ write: (inout ByteWriter) -> Void) {
+        guard let level = effort.zstdLevel else {
+            let start = bodies.count
+            write(&bodies)
+            enter(id, stored: bodies.count - start, raw: nil)
+            return
+        }
+        packed.removeAll()
+        write(&packed)
+        planes.removeAll()
+        addSmallest(id, level: level)
+    }
+
+    /// Below this, zstd's frame header eats what it saves.
+    private static let compressedBytesMin = 64
+
+    private mutating func addSmallest(_ id: UInt32, level: Int32) {
+        let fromPacked = compress(packed, level)
+        let fromPlanes = planes.count == 0 ? nil : compress(planes, level)
+        // Compression must save a twentieth to be worth expanding on each read.
+        var best = (bytes: packed.bytes, raw: Int?.none, limit: packed.count - packed.count / 20)
+        if let fromPacked, fromPacked.count <= best.limit {
+            best = (fromPacked, packed.count, fromPacked.count - 1)
+        }
+        if let fromPlanes, fromPlanes.count <= best.limit {
+            best = (fromPlanes, planes.count, 0)
+        }
+        enter(id, stored: best.bytes.count, raw: best.raw)
+        bodies.append(contentsOf: best.bytes)
+    }
+
+    private func compress(_ column: ByteWriter, _ level: Int32) -> [UInt8]? {
+        guard column.count >= Self.compressedBytesMin else { return nil }
+        return Zstd.compress(column.bytes, level: level)
+    }
+
+    private mutating func enter(_ id: UInt32, stored: Int, raw: Int?) {
+        columns += 1
+        directory.appendVarint(UInt64(id))
+        directory.appendVarint(stored << 1 | (raw == nil ? 0 : 1))
+        if let raw { directory.appendVarint(raw) }
+    }
+
+    consuming func finish() -> [UInt8] {
+        var out = ByteWriter(capacity: directory.count + bodies.count + 40)
+        out.append(ColumnContainer.magic)
+        out.append(ColumnContainer.version)
+        out.append(kind.rawValue)
+        out.appendVarint(rows)
+        out.appendVarint(columns)
+        out.append(contentsOf: directory.bytes)
+        out.append(contentsOf: bodies.bytes)
+        out.append(ContentHash(out.bytes).low)
+        return out.bytes
+    }
+}
