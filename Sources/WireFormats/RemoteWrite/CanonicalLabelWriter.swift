@@ -42,10 +42,12 @@ struct CanonicalLabelWriter {
 
     init(bytesMax: Int) { bytes = [UInt8](repeating: 0, count: bytesMax + 8) }
 
-    /// All accepted series, one after the other.
-    consuming func finish() -> [UInt8] {
+    /// Hands over all accepted series, one after the other, without copying them.
+    mutating func finish() -> [UInt8] {
         bytes.removeSubrange(cursor...)
-        return bytes
+        var taken: [UInt8] = []
+        swap(&taken, &bytes)
+        return taken
     }
 
     /// Where the last accepted series ends.

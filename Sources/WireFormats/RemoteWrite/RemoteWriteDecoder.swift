@@ -48,7 +48,7 @@ struct RemoteWriteDecoder {
         batch.sampleValues.reserveCapacity(series)
     }
 
-    consuming func finish() -> Decoded<MetricBatch> {
+    mutating func finish() -> Decoded<MetricBatch> {
         batch.labelBytes = labels.finish()
         return Decoded(
             batch: batch, rejections: tally.rejections, repairedStrings: repairedStrings)
