@@ -20,6 +20,8 @@ package enum RejectionReason: String, Sendable, CaseIterable {
     /// A metric without any kind of data point that we know.
     case unsupportedKind = "unsupported_kind"
     case malformedItem = "malformed_item"
+    /// The body's series already take `WireLimits.labelBytesMax` bytes of labels.
+    case labelsTooLong = "labels_too_long"
 }
 
 /// Items of one body that were refused for the same reason.

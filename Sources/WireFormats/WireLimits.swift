@@ -11,6 +11,10 @@ package enum WireLimits {
     /// SDKs keep 160.
     package static let histogramBucketsMax = 65_536
 
+    /// Label bytes that one body may expand to. A histogram repeats its labels per bucket, so that a
+    /// long attribute times many bounds would otherwise be a thousand times the body.
+    package static let labelBytesMax = 256 << 20
+
     package static func checkBody(_ byteCount: Int) throws(DecodeError) {
         guard byteCount <= bodyBytesMax else {
             throw .tooLarge(limit: "\(bodyBytesMax) bytes", value: byteCount)
