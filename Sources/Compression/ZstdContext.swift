@@ -14,8 +14,8 @@ final class ZstdContextPool: Sendable {
     enum Kind { case compression, decompression }
 
     /// A context in nobody's hands.
+    // Proof of Sendable: reachable only through the pool's lock, which hands it to exactly one taker.
     private struct Idle: @unchecked Sendable {
-        // Proof: reachable only through the pool's lock, which hands it to exactly one taker.
         let context: OpaquePointer
     }
 

@@ -60,6 +60,7 @@ extension HTTPError.Reason {
 /// was read. Headers of the error are added to what it returns.
 package typealias ErrorRenderer = @Sendable (HTTPError, HTTPRequest) -> HTTPResponse
 
+/// Shapes of errors that belong to no protocol.
 package enum ErrorRenderers {
     /// One line of text.
     package static let text: ErrorRenderer = { error, _ in

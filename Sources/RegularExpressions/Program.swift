@@ -1,8 +1,8 @@
 import CRE2
 
 /// A pattern compiled by RE2.
+// Proof of Sendable: the handle never changes after init, and RE2's matching is const and thread-safe.
 final class Program: @unchecked Sendable {
-    // Proof: the handle is never changed after init, and RE2's matching is const and thread-safe.
     private let handle: OpaquePointer
 
     init(_ source: String, _ options: Pattern.Options) throws(PatternError) {

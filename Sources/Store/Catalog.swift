@@ -116,6 +116,7 @@ package struct Delivery: Hashable, Sendable {
     }
 }
 
+/// How an attempt to deliver a notification ended.
 package enum DeliveryOutcome: Hashable, Sendable {
     case delivered
     case retry(at: Timestamp, error: String)

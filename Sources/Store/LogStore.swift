@@ -19,6 +19,7 @@ package protocol LogStore: Sendable {
     ) throws(StoreError) -> [Labels]
 }
 
+/// In which order of time records are visited.
 package enum ScanDirection: Sendable, Hashable {
     case newestFirst
     case oldestFirst
