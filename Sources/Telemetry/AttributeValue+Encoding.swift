@@ -4,10 +4,17 @@
 ///   empty –; bool u8; int zigzag varint; double 8 bytes LE; string and bytes varint length │ bytes;
 ///   array varint count │ values; map varint count │ (varint length │ key bytes │ value)*.
 extension AttributeValue {
-    /// Deeper nesting than this is cut off on decode: input must not be able to exhaust the stack.
+    /// Deeper nesting than this is cut off on encoding (the innermost values become empty) and refused on
+    /// decoding: input must not be able to exhaust the stack.
     package static let nestingDepthMax = 32
 
-    package func encode(into bytes: inout [UInt8]) {
+    package func encode(into bytes: inout [UInt8]) { encode(into: &bytes, depth: 0) }
+
+    private func encode(into bytes: inout [UInt8], depth: Int) {
+        if depth == AttributeValue.nestingDepthMax, type == .array || type == .map {
+            bytes.append(AttributeType.empty.rawValue)
+            return
+        }
         bytes.append(type.rawValue)
         switch self {
         case .empty: break
@@ -23,13 +30,13 @@ extension AttributeValue {
             bytes.append(contentsOf: content)
         case .array(let elements):
             Varint.append(UInt64(elements.count), to: &bytes)
-            for element in elements { element.encode(into: &bytes) }
+            for element in elements { element.encode(into: &bytes, depth: depth + 1) }
         case .map(let attributes):
             Varint.append(UInt64(attributes.count), to: &bytes)
             for attribute in attributes {
                 Varint.append(UInt64(attribute.key.utf8.count), to: &bytes)
                 bytes.append(contentsOf: attribute.key.utf8)
-                attribute.value.encode(into: &bytes)
+                attribute.value.encode(into: &bytes, depth: depth + 1)
             }
         }
     }

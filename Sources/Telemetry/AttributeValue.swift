@@ -66,7 +66,7 @@ extension AttributeValue {
         case .bool(let flag): return flag ? "true" : "false"
         case .int(let number): return String(number)
         case .double(let number):
-            return number == number.rounded() && abs(number) < 1e15
+            return number == number.rounded() && abs(number) < 0x1p53
                 ? String(Int64(number)) : "\(number)"
         case .bytes(let bytes): return Self.hexadecimal(bytes)
         case .array, .map:

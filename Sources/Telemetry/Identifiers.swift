@@ -79,11 +79,12 @@ package enum IdentifierError: Error, Equatable, CustomStringConvertible {
 
 /// Hexadecimal digits of 64-bit words.
 package enum HexDigits {
+    /// Errors count offsets as the slice does, from the start of the array it was cut from.
     package static func parse(_ digits: ArraySlice<UInt8>) throws(IdentifierError) -> UInt64 {
         var value: UInt64 = 0
-        for (offset, digit) in digits.enumerated() {
-            guard let nibble = nibble(digit) else {
-                throw .notHexadecimal(byte: digit, offset: offset)
+        for offset in digits.indices {
+            guard let nibble = nibble(digits[offset]) else {
+                throw .notHexadecimal(byte: digits[offset], offset: offset)
             }
             value = value << 4 | UInt64(nibble)
         }

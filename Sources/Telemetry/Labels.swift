@@ -16,7 +16,10 @@ package struct Labels: Hashable, Sendable {
     package init(_ pairs: some Sequence<(name: String, value: String)>) {
         var byName: [(name: String, value: String)] = []
         for pair in pairs {
-            if let index = byName.firstIndex(where: { $0.name == pair.name }) {
+            // Bytewise: `==` on strings takes canonically equivalent ones for equal.
+            if let index = byName.firstIndex(where: {
+                $0.name.utf8.elementsEqual(pair.name.utf8)
+            }) {
                 byName[index].value = pair.value
             } else {
                 byName.append(pair)
@@ -107,18 +110,23 @@ extension Labels: CustomStringConvertible {
             if pair.name == Labels.metricName {
                 name = pair.value
             } else {
-                let value = pair.value.map { character in
-                    switch character {
-                    case "\\": "\\\\"
-                    case "\"": "\\\""
-                    case "\n": "\\n"
-                    default: String(character)
-                    }
-                }.joined()
-                others.append("\(pair.name)=\"\(value)\"")
+                others.append("\(pair.name)=\"\(Labels.escaped(pair.value))\"")
             }
         }
         return others.isEmpty && !name.isEmpty ? name : "\(name){\(others.joined(separator: ", "))}"
+    }
+
+    /// By scalars: a quote with a combining mark, or CR LF, is one `Character`.
+    private static func escaped(_ value: String) -> String {
+        var text = String.UnicodeScalarView()
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\", "\"": text.append(contentsOf: ["\\", scalar])
+            case "\n": text.append(contentsOf: ["\\", "n"])
+            default: text.append(scalar)
+            }
+        }
+        return String(text)
     }
 }
 

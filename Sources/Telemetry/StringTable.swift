@@ -13,6 +13,8 @@ package struct StringTable: Sendable {
     @usableFromInline package private(set) var ends: [UInt32] = [0]
     /// Text that was not UTF-8 and has been repaired.
     package private(set) var repairedCount = 0
+    /// Entries that are not UTF-8, so that text never becomes one of them. Usually none.
+    private var rawIDs: Set<StringID> = []
     /// Open-addressed slots, hash in the high half and id + 1 in the low half; zero is free. With the
     /// hash in the slot a probe touches one cache line before it compares content.
     private var slots: [UInt64]
@@ -59,7 +61,7 @@ package struct StringTable: Sendable {
     package mutating func intern(_ text: UnsafeRawBufferPointer) -> StringID {
         if slots.isEmpty { index() }
         let hash = StringTable.hash(text)
-        if let id = find(text, hash) { return id }
+        if let id = find(text, hash), !isRaw(id) { return id }
         if StringTable.isUTF8(text) { return insert(text, hash) }
         repairedCount += 1
         return intern(String(decoding: text, as: UTF8.self))
@@ -80,7 +82,10 @@ package struct StringTable: Sendable {
     package mutating func intern(bytes content: UnsafeRawBufferPointer) -> StringID {
         if slots.isEmpty { index() }
         let hash = StringTable.hash(content)
-        return find(content, hash) ?? insert(content, hash)
+        if let id = find(content, hash) { return id }
+        let id = insert(content, hash)
+        if !StringTable.isUTF8(content) { rawIDs.insert(id) }
+        return id
     }
 
     package mutating func intern(bytes content: [UInt8]) -> StringID {
@@ -97,21 +102,12 @@ package struct StringTable: Sendable {
     }
 
     private func scan(for content: UnsafeRawBufferPointer) -> StringID? {
-        bytes.withUnsafeBytes { all in
-            var start = 0
-            for (id, end) in ends.enumerated() {
-                let length = Int(end) - start
-                if length == content.count,
-                    length == 0
-                        || memoryEqual(all.baseAddress! + start, content.baseAddress!, length)
-                {
-                    return StringID(id)
-                }
-                start = Int(end)
-            }
-            return nil
-        }
+        if content.isEmpty { return 0 }
+        return (1..<max(1, ends.count)).first { equals($0, content) }.map { StringID($0) }
     }
+
+    @inline(__always)
+    private func isRaw(_ id: StringID) -> Bool { !rawIDs.isEmpty && rawIDs.contains(id) }
 
     private mutating func index() {
         var size = 64
@@ -119,8 +115,11 @@ package struct StringTable: Sendable {
         slots = [UInt64](repeating: 0, count: size)
         mask = size - 1
         for id in 1..<max(1, ends.count) {
-            let hash = withBytes(of: StringID(id)) { StringTable.hash($0) }
+            let (hash, isText) = withBytes(of: StringID(id)) {
+                (StringTable.hash($0), StringTable.isUTF8($0))
+            }
             place(StringTable.slot(id, hash))
+            if !isText { rawIDs.insert(StringID(id)) }
         }
     }
 

@@ -1,4 +1,0 @@
-import Telemetry
-import Testing
-
-@Test("a trace id reads back") func id() throws { #expect(try TraceID(hex: "ff").hex.count == 32) }
