@@ -21,6 +21,8 @@ package enum ColumnContainer {
         case spans = 1
         case logs = 2
         case metrics = 3
+        /// Samples of a metric partition.
+        case series = 4
     }
 }
 

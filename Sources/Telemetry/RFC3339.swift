@@ -29,7 +29,7 @@ package enum RFC3339 {
             days -= 1
         }
         let (year, month, day) = civil(days: days)
-        withUnsafeTemporaryAllocation(byteCount: 19, alignment: 1) { text in
+        withUnsafeTemporaryAllocation(byteCount: 30, alignment: 1) { text in
             put(year / 100, at: 0, in: text)
             put(year % 100, at: 2, in: text)
             text[4] = UInt8(ascii: "-")
@@ -42,10 +42,10 @@ package enum RFC3339 {
             put(second / 60 % 60, at: 14, in: text)
             text[16] = UInt8(ascii: ":")
             put(second % 60, at: 17, in: text)
-            output.append(contentsOf: UnsafeRawBufferPointer(text))
+            let end = put(nanoseconds: UInt64(nanoseconds), fraction, in: text)
+            text[end] = UInt8(ascii: "Z")
+            output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[...end]))
         }
-        append(UInt64(nanoseconds), fraction, to: &output)
-        output.append(UInt8(ascii: "Z"))
     }
 
     package static func string(_ time: Timestamp, fraction: Fraction = .shortest) -> String {
@@ -87,29 +87,20 @@ package enum RFC3339 {
         return text.withUTF8 { parse(UnsafeRawBufferPointer($0)) }
     }
 
-    private static func append(
-        _ nanoseconds: UInt64, _ fraction: Fraction, to output: inout [UInt8]
-    ) {
-        var digits = nanoseconds
-        var width = 9
-        switch fraction {
-        case .nanoseconds: break
-        case .milliseconds:
-            digits /= 1_000_000
-            width = 3
-        case .shortest:
-            if digits == 0 { return }
-            while digits % 1_000 == 0 {
-                digits /= 1_000
-                width -= 3
-            }
-            while digits % 10 == 0 {
-                digits /= 10
-                width -= 1
-            }
+    /// Writes the fraction behind the seconds and gives the offset after it.
+    private static func put(
+        nanoseconds: UInt64, _ fraction: Fraction, in text: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        if fraction == .shortest, nanoseconds == 0 { return 19 }
+        text[19] = UInt8(ascii: ".")
+        var rest = nanoseconds
+        for offset in stride(from: 28, through: 20, by: -1) {
+            text[offset] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
-        output.append(UInt8(ascii: "."))
-        JSONText.append(padded: digits, width: width, to: &output)
+        var end = fraction == .milliseconds ? 23 : 29
+        while fraction == .shortest, text[end - 1] == UInt8(ascii: "0") { end -= 1 }
+        return end
     }
 
     @inline(__always)

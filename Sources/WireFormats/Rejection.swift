@@ -22,6 +22,8 @@ package enum RejectionReason: String, Sendable, CaseIterable {
     case malformedItem = "malformed_item"
     /// The body's series already take `WireLimits.labelBytesMax` bytes of labels.
     case labelsTooLong = "labels_too_long"
+    /// A log line over `LogLines.lineBytesMax`.
+    case lineTooLong = "line_too_long"
 }
 
 /// Items of one body that were refused for the same reason.

@@ -1,0 +1,143 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// Evaluates expressions over all steps at once, a series at a time.
+struct Evaluator {
+    let store: any MetricStore
+    let context: QueryContext
+    let notes: QueryNotes
+    let options: PromQLOptions
+    /// What `start()` and `end()` mean: the bounds of the whole query, also inside subqueries.
+    let queryStart: Int64
+    let queryEnd: Int64
+    let steps: EvaluationSteps
+    /// Samples of operands that the expression being evaluated still holds.
+    private var heldByChildren = 0
+
+    init(
+        store: any MetricStore, context: QueryContext, notes: QueryNotes, options: PromQLOptions,
+        queryStart: Int64, queryEnd: Int64, steps: EvaluationSteps
+    ) {
+        self.store = store
+        self.context = context
+        self.notes = notes
+        self.options = options
+        self.queryStart = queryStart
+        self.queryEnd = queryEnd
+        self.steps = steps
+    }
+
+    /// The same query at other instants.
+    func at(_ steps: EvaluationSteps) -> Evaluator {
+        Evaluator(
+            store: store, context: context, notes: notes, options: options,
+            queryStart: queryStart, queryEnd: queryEnd, steps: steps)
+    }
+
+    mutating func evaluate(_ expression: Expression) throws(QueryError) -> Operand {
+        try context.check()
+        let heldBefore = heldByChildren
+        heldByChildren = 0
+        let result =
+            steps.count > 1 && expression.isWorthHoisting
+            ? try evaluateOnce(expression) : try evaluateNode(expression)
+        context.release(samples: heldByChildren)
+        try context.hold(samples: result.sampleCount)
+        heldByChildren = heldBefore + result.sampleCount
+        return result
+    }
+
+    private mutating func evaluateNode(_ expression: Expression) throws(QueryError) -> Operand {
+        switch expression {
+        case .number(let node): return .scalar(StepScalar(node.value))
+        case .string(let node): return .string(node.value)
+        case .vectorSelector(let node): return .vector(try select(node))
+        case .rangeSelector, .subquery:
+            preconditionFailure("BUG: a range vector is evaluated by its function")
+        case .call(let node): return try call(node)
+        case .aggregation(let node): return .vector(try aggregate(node))
+        case .binary(let node): return try binary(node)
+        case .unary(let node): return try unary(node)
+        case .parenthesized(let node): return try evaluate(node.inner)
+        }
+    }
+
+    /// Evaluates what is the same at every step once, and repeats it.
+    private func evaluateOnce(_ expression: Expression) throws(QueryError) -> Operand {
+        var single = at(EvaluationSteps(at: steps.start))
+        let result = try single.evaluate(expression)
+        context.release(samples: result.sampleCount)
+        guard case .vector(let series) = result else { return result }
+        try context.hold(samples: series.count * steps.count)
+        context.release(samples: series.count * steps.count)
+        return .vector(
+            series.map {
+                StepSeries(
+                    labels: $0.labels,
+                    values: [Double](repeating: $0.values[0], count: steps.count))
+            })
+    }
+
+    mutating func vector(_ expression: Expression) throws(QueryError) -> [StepSeries] {
+        guard case .vector(let series) = try evaluate(expression) else {
+            preconditionFailure("BUG: the type checker let a non-vector pass")
+        }
+        return series
+    }
+
+    mutating func scalar(_ expression: Expression) throws(QueryError) -> StepScalar {
+        guard case .scalar(let scalar) = try evaluate(expression) else {
+            preconditionFailure("BUG: the type checker let a non-scalar pass")
+        }
+        return scalar
+    }
+
+    func text(_ expression: Expression) -> String {
+        guard case .string(let node) = expression.unwrapped else {
+            preconditionFailure("BUG: the type checker let a non-string pass")
+        }
+        return node.value
+    }
+}
+
+extension Expression {
+    /// Whether every step yields the same, because every selector is pinned by `@`.
+    var isStepInvariant: Bool {
+        switch self {
+        case .number, .string: return true
+        case .vectorSelector(let node): return node.shift.at != nil
+        case .rangeSelector(let node): return node.selector.shift.at != nil
+        case .subquery(let node): return node.shift.at != nil
+        case .call(let node):
+            if node.function == .timestamp, let argument = node.arguments.first,
+                case .vectorSelector(let selector) = argument.unwrapped
+            {
+                return selector.shift.at != nil
+            }
+            return !node.function.readsEvaluationTime
+                && node.arguments.allSatisfy(\.isStepInvariant)
+        case .aggregation, .binary, .unary, .parenthesized:
+            return children.allSatisfy(\.isStepInvariant)
+        }
+    }
+
+    /// Whether it is step invariant and reads series, so that evaluating it once saves work.
+    fileprivate var isWorthHoisting: Bool {
+        switch self {
+        case .number, .string, .parenthesized: false
+        default: isStepInvariant
+        }
+    }
+}
+
+extension Function {
+    fileprivate var readsEvaluationTime: Bool {
+        switch self {
+        case .time, .timestamp, .predictLinear, .dayOfMonth, .dayOfWeek, .dayOfYear, .daysInMonth,
+            .hour, .minute, .month, .year:
+            true
+        default: false
+        }
+    }
+}

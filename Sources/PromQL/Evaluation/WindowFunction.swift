@@ -1,0 +1,89 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// The samples of one series, stale markers removed. Valid only while a window function runs.
+struct SampleView {
+    let times: UnsafeBufferPointer<Int64>
+    let values: UnsafeBufferPointer<Double>
+}
+
+/// Where a window stands in its series and in time.
+struct Window {
+    /// Never empty.
+    var samples: Range<Int>
+    /// Milliseconds; the window is `(start, end]`.
+    var start: Int64
+    var end: Int64
+    /// Index of the step and its time, which differ from `end` by offsets and `@`.
+    var step: Int
+}
+
+/// A function over range vectors: one number, or none (`StepValue.absent`), from the samples of a
+/// window. A copy serves one series, so it may keep state from one window to the next; windows come in
+/// order and never move back.
+protocol WindowFunction: Sendable {
+    /// Called once a series, before its windows.
+    mutating func begin(_ samples: SampleView)
+    mutating func value(_ samples: SampleView, _ window: Window) -> Double
+}
+
+extension WindowFunction {
+    mutating func begin(_ samples: SampleView) {}
+}
+
+extension Windows {
+    /// Slides over the samples with two indices that only move forward.
+    /// - Returns: a value a step, or nothing at all.
+    func slide<Kernel: WindowFunction>(_ kernel: Kernel, over columns: SampleColumns) -> [Double] {
+        guard !columns.times.isEmpty else { return [] }
+        var kernel = kernel
+        var output = [Double](repeating: StepValue.absent, count: count)
+        var isEmpty = true
+        columns.times.withUnsafeBufferPointer { times in
+            columns.values.withUnsafeBufferPointer { values in
+                let samples = SampleView(times: times, values: values)
+                kernel.begin(samples)
+                var lower = 0
+                var upper = 0
+                for index in 0..<count {
+                    let end = end(index)
+                    let start = end &- range
+                    while upper < times.count, times[upper] <= end { upper += 1 }
+                    while lower < upper, times[lower] <= start { lower += 1 }
+                    guard lower < upper else { continue }
+                    let value = kernel.value(
+                        samples, Window(samples: lower..<upper, start: start, end: end, step: index)
+                    )
+                    if StepValue.isPresent(value) {
+                        output[index] = value
+                        isEmpty = false
+                    }
+                }
+            }
+        }
+        return isEmpty ? [] : output
+    }
+}
+
+extension Evaluator {
+    /// Applies `kernel` to every series of a range vector.
+    mutating func slide<Kernel: WindowFunction>(
+        _ kernel: Kernel, over argument: Expression, keepsName: Bool = false
+    ) throws(QueryError) -> Operand {
+        let input = try rangeInput(argument)
+        let columns = try SeriesLoop(
+            count: input.labels.count, stepCount: steps.count, context: context,
+            concurrency: options.concurrency
+        ).run { index, samples throws(QueryError) in
+            try input.loadFresh(index, into: &samples)
+            return input.windows.slide(kernel, over: samples)
+        }
+        var collector = SeriesCollector(capacity: columns.count)
+        for (index, values) in columns.enumerated() where !values.isEmpty {
+            let labels = input.labels[index]
+            try collector.addUnique(keepsName ? labels : labels.withoutName, values)
+        }
+        return .vector(collector.series)
+    }
+}

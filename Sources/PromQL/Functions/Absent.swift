@@ -1,0 +1,58 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// `absent` and `absent_over_time`: 1 where there is nothing.
+extension Evaluator {
+    mutating func absent(_ argument: Expression) throws(QueryError) -> [StepSeries] {
+        missing(from: try vector(argument), argument)
+    }
+
+    mutating func absentOverTime(_ argument: Expression) throws(QueryError) -> Operand {
+        let input = try rangeInput(argument)
+        let columns = try SeriesLoop(
+            count: input.labels.count, stepCount: steps.count, context: context,
+            concurrency: options.concurrency
+        ).run { index, samples throws(QueryError) in
+            try input.loadFresh(index, into: &samples)
+            return input.windows.slide(CountOverTime(isPresence: true), over: samples)
+        }
+        let present = columns.filter { !$0.isEmpty }
+            .map { StepSeries(labels: .empty, values: $0) }
+        return .vector(missing(from: present, argument))
+    }
+
+    private func missing(from input: [StepSeries], _ argument: Expression) -> [StepSeries] {
+        var values = [Double](repeating: 1, count: steps.count)
+        for series in input {
+            for (step, value) in series.values.enumerated() where StepValue.isPresent(value) {
+                values[step] = StepValue.absent
+            }
+        }
+        let series = StepSeries(labels: argument.labelsWhenAbsent, values: values)
+        return series.isEmpty ? [] : [series]
+    }
+}
+
+extension Expression {
+    /// The labels that a missing series would have: those that the selector fixes by equality, once.
+    fileprivate var labelsWhenAbsent: Labels {
+        let matchers: [LabelMatcher]
+        switch unwrapped {
+        case .vectorSelector(let node): matchers = node.matchers
+        case .rangeSelector(let node): matchers = node.selector.matchers
+        default: return .empty
+        }
+        var pairs: [(name: String, value: String)] = []
+        var seen: Set<String> = []
+        for matcher in matchers where matcher.name != Labels.metricName {
+            if matcher.operator == .equal, !seen.contains(matcher.name) {
+                pairs.append((matcher.name, matcher.value))
+                seen.insert(matcher.name)
+            } else {
+                pairs.removeAll { $0.name == matcher.name }
+            }
+        }
+        return Labels(pairs)
+    }
+}

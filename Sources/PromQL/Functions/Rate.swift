@@ -1,0 +1,71 @@
+import QueryCore
+
+/// `rate`, `increase` and `delta`: the difference over a window, extrapolated to its bounds
+/// (`extrapolatedRate` of Prometheus).
+///
+/// Between the first and last sample the difference is exact, resets added. It is stretched to each
+/// bound that lies within 1.1 average sample distances of a sample, else by half that distance, for a
+/// counter at most back to where it would have been zero.
+struct Rate: WindowFunction {
+    let isCounter: Bool
+    let isPerSecond: Bool
+    /// Milliseconds.
+    let range: Int64
+    /// Samples that are below their predecessor, found once a series: most series have none.
+    private var resets: [Int] = []
+    private var firstReset = 0
+
+    init(isCounter: Bool, isPerSecond: Bool, range: Int64) {
+        self.isCounter = isCounter
+        self.isPerSecond = isPerSecond
+        self.range = range
+    }
+
+    mutating func begin(_ samples: SampleView) {
+        resets.removeAll(keepingCapacity: true)
+        firstReset = 0
+        guard isCounter, samples.values.count > 1 else { return }
+        for index in 1..<samples.values.count
+        where samples.values[index] < samples.values[index - 1] {
+            resets.append(index)
+        }
+    }
+
+    mutating func value(_ samples: SampleView, _ window: Window) -> Double {
+        let first = window.samples.lowerBound
+        let last = window.samples.upperBound - 1
+        guard last > first else { return StepValue.absent }
+        let firstValue = samples.values[first]
+        var difference = samples.values[last] - firstValue
+        addResets(samples, after: first, through: last, to: &difference)
+
+        let firstTime = samples.times[first]
+        let lastTime = samples.times[last]
+        var toStart = Double(firstTime &- window.start) / 1_000
+        var toEnd = Double(window.end &- lastTime) / 1_000
+        let sampled = Double(lastTime &- firstTime) / 1_000
+        let average = sampled / Double(last - first)
+        let threshold = average * 1.1
+        if toStart >= threshold { toStart = average / 2 }
+        if isCounter, difference > 0, firstValue >= 0 {
+            let toZero = sampled * (firstValue / difference)
+            if toZero < toStart { toStart = toZero }
+        }
+        if toEnd >= threshold { toEnd = average / 2 }
+        var factor = (sampled + toStart + toEnd) / sampled
+        if isPerSecond { factor /= Double(range) / 1_000 }
+        return difference * factor
+    }
+
+    /// Adds what the counter had reached before each reset in the window.
+    private mutating func addResets(
+        _ samples: SampleView, after first: Int, through last: Int, to difference: inout Double
+    ) {
+        while firstReset < resets.count, resets[firstReset] <= first { firstReset += 1 }
+        var index = firstReset
+        while index < resets.count, resets[index] <= last {
+            difference += samples.values[resets[index] - 1]
+            index += 1
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Synchronization
+
+/// One running query: its limits, its deadline and whether somebody has cancelled it. Shared by the
+/// threads that work on the query and by the one that may cancel it.
+package final class QueryContext: Sendable {
+    package let limits: QueryLimits
+    private let now: @Sendable () -> Int64
+    private let deadline: Int64
+    private let isCancelled = Atomic<Bool>(false)
+    private let heldSamples = Atomic<Int>(0)
+    private let peak = Atomic<Int>(0)
+
+    /// - Parameter now: monotonic nanoseconds (`Clock.monotonicNanoseconds`); the time of the call
+    ///   starts the deadline. Without a clock there is no deadline.
+    package init(limits: QueryLimits = QueryLimits(), now: (@Sendable () -> Int64)? = nil) {
+        self.limits = limits
+        self.now = now ?? { 0 }
+        let allowed = limits.duration.components
+        let (seconds, overflow) = allowed.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let nanoseconds = overflow ? .max : seconds &+ allowed.attoseconds / 1_000_000_000
+        let (sum, isLate) = self.now().addingReportingOverflow(nanoseconds)
+        deadline = isLate ? .max : sum
+    }
+
+    /// Makes the query fail at its next check. From any thread, at any time.
+    package func cancel() { isCancelled.store(true, ordering: .releasing) }
+
+    /// Throws if the query was cancelled or is past its deadline. Called once a series.
+    package func check() throws(QueryError) {
+        if isCancelled.load(ordering: .acquiring) {
+            throw QueryError(.canceled, "query was canceled in expression evaluation")
+        }
+        if now() > deadline {
+            throw QueryError(.timeout, "query timed out in expression evaluation")
+        }
+    }
+
+    /// Accounts for samples that an intermediate result is about to hold.
+    package func hold(samples count: Int) throws(QueryError) {
+        let held = heldSamples.add(count, ordering: .relaxed).newValue
+        if held > peak.load(ordering: .relaxed) { peak.store(held, ordering: .relaxed) }
+        if held > limits.samplesMax {
+            throw .execution(
+                "query processing would load too many samples into memory in query execution")
+        }
+    }
+
+    /// Gives samples back that are no longer held.
+    package func release(samples count: Int) { heldSamples.subtract(count, ordering: .relaxed) }
+
+    /// Most samples held at once; of racing threads one may win, so a figure for statistics.
+    package var peakSamples: Int { peak.load(ordering: .relaxed) }
+}
