@@ -121,3 +121,43 @@ enum SampleTelemetry {
             ])
     }
 }
+
+extension SampleTelemetry {
+    static var nativeHistogram: NativeHistogram {
+        var histogram = NativeHistogram(schema: 3)
+        histogram.zeroThreshold = 1e-6
+        histogram.zeroCount = 2
+        histogram.count = 12.5
+        histogram.sum = -4
+        histogram.positiveSpans = [.init(offset: -2, length: 2), .init(offset: 3, length: 1)]
+        histogram.positiveCounts = [1, 2.5, 4]
+        histogram.negativeSpans = [.init(offset: 1, length: 1)]
+        histogram.negativeCounts = [3]
+        histogram.resetHint = .notReset
+        return histogram
+    }
+
+    static var samples: MetricBatch {
+        var batch = MetricBatch()
+        let up = batch.append(Labels(["__name__": "up", "job": "größe", "zone": "a"]))
+        let latency = batch.append(Labels(["Zone": "b", "__name__": "latency"]))
+        batch.append(series: up, time: 1_763_700_000_000, value: 1)
+        batch.append(series: up, time: -5, value: Sample.staleMarker)
+        batch.append(series: latency, time: 7, value: .infinity)
+        batch.histograms.append(
+            HistogramSample(series: latency, time: 9, histogram: nativeHistogram))
+        batch.exemplars.append(
+            Exemplar(
+                series: latency, time: 8, value: 0.5, labels: Labels(["trace_id": traceID.hex])))
+        batch.metadata.append(
+            MetricMetadata(family: "latency", type: .histogram, help: "How long", unit: "seconds"))
+        return batch
+    }
+}
+
+extension ProtobufWriter {
+    /// A `bytes` field, also when empty.
+    mutating func raw(_ field: UInt32, _ content: [UInt8]) {
+        content.withUnsafeBytes { presentBytes(field, $0) }
+    }
+}

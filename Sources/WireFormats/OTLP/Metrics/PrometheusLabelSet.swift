@@ -123,9 +123,18 @@ struct PrometheusLabelSet {
         _ metric: StringID, extra number: Double, strings: inout StringTable,
         to bytes: inout [UInt8]
     ) {
-        let value = valueOfNumber[number.bitPattern] ?? strings.intern(DecimalText.plain(number))
-        valueOfNumber[number.bitPattern] = value
+        let value = id(of: number, &strings)
         write(metric, extraValue: value, strings, &bytes)
+    }
+
+    /// The interned text of a bound or quantile in Go's `'f'` form, as Prometheus writes it.
+    private mutating func id(of number: Double, _ strings: inout StringTable) -> StringID {
+        if let known = valueOfNumber[number.bitPattern] { return known }
+        var text: [UInt8] = []
+        GoFloat.appendFixed(number, to: &text)
+        let id = strings.intern(bytes: text)
+        valueOfNumber[number.bitPattern] = id
+        return id
     }
 
     private func write(
