@@ -4,7 +4,7 @@ import Telemetry
 /// id against the sections read so far.
 struct BatchDecoder {
     let container: ColumnContainerReader
-    private var builder = StringTableCodec.Builder()
+    private var builder = StringSectionDecoder()
 
     init(
         _ bytes: UnsafeRawBufferPointer, kind: ColumnContainer.Kind
@@ -15,11 +15,16 @@ struct BatchDecoder {
     var rows: Int { container.rows }
     var stringCount: Int { builder.count }
 
-    mutating func readStringSection(_ id: UInt32) throws(ColumnDecodeError) {
-        var builder = self.builder
-        self.builder = StringTableCodec.Builder()
-        _ = try container.read(id, "strings \(id)") { (reader) throws(ColumnDecodeError) in
-            try builder.append(from: &reader)
+    mutating func readStringSection(_ id: StringSectionIDs) throws(ColumnDecodeError) {
+        let packed = try rawBytes(id.packed, "packed strings \(id.packed)")
+        var builder = StringSectionDecoder()
+        swap(&builder, &self.builder)
+        let found: Void? = try container.read(id.texts, "strings \(id.texts)") {
+            (reader) throws(ColumnDecodeError) in try builder.append(from: &reader, packed: packed)
+        }
+        guard found != nil || packed.isEmpty else {
+            throw .corrupt(
+                column: "strings \(id.texts)", offset: 0, reason: "packed strings without texts")
         }
         self.builder = builder
     }

@@ -20,13 +20,15 @@ struct BatchEncoder {
     }
 
     /// Writes all strings used since the last section.
-    mutating func addStringSection(_ id: UInt32) {
+    mutating func addStringSection(_ id: StringSectionIDs) {
         let ids = strings.oldIDs[writtenStrings...]
         writtenStrings = strings.count
         if ids.isEmpty { return }
-        container.add(id) { writer, layout in
-            StringTableCodec.encode(ids, of: table, into: &writer, layout: layout)
+        let section = StringSectionEncoder(ids, of: table)
+        container.add(id.texts) { writer, layout in
+            section.encodeTexts(into: &writer, layout: layout)
         }
+        addBytes(id.packed, section.packed.bytes)
     }
 
     // MARK: Integers; columns of zeros are left out
@@ -114,4 +116,10 @@ struct BatchEncoder {
             }
         }
     }
+}
+
+/// The two columns of a section of strings.
+struct StringSectionIDs {
+    var texts: UInt32
+    var packed: UInt32
 }

@@ -33,16 +33,16 @@ package enum LogBatchCodec {
         static let resources: UInt32 = 7
         static let scopes: UInt32 = 8
         static let shared: UInt32 = 9
-        static let coreStrings: UInt32 = 10
+        static let coreStrings = StringSectionIDs(texts: 10, packed: 21)
 
         static let attributes = AttributeSets.ColumnIDs(shapes: 11, group: 0)
         static let droppedAttributes: UInt32 = 12
-        static let attributeStrings: UInt32 = 13
+        static let attributeStrings = StringSectionIDs(texts: 13, packed: 22)
 
         static let bodyTypes: UInt32 = 14
         /// Value column of bodies of each type.
         static let bodies = AttributeSets.ColumnIDs(shapes: 14, group: 3)
-        static let bodyStrings: UInt32 = 15
+        static let bodyStrings = StringSectionIDs(texts: 15, packed: 23)
 
         static let traces = TraceColumnIDs(count: 16, high: 17, low: 18, ofRow: 19)
         static let spanIDs: UInt32 = 20

@@ -40,10 +40,10 @@ package enum SpanBatchCodec {
         static let resources: UInt32 = 15
         static let scopes: UInt32 = 16
         static let shared: UInt32 = 17
-        static let coreStrings: UInt32 = 18
+        static let coreStrings = StringSectionIDs(texts: 18, packed: 40)
 
         static let attributes = AttributeSets.ColumnIDs(shapes: 19, group: 0)
-        static let attributeStrings: UInt32 = 20
+        static let attributeStrings = StringSectionIDs(texts: 20, packed: 41)
 
         static let eventCounts: UInt32 = 21
         static let eventTimes: UInt32 = 22
@@ -66,7 +66,7 @@ package enum SpanBatchCodec {
         static let droppedEvents: UInt32 = 37
         static let droppedLinks: UInt32 = 38
         /// Strings of events, links and the rest.
-        static let restStrings: UInt32 = 39
+        static let restStrings = StringSectionIDs(texts: 39, packed: 42)
     }
 
     /// - Precondition: at most `ColumnLimits.rowsMax` spans, and runs that end within their columns.

@@ -13,7 +13,11 @@ struct RandomBatches {
     private mutating func chance(_ oneIn: Int) -> Bool { number(0..<oneIn) == 0 }
 
     mutating func text() -> String {
-        switch number(0..<6) {
+        switch number(0..<9) {
+        case 6: return uuid()
+        case 7: return hexadecimal(number(0..<70))
+        // One character off a form that is packed.
+        case 8: return chance(2) ? uuid().uppercased() : hexadecimal(31) + "g"
         case 0: return ""
         case 1: return "GET"
         case 2: return "zażółć gęślą jaźń 🦆"
@@ -21,6 +25,14 @@ struct RandomBatches {
         case 4: return String(repeating: "x", count: number(0..<300))
         default: return "value-\(number(0..<20))"
         }
+    }
+
+    private mutating func hexadecimal(_ count: Int) -> String {
+        String((0..<count).map { _ in Array("0123456789abcdef")[number(0..<16)] })
+    }
+
+    private mutating func uuid() -> String {
+        [8, 4, 4, 4, 12].map { hexadecimal($0) }.joined(separator: chance(10) ? "_" : "-")
     }
 
     mutating func integer() -> Int64 {
