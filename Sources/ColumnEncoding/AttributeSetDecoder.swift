@@ -2,14 +2,14 @@ import Telemetry
 
 /// Reads the attributes of many items; see `AttributeSets` for the format.
 struct AttributeSetDecoder {
-    private let decoder: BatchDecoder
-    private let ids: AttributeSets.ColumnIDs
-    private let items: Int
+    let decoder: BatchDecoder
+    let ids: AttributeSets.ColumnIDs
+    let items: Int
 
     private var attributes = AttributeColumns()
     private var ends: [UInt32] = []
 
-    private init(_ decoder: BatchDecoder, _ ids: AttributeSets.ColumnIDs, items: Int) {
+    init(_ decoder: BatchDecoder, _ ids: AttributeSets.ColumnIDs, items: Int) {
         self.decoder = decoder
         self.ids = ids
         self.items = items
@@ -20,10 +20,7 @@ struct AttributeSetDecoder {
         from decoder: BatchDecoder, ids: AttributeSets.ColumnIDs, items: Int
     ) throws(ColumnDecodeError) -> (attributes: AttributeColumns, ends: [UInt32]) {
         var sets = AttributeSetDecoder(decoder, ids, items: items)
-        let header = try decoder.container.read(ids.shapes, "attribute shapes \(ids.group)") {
-            (reader) throws(ColumnDecodeError) in try sets.readHeader(&reader)
-        }
-        switch header {
+        switch try sets.readHeader() {
         case .none: sets.ends = [UInt32](repeating: 0, count: items)
         case .shapes(let shapes): try sets.assemble(shapes)
         case .cells(let types): try sets.assemble(types)
@@ -31,7 +28,7 @@ struct AttributeSetDecoder {
         return (sets.attributes, sets.ends)
     }
 
-    private struct Shapes {
+    struct Shapes {
         var pairKeys: [StringID]
         var pairTypes: [AttributeType]
         /// Where the pairs of shape `s` end in `pairs`.
@@ -40,10 +37,20 @@ struct AttributeSetDecoder {
         var ofItem: [UInt32]
     }
 
-    private enum Header {
+    enum Header {
         case shapes(Shapes)
         /// Keys and counts are in place; the types of the cells.
         case cells([AttributeType])
+    }
+
+    /// `nil` if no item has attributes.
+    mutating func readHeader() throws(ColumnDecodeError) -> Header? {
+        var sets = self
+        let header = try decoder.container.read(ids.shapes, "attribute shapes \(ids.group)") {
+            (reader) throws(ColumnDecodeError) in try sets.readHeader(&reader)
+        }
+        self = sets
+        return header
     }
 
     private mutating func readHeader(

@@ -12,6 +12,8 @@ struct BatchDecoder {
         container = try ColumnContainerReader(bytes, expecting: kind)
     }
 
+    init(_ container: ColumnContainerReader) { self.container = container }
+
     var rows: Int { container.rows }
     var stringCount: Int { builder.count }
 
@@ -29,7 +31,8 @@ struct BatchDecoder {
         self.builder = builder
     }
 
-    consuming func finishStrings() -> StringTable { builder.finish() }
+    /// The strings of the sections read so far.
+    var table: StringTable { builder.finish() }
 
     // MARK: Integers
 

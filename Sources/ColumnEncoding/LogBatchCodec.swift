@@ -125,7 +125,7 @@ extension LogBatchCodec {
         try decodeAttributes(decoder, columns.contains(.attributes), into: &batch)
         try decodeBodies(decoder, columns.contains(.body), into: &batch)
         try decodeTraces(decoder, columns.contains(.trace), into: &batch)
-        batch.strings = decoder.finishStrings()
+        batch.strings = decoder.table
         return batch
     }
 

@@ -24,7 +24,7 @@ extension SpanBatchCodec {
         try decodeEvents(decoder, columns, into: &batch)
         try decodeLinks(decoder, columns.contains(.links), into: &batch)
         try decodeRest(decoder, columns.contains(.rest), into: &batch)
-        batch.strings = decoder.finishStrings()
+        batch.strings = decoder.table
         return batch
     }
 
