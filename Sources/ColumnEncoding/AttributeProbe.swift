@@ -21,8 +21,9 @@ package enum AttributeProbe {
             try decoder.readStringSection(LogBatchCodec.Column.coreStrings)
             try decoder.readStringSection(LogBatchCodec.Column.attributeStrings)
             return try rows(decoder, LogBatchCodec.Column.attributes, key, accepts)
-        case .metrics:
-            throw .corrupt(column: "container", offset: 5, reason: "metrics have no attributes")
+        default:
+            throw .corrupt(
+                column: "container", offset: 5, reason: "\(container.kind) have no attributes")
         }
     }
 
