@@ -15,7 +15,9 @@ struct GrowingOutput: ~Copyable {
         start = bytes.count
         self.bytes = bytes
         self.limit = min(max(0, limit), Int.max - start - 1)
-        self.bytes.reserveCapacity(start + min(max(64, expected), self.limit + 1))
+        let half = max(64, expected) / 2
+        self.bytes.reserveCapacity(
+            start + GrowingOutput.capacity(for: half, ceiling: self.limit + 1))
     }
 
     /// Lets `fill` write into free space of at least one byte; it returns how many it wrote.
@@ -25,8 +27,7 @@ struct GrowingOutput: ~Copyable {
     ) throws(CompressionError) {
         let ceiling = start + limit + 1
         if bytes.count == bytes.capacity {
-            let (doubled, overflow) = bytes.count.multipliedReportingOverflow(by: 2)
-            bytes.reserveCapacity(overflow ? ceiling : min(ceiling, doubled))
+            bytes.reserveCapacity(GrowingOutput.capacity(for: bytes.count, ceiling: ceiling))
         }
         let room = min(bytes.capacity, ceiling) - bytes.count
         bytes.append(addingCapacity: room) { span in
@@ -37,6 +38,12 @@ struct GrowingOutput: ~Copyable {
             }
         }
         if bytes.count - start > limit { throw .tooLarge(limit: limit) }
+    }
+
+    /// Twice `count`; all there may be once that is past the half, so that no growth near the end copies
+    /// an array of nearly full size.
+    private static func capacity(for count: Int, ceiling: Int) -> Int {
+        count > ceiling / 4 ? ceiling : count * 2
     }
 
     consuming func finish() -> [UInt8] { bytes }
