@@ -48,6 +48,8 @@ package final class QueryContext: Sendable {
     /// Gives samples back that are no longer held.
     package func release(samples count: Int) { heldSamples.subtract(count, ordering: .relaxed) }
 
+    /// Samples held now.
+    package var heldSampleCount: Int { heldSamples.load(ordering: .relaxed) }
     /// Most samples held at once; of racing threads one may win, so a figure for statistics.
     package var peakSamples: Int { peak.load(ordering: .relaxed) }
 }

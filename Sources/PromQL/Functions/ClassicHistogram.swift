@@ -22,9 +22,9 @@ struct ClassicBuckets {
         if quantile.isNaN { return .nan }
         if quantile < 0 { return -.infinity }
         if quantile > 1 { return .infinity }
-        guard prepare(), buckets.count >= 2, let total = buckets.last?.count, total != 0 else {
-            return .nan
-        }
+        guard merge(), buckets.count >= 2 else { return .nan }
+        repair()
+        guard let total = buckets.last?.count, total != 0 else { return .nan }
         var rank = quantile * total
         let last = buckets.count - 1
         let found = buckets[..<last].firstIndex { $0.count >= rank } ?? last
@@ -42,12 +42,10 @@ struct ClassicBuckets {
 
     /// `histogram_fraction`: the share of observations between two bounds.
     mutating func fraction(from lower: Double, to upper: Double) -> Double {
-        guard prepare(), let total = buckets.last?.count, total != 0, !total.isNaN else {
-            return .nan
-        }
+        guard merge(), let total = buckets.last?.count, total != 0 else { return .nan }
         if lower.isNaN || upper.isNaN { return .nan }
         if lower >= upper { return 0 }
-        return (rank(of: upper, total) - rank(of: lower, total)) / total
+        return (min(total, rank(of: upper, total)) - min(total, rank(of: lower, total))) / total
     }
 
     /// Observations up to `bound`.
@@ -58,7 +56,8 @@ struct ClassicBuckets {
         for bucket in buckets {
             if bound <= start { return before }
             if bound < bucket.upperBound {
-                if bucket.upperBound.isInfinite || start.isInfinite { return before }
+                if start.isInfinite { return bucket.count }
+                if bucket.upperBound.isInfinite { return before }
                 let share = (bound - start) / (bucket.upperBound - start)
                 return before + (bucket.count - before) * share
             }
@@ -69,33 +68,37 @@ struct ClassicBuckets {
         return total
     }
 
-    /// Merges equal bounds and repairs counts. False if the bucket to +Inf is missing.
-    private mutating func prepare() -> Bool {
+    /// Puts buckets with equal bounds together. False if the bucket to +Inf is missing.
+    private mutating func merge() -> Bool {
         guard buckets.last?.upperBound == .infinity else { return false }
-        var merged: [Bucket] = []
-        merged.reserveCapacity(buckets.count)
-        for bucket in buckets {
-            if let last = merged.last, last.upperBound == bucket.upperBound {
-                merged[merged.count - 1].count += bucket.count
+        var kept = 0
+        for index in buckets.indices.dropFirst() {
+            if buckets[index].upperBound == buckets[kept].upperBound {
+                buckets[kept].count += buckets[index].count
             } else {
-                merged.append(bucket)
+                kept += 1
+                buckets[kept] = buckets[index]
             }
         }
-        var previous = merged[0].count
-        for index in merged.indices.dropFirst() {
-            let current = merged[index].count
+        buckets.removeLast(buckets.count - kept - 1)
+        return true
+    }
+
+    /// Raises counts that are below their predecessor, and evens out rounding errors.
+    private mutating func repair() {
+        var previous = buckets[0].count
+        for index in buckets.indices.dropFirst() {
+            let current = buckets[index].count
             if current == previous { continue }
             if Self.isAlmostEqual(previous, current) {
-                merged[index].count = previous
+                buckets[index].count = previous
             } else if current < previous {
-                merged[index].count = previous
+                buckets[index].count = previous
                 isForcedMonotonic = true
             } else {
                 previous = current
             }
         }
-        buckets = merged
-        return true
     }
 
     private static func isAlmostEqual(_ a: Double, _ b: Double) -> Bool {

@@ -10,6 +10,18 @@ package struct BinaryOperation: Hashable, Sendable {
     package var matching = VectorMatching()
     /// The operator with its modifiers.
     package var operatorRange: SourceRange
+
+    package init(
+        operator: BinaryOperator, left: Expression, right: Expression, returnsBool: Bool = false,
+        matching: VectorMatching = VectorMatching(), operatorRange: SourceRange
+    ) {
+        self.operator = `operator`
+        self.left = left
+        self.right = right
+        self.returnsBool = returnsBool
+        self.matching = matching
+        self.operatorRange = operatorRange
+    }
 }
 
 /// Which series of both sides belong together.
@@ -30,6 +42,11 @@ package struct VectorMatching: Hashable, Sendable {
     /// `nil` when neither `on` nor `ignoring` was written.
     package var labels: Labels?
     package var cardinality: Cardinality = .oneToOne
+
+    package init(labels: Labels? = nil, cardinality: Cardinality = .oneToOne) {
+        self.labels = labels
+        self.cardinality = cardinality
+    }
 
     package var include: [String] {
         switch cardinality {

@@ -92,11 +92,22 @@ package struct NumberLiteral: Hashable, Sendable {
     /// Written as a duration, such as `5m`.
     package var isDuration = false
     package var range: SourceRange
+
+    package init(value: Double, isDuration: Bool = false, range: SourceRange) {
+        self.value = value
+        self.isDuration = isDuration
+        self.range = range
+    }
 }
 
 package struct StringLiteral: Hashable, Sendable {
     package var value: String
     package var range: SourceRange
+
+    package init(value: String, range: SourceRange) {
+        self.value = value
+        self.range = range
+    }
 }
 
 /// `name{matchers} @ time offset duration`.
@@ -106,6 +117,16 @@ package struct VectorSelector: Hashable, Sendable {
     package var matchers: [LabelMatcher]
     package var shift = TimeShift()
     package var range: SourceRange
+
+    package init(
+        name: String? = nil, matchers: [LabelMatcher], shift: TimeShift = TimeShift(),
+        range: SourceRange
+    ) {
+        self.name = name
+        self.matchers = matchers
+        self.shift = shift
+        self.range = range
+    }
 
     /// All conditions, the one on the name last.
     package var allMatchers: [LabelMatcher] {
@@ -120,6 +141,12 @@ package struct RangeSelector: Hashable, Sendable {
     /// Milliseconds.
     package var duration: Int64
     package var range: SourceRange
+
+    package init(selector: VectorSelector, duration: Int64, range: SourceRange) {
+        self.selector = selector
+        self.duration = duration
+        self.range = range
+    }
 }
 
 /// `expression[range:step]`.
@@ -131,6 +158,17 @@ package struct Subquery: Hashable, Sendable {
     package var step: Int64?
     package var shift = TimeShift()
     package var range: SourceRange
+
+    package init(
+        inner: Expression, duration: Int64, step: Int64? = nil, shift: TimeShift = TimeShift(),
+        range: SourceRange
+    ) {
+        self.inner = inner
+        self.duration = duration
+        self.step = step
+        self.shift = shift
+        self.range = range
+    }
 }
 
 /// When a selector or subquery looks, relative to the evaluation.
@@ -145,12 +183,23 @@ package struct TimeShift: Hashable, Sendable {
     package var at: Anchor?
     /// Milliseconds into the past; negative into the future.
     package var offset: Int64 = 0
+
+    package init(at: Anchor? = nil, offset: Int64 = 0) {
+        self.at = at
+        self.offset = offset
+    }
 }
 
 package struct FunctionCall: Hashable, Sendable {
     package var function: Function
     package var arguments: [Expression]
     package var range: SourceRange
+
+    package init(function: Function, arguments: [Expression], range: SourceRange) {
+        self.function = function
+        self.arguments = arguments
+        self.range = range
+    }
 }
 
 package struct Aggregation: Hashable, Sendable {
@@ -180,15 +229,37 @@ package struct Aggregation: Hashable, Sendable {
     package var operand: Expression
     package var grouping: Grouping = .by([])
     package var range: SourceRange
+
+    package init(
+        operator: Operator, parameter: Expression? = nil, operand: Expression,
+        grouping: Grouping = .by([]), range: SourceRange
+    ) {
+        self.operator = `operator`
+        self.parameter = parameter
+        self.operand = operand
+        self.grouping = grouping
+        self.range = range
+    }
 }
 
 package struct UnaryOperation: Hashable, Sendable {
     package var isNegation: Bool
     package var operand: Expression
     package var range: SourceRange
+
+    package init(isNegation: Bool, operand: Expression, range: SourceRange) {
+        self.isNegation = isNegation
+        self.operand = operand
+        self.range = range
+    }
 }
 
 package struct Parenthesized: Hashable, Sendable {
     package var inner: Expression
     package var range: SourceRange
+
+    package init(inner: Expression, range: SourceRange) {
+        self.inner = inner
+        self.range = range
+    }
 }

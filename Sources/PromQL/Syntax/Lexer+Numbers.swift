@@ -67,7 +67,7 @@ extension Lexer {
         return true
     }
 
-    /// The value of a number token: decimal, hexadecimal, octal with a leading 0 as in Go, `Inf`, `NaN`.
+    /// The value of a number token, `nil` if it is too large for one: decimal, hexadecimal, octal with a leading 0 as in Go, `Inf`, `NaN`.
     static func number(_ text: String) -> Double? {
         let plain = text.filter { $0 != "_" }.lowercased()
         switch plain {
@@ -82,7 +82,11 @@ extension Lexer {
         if plain.count > 1, plain.hasPrefix("0"), let octal = Int64(plain, radix: 8) {
             return Double(octal)
         }
-        if plain.hasSuffix(".") { return Double(plain + "0") }
-        return Double(plain.hasPrefix(".") ? "0" + plain : plain)
+        let padded = plain.hasPrefix(".") ? "0" + plain : plain
+        guard let value = Double(padded.hasSuffix(".") ? padded + "0" : padded), value.isFinite
+        else {
+            return nil
+        }
+        return value
     }
 }

@@ -228,7 +228,8 @@ extension Parser {
         }
         let seconds = sign * (try numberLiteral().value)
         guard abs(seconds) < 9.2e15 else {
-            let shown = seconds.isFinite ? NumberFormat.decimal(seconds) + ".000000" : "\(seconds)"
+            let digits = NumberFormat.decimal(seconds)
+            let shown = seconds.isFinite ? digits + ".000000" : digits
             throw failure("timestamp out of bounds for @ modifier: \(shown)", inner.range)
         }
         return .time(Int64((seconds * 1_000).rounded(.toNearestOrAwayFromZero)))

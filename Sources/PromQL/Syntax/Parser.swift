@@ -127,7 +127,9 @@ struct Parser {
         try advance()
         guard token.kind == .duration else {
             guard let value = Lexer.number(token.text) else {
-                throw failure("error parsing number: \(QuotedText.quote(token.text))", token.range)
+                throw failure(
+                    "error parsing number: \(QuotedText.quote(token.text)) is out of range",
+                    token.range)
             }
             return NumberLiteral(value: value, range: token.range)
         }
