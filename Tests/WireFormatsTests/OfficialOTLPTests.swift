@@ -3,8 +3,8 @@ import Telemetry
 import Testing
 import WireFormats
 
-/// The official protobuf classes of PyPI's `opentelemetry-proto`, run by `Tests/Oracles/otlp.py`.
-private enum Oracle {
+/// The official protobuf classes of PyPI's `opentelemetry-proto`, run by scripts in `Tests/Oracles`.
+enum Oracle {
     /// A Python that can import `opentelemetry.proto`.
     static let python = ProcessInfo.processInfo.environment["SIDELIGHT_PYTHON"]
     static let isMissing: Comment =
@@ -13,9 +13,9 @@ private enum Oracle {
     static let caseCount = 60
     static let receivedAt = Timestamp(nanoseconds: 1_763_700_009_000_000_000)
 
-    static func run(_ arguments: [String]) throws -> String {
+    static func run(_ arguments: [String], script name: String = "otlp.py") throws -> String {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Oracles/otlp.py").path
+            .deletingLastPathComponent().appendingPathComponent("Oracles/\(name)").path
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(python))
         process.arguments = [script] + arguments
@@ -24,7 +24,7 @@ private enum Oracle {
         try process.run()
         let text = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "otlp.py \(arguments) failed")
+        #expect(process.terminationStatus == 0, "\(name) \(arguments) failed")
         return String(decoding: text, as: UTF8.self)
     }
 

@@ -96,7 +96,7 @@ extension CompactValueWriter {
             }
         case .array, .object:
             guard depth < AttributeValue.nestingDepthMax else {
-                throw .nestedTooDeep(field: "JSON value", offset: reader.offset)
+                throw .nestedTooDeep(field: "JSON value", offset: reader.position)
             }
             try composite(&reader, depth: depth)
         }

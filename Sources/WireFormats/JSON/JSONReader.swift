@@ -22,8 +22,9 @@ package struct JSONReader: ~Copyable {
         case object, array, string, number, bool, null
     }
 
-    /// Deeper documents are refused: skipping recurses once a level.
-    package static let nestingDepthMax = 128
+    /// Deeper documents are refused: skipping recurses once a level. An OTLP attribute that nests as deep
+    /// as attributes may takes four levels of JSON for each of its own.
+    package static let nestingDepthMax = 256
 
     /// Where the next byte is read.
     package internal(set) var offset = 0
@@ -34,7 +35,16 @@ package struct JSONReader: ~Copyable {
     /// Strings that had escapes, decoded; valid until the next string is read.
     var scratch = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
+    /// What precedes `bytes` in the body, so that errors tell offsets in the body.
+    private var origin = 0
+
     package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    /// Reads a value that another reader passed over.
+    package init(_ slice: JSONSlice) {
+        bytes = slice.bytes
+        origin = slice.origin
+    }
 
     deinit { scratch.deallocate() }
 
@@ -42,6 +52,7 @@ package struct JSONReader: ~Copyable {
     package mutating func restart(on bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
         offset = 0
+        origin = 0
         depth = 0
         isFirst = false
     }
@@ -122,6 +133,12 @@ package struct JSONReader: ~Copyable {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
     }
 
+    /// Skips a value that will be read later.
+    package mutating func slice() throws(DecodeError) -> JSONSlice {
+        let bytes = try skipValue()
+        return JSONSlice(bytes: bytes, origin: position - bytes.count)
+    }
+
     // MARK: Literals
 
     package mutating func bool() throws(DecodeError) -> Bool {
@@ -148,6 +165,9 @@ package struct JSONReader: ~Copyable {
 
     // MARK: Bytes
 
+    /// Where the next byte stands in the body.
+    package var position: Int { origin &+ offset }
+
     /// Moves to the next byte that is not white space and gives it; 0 at the end.
     @inline(__always)
     mutating func skipWhitespace() -> UInt8 {
@@ -165,7 +185,7 @@ package struct JSONReader: ~Copyable {
     func failure(_ expected: String) -> DecodeError {
         let found = offset < bytes.count ? Self.name(of: bytes[offset]) : "the end"
         return .malformed(
-            field: "JSON", offset: offset, reason: "expected \(expected), found \(found)")
+            field: "JSON", offset: position, reason: "expected \(expected), found \(found)")
     }
 
     private static func name(of byte: UInt8) -> String {
@@ -178,7 +198,7 @@ package struct JSONReader: ~Copyable {
         guard skipWhitespace() == bracket else { throw failure("\(what)") }
         guard depth < Self.nestingDepthMax else {
             throw .malformed(
-                field: "JSON", offset: offset,
+                field: "JSON", offset: position,
                 reason: "nests deeper than \(Self.nestingDepthMax) levels")
         }
         offset &+= 1
@@ -215,6 +235,12 @@ package struct JSONReader: ~Copyable {
         offset &+= 1
         return true
     }
+}
+
+/// A value that was passed over, with its place in the body; valid as long as the input.
+package struct JSONSlice {
+    package let bytes: UnsafeRawBufferPointer
+    package let origin: Int
 }
 
 /// A key of a JSON object, to be matched against literals; valid until the reader reads on.

@@ -20,6 +20,8 @@ package struct JSONWriter {
     /// Open objects and arrays, the innermost in the lowest bit (1 is an object), below a marker bit
     /// that stands for the top level.
     private var nesting: UInt64 = 1
+    /// Full words of outer levels, of which there are more than 63 only in deeply nested attributes.
+    private var outerNesting: [UInt64] = []
     private var state = State.first
 
     private enum State {
@@ -45,6 +47,7 @@ package struct JSONWriter {
     package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         nesting = 1
+        outerNesting = []
         state = .first
     }
 
@@ -225,7 +228,10 @@ package struct JSONWriter {
     @inline(__always)
     private mutating func open(_ bracket: UInt8, bit: UInt64) {
         beginValue()
-        precondition(nesting >> 63 == 0, "BUG: more than 63 levels")
+        if nesting >> 63 != 0 {
+            outerNesting.append(nesting)
+            nesting = 1
+        }
         nesting = nesting << 1 | bit
         bytes.append(bracket)
         state = .first
@@ -236,6 +242,7 @@ package struct JSONWriter {
         precondition(nesting & 1 == bit && nesting != 1, "BUG: ends what is not open")
         precondition(state != .value, "BUG: a key without its value")
         nesting >>= 1
+        if nesting == 1, let outer = outerNesting.popLast() { nesting = outer }
         bytes.append(bracket)
         state = .next
     }

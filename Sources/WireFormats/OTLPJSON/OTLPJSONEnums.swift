@@ -1,0 +1,64 @@
+import Telemetry
+
+/// Enums of OTLP as JSON carries them: as numbers (what OTLP asks for), by the names of the protobuf
+/// definition, or by those names without their prefix in any case, as some senders write them. Unknown
+/// values are unspecified ones.
+enum OTLPJSONEnums {
+    static func spanKind(_ reader: inout JSONReader) throws(DecodeError) -> SpanKind {
+        let raw = try reader.enumeration("kind", prefix: "span_kind_") { name in
+            switch name {
+            case "internal": 1
+            case "server": 2
+            case "client": 3
+            case "producer": 4
+            case "consumer": 5
+            default: nil
+            }
+        }
+        return UInt8(exactly: raw).flatMap(SpanKind.init(rawValue:)) ?? .unspecified
+    }
+
+    static func spanStatus(_ reader: inout JSONReader) throws(DecodeError) -> SpanStatus {
+        let raw = try reader.enumeration("status code", prefix: "status_code_") { name in
+            switch name {
+            case "ok": 1
+            case "error": 2
+            default: nil
+            }
+        }
+        return UInt8(exactly: raw).flatMap(SpanStatus.init(rawValue:)) ?? .unset
+    }
+
+    /// Whether points are absolute values since a start (`AGGREGATION_TEMPORALITY_CUMULATIVE`, 2).
+    static func isCumulative(_ reader: inout JSONReader) throws(DecodeError) -> Bool {
+        try reader.enumeration(
+            "aggregationTemporality", prefix: "aggregation_temporality_"
+        ) { "cumulative" ~= $0 ? 2 : nil } == 2
+    }
+
+    /// 0 to 24: `SEVERITY_NUMBER_INFO` is 9, `SEVERITY_NUMBER_INFO2` is 10.
+    static func severityNumber(_ reader: inout JSONReader) throws(DecodeError) -> UInt8 {
+        let raw = try reader.enumeration("severityNumber", prefix: "severity_number_") { name in
+            var family = name.bytes
+            var step: UInt64 = 0
+            if let last = family.last, UInt8(ascii: "2")...UInt8(ascii: "4") ~= last {
+                step = UInt64(last - UInt8(ascii: "1"))
+                family = UnsafeRawBufferPointer(rebasing: family.dropLast())
+            }
+            return severityFamily(JSONKey(bytes: family)).map { $0 + step }
+        }
+        return raw <= 24 ? UInt8(raw) : 0
+    }
+
+    private static func severityFamily(_ name: JSONKey) -> UInt64? {
+        switch name {
+        case "trace": 1
+        case "debug": 5
+        case "info": 9
+        case "warn": 13
+        case "error": 17
+        case "fatal": 21
+        default: nil
+        }
+    }
+}
