@@ -113,15 +113,18 @@ struct JournalReplay {
         noteGap(before: header, path: file.path)
         nextSequence = max(nextSequence, header.first)
         let damageBefore = report.damage.count
-        let bytes: [UInt8]
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: file.bytes, alignment: 16)
+        defer { buffer.deallocate() }
+        let bytes: UnsafeRawBufferPointer
         do throws(FileError) {
             if syncing { try sync(file.path) }
-            bytes = try fileSystem.readAll(file.path)
+            let count = try fileSystem.read(file.path, from: 0, into: buffer)
+            bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         } catch { throw .file(error) }
         var pass = SegmentPass(
             path: file.path, header: header, limit: limit, report: report,
             lastSequence: lastSequence)
-        let end = bytes.withUnsafeBytes { pass.run(over: $0, deliver: deliver) }
+        let end = pass.run(over: bytes, deliver: deliver)
         report = pass.report
         report.segments += 1
         lastSequence = pass.lastSequence

@@ -65,9 +65,8 @@ extension FileSystem {
     /// The whole file, read in steps of at most 1 MiB.
     package func readAll(_ path: String) throws(FileError) -> [UInt8] {
         var bytes: [UInt8] = []
-        let step = [UInt8](repeating: 0, count: 1 << 20)
+        var part = [UInt8](repeating: 0, count: 1 << 20)
         while true {
-            var part = step
             let offset = Int64(bytes.count)
             var room = part.mutableSpan
             let count = try room.withUnsafeMutableBytes { buffer throws(FileError) -> Int in
