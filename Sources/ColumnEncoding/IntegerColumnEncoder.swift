@@ -87,11 +87,18 @@ enum IntegerColumnEncoder {
             let length = min(IntegerRun.length, count &- start)
             if length > 0 {
                 residuals(values, at: start, length, order: 0, into: scratch)
-                bits.0 &+= IntegerRun.plan(scratch, count: length).bits
+                let plain = IntegerRun.plan(scratch, count: length).bits
                 residuals(values, at: start, length, order: 1, into: scratch)
-                bits.1 &+= IntegerRun.plan(scratch, count: length).bits
-                residuals(values, at: start, length, order: 2, into: scratch)
-                bits.2 &+= IntegerRun.plan(scratch, count: length).bits
+                let steps = IntegerRun.plan(scratch, count: length).bits
+                bits.0 &+= plain
+                bits.1 &+= steps
+                // Where steps are no smaller than values, steps of steps are not either.
+                if steps < plain {
+                    residuals(values, at: start, length, order: 2, into: scratch)
+                    bits.2 &+= IntegerRun.plan(scratch, count: length).bits
+                } else {
+                    bits.2 &+= steps
+                }
                 sampled &+= length
             }
             run &+= stride

@@ -37,7 +37,10 @@ enum IntegerRun {
             base: base, width: width, patches: 0, bits: count &* width &+ headerBits(base))
         // Below three bits no patch can pay for its position.
         guard width > 3, count >= 8 else { return best }
-        improve(&best, values, count, base: base)
+        // Where more than a quarter need the last bit, patching them cannot pay: no histogram needed.
+        var widest: UInt64 = 0
+        for index in 0..<count { widest &+= (values[index] &- base) &>> UInt64(width &- 1) }
+        if widest <= UInt64(count / 4) { improve(&best, values, count, base: base) }
         // Steps of a mostly ascending sequence: a rare step back must not widen all the others.
         if least < 0, most > 0 { improve(&best, values, count, base: 0) }
         return best
