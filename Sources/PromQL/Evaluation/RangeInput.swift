@@ -60,8 +60,8 @@ extension Evaluator {
             return RangeInput(labels: [], windows: windows) { _, _ throws(QueryError) in }
         }
         let count = (end &- start) / step + 1
-        guard count <= Int64(context.limits.samplesMax) else {
-            throw .execution("subquery \(node) has \(count) steps")
+        guard (1...Int64(context.limits.samplesMax)).contains(count) else {
+            throw .execution("subquery \(node) has too many steps")
         }
         let inner = EvaluationSteps(start: start, step: step, count: Int(count))
         var evaluator = at(inner)

@@ -50,9 +50,14 @@ struct SeriesLoop: Sendable {
         defer { context.release(samples: held) }
         for index in slice {
             try context.check()
+            // Before the column is allocated, so that the limit bounds memory.
+            try context.hold(samples: stepCount)
+            held += stepCount
             let column = try body(index, &samples)
-            held += column.count
-            try context.hold(samples: column.count)
+            if column.isEmpty {
+                held -= stepCount
+                context.release(samples: stepCount)
+            }
             columns.append(column)
         }
         return columns
