@@ -89,7 +89,7 @@ let package = Package(
             "OTLPExport",
             [
                 "WireFormats", "Compression", "Platform", "Telemetry", asyncHTTPClient, nioCore,
-                logging,
+                nioHTTP1, logging,
             ]),
 
         // Storage.
