@@ -1,0 +1,59 @@
+import Proxy
+import Telemetry
+import WireFormats
+
+/// A receiver of OTLP that keeps what it was sent.
+final class Collector: Sendable {
+    let server: TestUpstream
+
+    init() async throws {
+        server = try await TestUpstream { _, _ in .ok("") }
+    }
+
+    var endpoint: String { "http://127.0.0.1:\(server.port)" }
+
+    func spans() throws -> [SpanRecord] {
+        try bodies("/v1/traces").flatMap { body in
+            let batch = try OTLPTraces.decode(protobuf: body).batch
+            return (0..<batch.count).map(batch.span(at:))
+        }
+    }
+
+    func logs() throws -> [LogRecord] {
+        try bodies("/v1/logs").flatMap { body in
+            let batch = try OTLPLogs.decode(protobuf: body, receivedAt: .zero).batch
+            return (0..<batch.count).map(batch.record(at:))
+        }
+    }
+
+    /// The value of a series at the last export, summed over all its label sets.
+    func last(_ name: String) throws -> Double {
+        var latest: (time: Int64, sum: Double) = (.min, 0)
+        for body in try bodies("/v1/metrics") {
+            let batch = try OTLPMetrics.decode(protobuf: body).batch
+            for index in 0..<batch.sampleTimes.count
+            where batch.labels(Int(batch.sampleSeries[index]))["__name__"] == name {
+                let time = batch.sampleTimes[index]
+                if time > latest.time { latest = (time, 0) }
+                if time == latest.time { latest.sum += batch.sampleValues[index] }
+            }
+        }
+        return latest.sum
+    }
+
+    private func bodies(_ target: String) throws -> [[UInt8]] {
+        server.requests.filter { $0.target == target }.map(\.body)
+    }
+}
+
+extension SpanRecord {
+    func attribute(_ key: String) -> String? {
+        attributes.first { $0.key == key }?.value.text
+    }
+}
+
+extension LogRecord {
+    func attribute(_ key: String) -> String? {
+        attributes.first { $0.key == key }?.value.text
+    }
+}
