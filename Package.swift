@@ -175,7 +175,7 @@ let package = Package(
             ]),
         tests(
             "StoreTests",
-            ["Store", "SQLiteStore", "Telemetry", "Platform", "ColumnEncoding", logging]),
+            ["Store", "SQLiteStore", "RegularExpressions", "Telemetry", "Platform", logging]),
         tests("JournalTests", ["Journal", "Telemetry", "Platform"]),
         tests(
             "SQLiteStoreTests",

@@ -45,6 +45,11 @@ package struct DigestWindow: Sendable {
     /// Digests remembered, pending ones not counted.
     package var count: Int { stored.count }
 
+    /// What is remembered, oldest first: what `remember` takes again after a restart.
+    package var entries: [(digest: ContentHash, at: Timestamp)] {
+        order[oldest...].map { ($0.digest, $0.at) }
+    }
+
     /// Judges a batch that arrives at `now`; a fresh one is pending from here on.
     package mutating func admit(_ digest: ContentHash, at now: Timestamp) -> Verdict {
         forget(before: now)

@@ -1,0 +1,95 @@
+import ColumnEncoding
+import Telemetry
+
+/// What a signal kept in row blocks (spans, logs) brings along: its codec, its order on disk and what
+/// is remembered of each block so that queries can skip it.
+protocol BlockSignal: Sendable {
+    associatedtype Batch: Sendable
+
+    /// Name of the folder and in events.
+    static var name: String { get }
+    static func count(_ batch: Batch) -> Int
+    /// Roughly what the batch takes in memory.
+    static func memoryBytes(_ batch: Batch) -> Int
+    /// The first and last time that queries ask by; the batch is not empty.
+    static func timeBounds(_ batch: Batch) -> ClosedRange<Timestamp>
+    static func encode(_ batch: Batch, effort: EncodingEffort) -> [UInt8]
+    static func decode(_ bytes: UnsafeRawBufferPointer) throws(ColumnDecodeError) -> Batch
+    /// The rows of `batches` in the order of the disk, cut into batches of at most about `rowsMax` rows;
+    /// duplicates collapsed as the signal defines.
+    static func arrange(_ batches: [Batch], rowsMax: Int) -> [Batch]
+    /// Keys for the block's membership filter (trace ids).
+    static func filterKeys(_ batch: Batch) -> [UInt64]
+    /// Distinct short descriptions of what is in the batch (service and operation; stream labels): kept
+    /// in memory for every block.
+    static func summary(_ batch: Batch) -> [[UInt8]]
+}
+
+/// One journalled batch that no block holds yet.
+struct HeadBatch<Batch: Sendable>: Sendable {
+    var sequence: UInt64
+    var arrival: Timestamp
+    var batch: Batch
+    var bytes: Int
+    var bounds: ClosedRange<Timestamp>
+}
+
+/// Where a scan takes its next rows from.
+enum ScanPart<Batch: Sendable> {
+    case head(Batch)
+    case block(BlockInfo)
+}
+
+/// What is remembered of a block in memory. The body stays on disk.
+final class BlockInfo: Sendable {
+    let id: Int64
+    let partition: Partition
+    /// The journal sequence through which the block reaches: of equal spans the later written counts.
+    let through: UInt64
+    let tier: Int
+    let rows: Int
+    let bytes: Int
+    let bounds: ClosedRange<Timestamp>
+    let filter: FuseFilter
+    /// Ids in the store's summary table, ascending.
+    let summary: [StringID]
+
+    init(
+        id: Int64, partition: Partition, through: UInt64, tier: Int, rows: Int, bytes: Int,
+        bounds: ClosedRange<Timestamp>, filter: FuseFilter, summary: [StringID]
+    ) {
+        self.id = id
+        self.partition = partition
+        self.through = through
+        self.tier = tier
+        self.rows = rows
+        self.bytes = bytes
+        self.bounds = bounds
+        self.filter = filter
+        self.summary = summary
+    }
+}
+
+/// A block on its way to disk.
+struct NewBlock: Sendable {
+    var through: UInt64
+    var tier: Int
+    var rows: Int
+    var bounds: ClosedRange<Timestamp>
+    var filter: FuseFilter
+    var summary: [[UInt8]]
+    var body: [UInt8]
+}
+
+extension NewBlock {
+    static func make<Signal: BlockSignal>(
+        _ signal: Signal.Type, _ batch: Signal.Batch, through: UInt64, tier: Int,
+        effort: EncodingEffort
+    ) -> NewBlock {
+        NewBlock(
+            through: through, tier: tier, rows: Signal.count(batch),
+            bounds: Signal.timeBounds(batch),
+            filter: FuseFilter(Signal.filterKeys(batch)), summary: Signal.summary(batch),
+            body: Signal.encode(batch, effort: effort))
+    }
+}

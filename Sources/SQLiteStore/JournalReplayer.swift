@@ -1,0 +1,91 @@
+import ColumnEncoding
+import Journal
+import Store
+import Telemetry
+
+extension RecordKind {
+    /// The digests of the last minutes, written before the segments that hold them are deleted.
+    static let digestWindow = RecordKind.custom
+}
+
+/// Carries journal records back into the heads at start, leaving out what a file already holds.
+struct JournalReplayer {
+    private let spans: BlockStore<SpanSignal>
+    private let logs: BlockStore<LogSignal>
+    private let metrics: MetricEngine
+    private let digests: DigestGate
+    private var sealed: [String: UInt64] = [:]
+    /// Records that could not be read although their checksum holds.
+    private(set) var failures: [String] = []
+    private var storeFailure: StoreError?
+
+    init(
+        spans: BlockStore<SpanSignal>, logs: BlockStore<LogSignal>, metrics: MetricEngine,
+        digests: DigestGate
+    ) {
+        self.spans = spans
+        self.logs = logs
+        self.metrics = metrics
+        self.digests = digests
+    }
+
+    /// The highest sequence that any file knows of.
+    func sealedThrough() throws(StoreError) -> UInt64 {
+        var highest = try metrics.sealedThrough()
+        for directory in [spans.partitions, logs.partitions] {
+            for day in directory.days {
+                highest = max(highest, try directory.partition(for: day).sealedThrough())
+            }
+        }
+        return highest
+    }
+
+    mutating func take(_ record: JournalRecord) {
+        if let digest = record.digest { digests.restore(digest, at: record.arrival) }
+        do {
+            switch record.kind {
+            case .spans:
+                if try isSealed(record, in: spans.partitions) { return }
+                spans.admit(
+                    try SpanBatchCodec.decode(record.payload), sequence: record.sequence,
+                    arrival: record.arrival)
+            case .logs:
+                if try isSealed(record, in: logs.partitions) { return }
+                logs.admit(
+                    try LogBatchCodec.decode(record.payload), sequence: record.sequence,
+                    arrival: record.arrival)
+            case .metrics:
+                try metrics.replay(
+                    record.payload, sequence: record.sequence, arrival: record.arrival)
+            case .digestWindow:
+                guard digests.restore(checkpoint: record.payload) else {
+                    failures.append("record \(record.sequence) is no digest window")
+                    return
+                }
+            default:
+                failures.append(
+                    "record \(record.sequence) is of unknown kind \(record.kind.rawValue)")
+            }
+        } catch let error as StoreError {
+            storeFailure = error
+        } catch {
+            failures.append("record \(record.sequence) cannot be decoded: \(error)")
+        }
+    }
+
+    /// To be called after the last record.
+    func finish() throws(StoreError) {
+        if let storeFailure { throw storeFailure }
+        try metrics.finishReplay()
+    }
+
+    private mutating func isSealed(
+        _ record: JournalRecord, in directory: PartitionDirectory
+    ) throws(StoreError) -> Bool {
+        let partition = directory.partition(for: UTCDay(containing: record.arrival))
+        if let known = sealed[partition.path] { return record.sequence <= known }
+        let through = try partition.sealedThrough()
+        sealed[partition.path] = through
+        return record.sequence <= through
+    }
+}

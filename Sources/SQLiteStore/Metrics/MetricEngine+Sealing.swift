@@ -1,0 +1,242 @@
+import ColumnEncoding
+import GRDB
+import Platform
+import Store
+import Synchronization
+import Telemetry
+
+extension MetricEngine {
+    /// Samples in a block: large enough for the columns to pack well, small enough that a query for one
+    /// series decodes little.
+    private static let blockSamplesMax = 32_768
+
+    /// Writes the whole head into the partitions of its samples' days.
+    func seal() throws(StoreError) {
+        let (batches, labels, metadata) = state.withLock { state in
+            if state.sealing.isEmpty {
+                swap(&state.sealing, &state.head)
+                swap(&state.sealingBytes, &state.headBytes)
+            }
+            return (state.sealing, state.index, state.unsavedMetadata)
+        }
+        guard let last = batches.last else { return }
+        var extras: [UTCDay: [MetricBatch]] = [:]
+        for batch in batches.compactMap(\.extras) {
+            let times = batch.histograms.map(\.time) + batch.exemplars.map(\.time)
+            for day in Set(times.map(UTCDay.init(containingMilliseconds:))) {
+                let part = batch.extras { UTCDay(containingMilliseconds: $0) == day }
+                if let part { extras[day, default: []].append(part) }
+            }
+        }
+        let samples = DaySamples.split(batches)
+        let days = Set(samples.keys).union(extras.keys).sorted()
+        try partitionLock.withLock { _ throws(StoreError) in
+            var written: [UTCDay: MetricDay] = [:]
+            for day in days {
+                written[day] = try write(
+                    samples[day] ?? DaySamples(), extras: extras[day, default: []],
+                    metadata: day == days.last ? metadata : [], labels: labels,
+                    through: last.sequence, to: day)
+            }
+            state.withLock { state in
+                for (day, content) in written { state.days[day] = content }
+                state.sealing = []
+                state.sealingBytes = 0
+                state.definitionFloor = last.sequence + 1
+                state.unsavedMetadata.removeAll { metadata.contains($0) }
+                state.generation += 1
+            }
+        }
+        events.emit(
+            StoreSealed(signal: signalName, items: batches.reduce(0) { $0 + $1.times.count }))
+    }
+
+    /// - Returns: the day as it is in the file afterwards. A day that holds these samples already (a
+    ///   seal that failed on a later day) is left alone.
+    private func write(
+        _ samples: DaySamples, extras: [MetricBatch], metadata: [MetricMetadata],
+        labels: SeriesIndex, through sequence: UInt64, to day: UTCDay
+    ) throws(StoreError) -> MetricDay {
+        let partition = partitions.partition(for: day)
+        guard try partition.sealedThrough() < sequence else {
+            return try partition.read { db in
+                MetricDay(
+                    partition: partition,
+                    index: try MetricTables.loadSeries(db, path: partition.path),
+                    blocks: try MetricTables.loadBlocks(db, partition: partition))
+            }
+        }
+        var content = try loadHoldingLock(day)
+        let firstNew = content.index.count
+        let numbered = MetricEngine.renumber(samples, labels, into: &content.index)
+        let newSeries = MetricEngine.labels(of: firstNew..<content.index.count, content.index)
+        let blocks = MetricEngine.blocks(numbered).map {
+            NewMetricBlock($0, part: sequence, tier: 0, effort: .sealed)
+        }
+        let ids = try partition.write { db in
+            if newSeries.seriesCount > 0 {
+                try MetricTables.insertSeries(first: firstNew, newSeries, db)
+            }
+            for batch in extras {
+                let times = batch.histograms.map(\.time) + batch.exemplars.map(\.time)
+                if let first = times.min(), let last = times.max() {
+                    try MetricTables.insertExtra(batch, times: first...last, db)
+                }
+            }
+            try MetricTables.upsert(metadata, db)
+            let ids = try blocks.map { try MetricTables.insert($0, db) }
+            try Partition.setSealedThrough(sequence, db)
+            return ids
+        }
+        content.blocks += zip(ids, blocks).map { id, block in
+            MetricBlockInfo(
+                id: id, partition: partition, part: block.part, tier: block.tier,
+                samples: block.samples, times: block.times, series: block.series)
+        }
+        return content
+    }
+
+    /// Replaces the head's series numbers by the partition's, adding what is new, and sorts by them.
+    private static func renumber(
+        _ samples: DaySamples, _ labels: SeriesIndex, into index: inout SeriesIndex
+    ) -> SeriesBlock {
+        var runs: [(number: UInt32, range: Range<Int>)] = []
+        var position = 0
+        while position < samples.series.count {
+            let series = samples.series[position]
+            var end = position + 1
+            while end < samples.series.count, samples.series[end] == series { end += 1 }
+            let id = labels.ids[Int(series)]
+            let number =
+                index.find(id)
+                ?? labels.labels(series).bytes.withUnsafeBytes { index.add(id, labels: $0) }
+            runs.append((number, position..<end))
+            position = end
+        }
+        runs.sort { $0.number < $1.number }
+        var block = SeriesBlock()
+        block.times.reserveCapacity(samples.times.count)
+        block.values.reserveCapacity(samples.times.count)
+        for run in runs {
+            block.series.append(run.number)
+            block.counts.append(UInt32(run.range.count))
+            block.times += samples.times[run.range]
+            block.values += samples.values[run.range]
+        }
+        return block
+    }
+
+    private static func labels(of series: Range<Int>, _ index: SeriesIndex) -> MetricBatch {
+        var batch = MetricBatch()
+        for number in series { _ = batch.append(index.labels(UInt32(number))) }
+        return batch
+    }
+
+    /// Cuts sorted samples into blocks of whole series, a series of more than a block's samples apart.
+    static func blocks(_ all: SeriesBlock) -> [SeriesBlock] {
+        var blocks: [SeriesBlock] = []
+        var current = SeriesBlock()
+        var start = 0
+        for (series, count) in zip(all.series, all.counts) {
+            var rest = start..<(start + Int(count))
+            start = rest.upperBound
+            if current.sampleCount > 0, current.sampleCount + rest.count > blockSamplesMax {
+                blocks.append(current)
+                current = SeriesBlock()
+            }
+            while !rest.isEmpty {
+                let piece = rest.prefix(blockSamplesMax)
+                current.series.append(series)
+                current.counts.append(UInt32(piece.count))
+                current.times += all.times[piece]
+                current.values += all.values[piece]
+                rest = piece.upperBound..<rest.upperBound
+                if !rest.isEmpty {
+                    blocks.append(current)
+                    current = SeriesBlock()
+                }
+            }
+        }
+        if current.sampleCount > 0 { blocks.append(current) }
+        return blocks
+    }
+
+    // MARK: Merging and retention
+
+    /// Merges the oldest run of neighbouring parts of a tier once `mergeFanIn` have gathered.
+    func mergeStep() throws(StoreError) -> Bool {
+        try deleteRetired()
+        guard let (day, parts) = mergeCandidates() else { return false }
+        return try partitionLock.withLock { _ throws(StoreError) in
+            var content = try loadHoldingLock(day)
+            let wanted = Set(parts)
+            let sources = content.blocks.filter { wanted.contains($0.part) }
+            guard let tier = sources.map(\.tier).max(), let part = parts.max() else { return false }
+            let merged = try MetricMerge(sources, reader: self).blocks().map {
+                NewMetricBlock($0, part: part, tier: tier + 1, effort: .compacted)
+            }
+            let ids = try content.partition.write { db in
+                try MetricTables.supersede(sources.map(\.id), db)
+                return try merged.map { try MetricTables.insert($0, db) }
+            }
+            let replacements = zip(ids, merged).map { id, block in
+                MetricBlockInfo(
+                    id: id, partition: content.partition, part: block.part, tier: block.tier,
+                    samples: block.samples, times: block.times, series: block.series)
+            }
+            content.blocks.removeAll { wanted.contains($0.part) }
+            content.blocks += replacements
+            content.blocks.sort {
+                ($0.part, $0.series.lowerBound) < ($1.part, $1.series.lowerBound)
+            }
+            state.withLock { state in
+                state.days[day] = content
+                state.retired += sources.map { (generation: state.generation, block: $0) }
+                state.generation += 1
+            }
+            events.emit(StoreMerged(signal: signalName, blocks: sources.count))
+            return true
+        }
+    }
+
+    /// A day with `mergeFanIn` neighbouring parts of one tier, and those parts.
+    private func mergeCandidates() -> (UTCDay, [UInt64])? {
+        let days = state.withLock { $0.days.mapValues(\.blocks) }
+        for (day, blocks) in days {
+            var tiers: [UInt64: Int] = [:]
+            for block in blocks {
+                tiers[block.part] = max(tiers[block.part, default: 0], block.tier)
+            }
+            let parts = tiers.keys.sorted()
+            var run: [UInt64] = []
+            for part in parts {
+                if let first = run.first, tiers[first] != tiers[part] { run = [] }
+                run.append(part)
+                if run.count == configuration.mergeFanIn { return (day, run) }
+            }
+        }
+        return nil
+    }
+
+    private func deleteRetired() throws(StoreError) {
+        let free = state.withLock { state in
+            let oldestReader = state.readers.keys.min() ?? .max
+            let free = state.retired.filter { $0.generation < oldestReader }.map(\.block)
+            state.retired.removeAll { $0.generation < oldestReader }
+            return free
+        }
+        for blocks in Dictionary(grouping: free, by: \.partition.path).values {
+            try blocks[0].partition.write { try MetricTables.delete(blocks.map(\.id), $0) }
+        }
+    }
+
+    func expire(at now: Timestamp) throws(StoreError) {
+        let horizon = UTCDay(
+            containing: now.advanced(byNanoseconds: -configuration.metricRetention))
+        let days = try partitions.removeDays(endedBefore: horizon)
+        state.withLock { state in
+            for day in days { state.days[day] = nil }
+            state.retired.removeAll { days.contains($0.block.partition.day) }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+import ColumnEncoding
+import Platform
+import Store
+import Synchronization
+import Telemetry
+
+/// Head, index and partitions of the metrics.
+///
+/// Samples live in the head by series number of `State.index`, in the partitions by a number of the
+/// partition's own; the 128-bit series id joins the two. A partition's index and block list are read
+/// when it is first needed.
+///
+/// The journal holds a series' labels once: a later record names the series by id alone as long as the
+/// record with the labels is durable and still needed (`definedAt` at or above `definitionFloor`).
+/// Should that record be released in between, its samples have been sealed, and with them the labels
+/// into a partition, where replay finds them.
+final class MetricEngine: MaintainedSignal {
+    struct State {
+        var index = SeriesIndex()
+        /// Per series: the journal sequence of the last record with its labels; 0 if none.
+        var definedAt: [UInt64] = []
+        var definitionFloor: UInt64 = 1
+        var head: [HeadSamples] = []
+        var headBytes = 0
+        var sealing: [HeadSamples] = []
+        var sealingBytes = 0
+        var days: [UTCDay: MetricDay] = [:]
+        var metadata: [String: MetricMetadata] = [:]
+        var unsavedMetadata: [MetricMetadata] = []
+        var generation: UInt64 = 0
+        var readers: [UInt64: Int] = [:]
+        var retired: [(generation: UInt64, block: MetricBlockInfo)] = []
+    }
+
+    let signalName = "metrics"
+    let partitions: PartitionDirectory
+    let configuration: StoreConfiguration
+    let events: EventLog
+    let state = Mutex(State())
+    /// Held while a partition's lists are read from its file or changed in it, so that no change falls
+    /// between reading and remembering.
+    let partitionLock = Mutex(())
+    private let pending = Mutex<[PendingRecord]>([])
+    private let sealedDays = Mutex<[UTCDay: UInt64]>([:])
+
+    /// A record replayed from the journal whose series ids are not all resolved yet.
+    private struct PendingRecord {
+        var batch: MetricBatch
+        var sequence: UInt64
+        var arrival: Timestamp
+    }
+
+    init(configuration: StoreConfiguration, events: EventLog) throws(StoreError) {
+        self.configuration = configuration
+        self.events = events
+        partitions = try PartitionDirectory(
+            directory: "\(configuration.directory)/metrics", signal: "metrics",
+            schema: MetricTables.schema, configuration: configuration, events: events)
+        for day in partitions.days {
+            let partition = partitions.partition(for: day)
+            try partition.write { try MetricTables.deleteSuperseded($0) }
+            let known = try partition.read { try MetricTables.loadMetadata($0) }
+            state.withLock { state in
+                for entry in known { state.metadata[entry.family] = entry }
+            }
+        }
+    }
+
+    // MARK: Appending
+
+    func hasRoom(for prepared: PreparedMetrics) -> Bool {
+        state.withLock {
+            $0.headBytes + $0.sealingBytes + prepared.samples.bytes
+                <= configuration.headBytesLimit
+        }
+    }
+
+    /// Numbers the series of a batch and encodes what the journal needs.
+    func prepare(_ batch: MetricBatch) -> PreparedMetrics {
+        var numbers = [UInt32](repeating: 0, count: batch.seriesCount)
+        var needsLabels = [Bool](repeating: false, count: batch.seriesCount)
+        state.withLock { state in
+            batch.labelBytes.withUnsafeBytes { labels in
+                for series in numbers.indices {
+                    let id = batch.seriesIDs[series]
+                    if let known = state.index.find(id) {
+                        numbers[series] = known
+                        needsLabels[series] = state.definedAt[Int(known)] < state.definitionFloor
+                    } else {
+                        numbers[series] = state.index.add(
+                            id,
+                            labels: UnsafeRawBufferPointer(
+                                rebasing: labels[batch.labelRange(series)]))
+                        state.definedAt.append(0)
+                        needsLabels[series] = true
+                    }
+                }
+            }
+        }
+        let defined = numbers.indices.filter { needsLabels[$0] }.map { numbers[$0] }
+        let journalled = batch.keepingLabels { needsLabels[$0] }
+        return PreparedMetrics(
+            payload: MetricBatchCodec.encode(journalled, effort: .journal),
+            samples: MetricEngine.headSamples(batch, numbers), defined: defined,
+            metadata: batch.metadata)
+    }
+
+    /// Takes a journalled batch. Called in sequence order.
+    func admit(_ prepared: PreparedMetrics, sequence: UInt64, arrival: Timestamp) {
+        var samples = prepared.samples
+        samples.sequence = sequence
+        samples.arrival = arrival
+        state.withLock { state in
+            for series in prepared.defined { state.definedAt[Int(series)] = sequence }
+            for entry in prepared.metadata where state.metadata[entry.family] != entry {
+                state.metadata[entry.family] = entry
+                state.unsavedMetadata.append(entry)
+            }
+            state.head.append(samples)
+            state.headBytes += samples.bytes
+        }
+    }
+
+    private static func headSamples(_ batch: MetricBatch, _ numbers: [UInt32]) -> HeadSamples {
+        var first = Int64.max
+        var last = Int64.min
+        for time in batch.sampleTimes {
+            first = min(first, time)
+            last = max(last, time)
+        }
+        return HeadSamples(
+            sequence: 0, arrival: .zero, series: batch.sampleSeries.map { numbers[Int($0)] },
+            times: batch.sampleTimes, values: batch.sampleValues, first: first, last: last,
+            extras: batch.extras)
+    }
+
+    // MARK: Replay
+
+    /// The highest sequence that any partition holds.
+    func sealedThrough() throws(StoreError) -> UInt64 {
+        var highest: UInt64 = 0
+        for day in partitions.days {
+            let through = try partitions.partition(for: day).sealedThrough()
+            sealedDays.withLock { $0[day] = through }
+            highest = max(highest, through)
+        }
+        return highest
+    }
+
+    /// Takes a journal record again. Its series may be defined by a record still to come or by a
+    /// partition: `finishReplay` resolves them.
+    func replay(
+        _ payload: UnsafeRawBufferPointer, sequence: UInt64, arrival: Timestamp
+    ) throws(ColumnDecodeError) {
+        let batch = try MetricBatchCodec.decode(payload)
+        pending.withLock {
+            $0.append(PendingRecord(batch: batch, sequence: sequence, arrival: arrival))
+        }
+    }
+
+    func finishReplay() throws(StoreError) {
+        let records = pending.withLock { records in
+            defer { records = [] }
+            return records
+        }
+        let sealed = sealedDays.withLock { $0 }
+        var labels: [SeriesID: Labels] = [:]
+        for record in records {
+            for series in 0..<record.batch.seriesCount
+            where !record.batch.labelRange(series).isEmpty {
+                labels[record.batch.seriesIDs[series]] = record.batch.labels(series)
+            }
+        }
+        try resolve(
+            Set(records.flatMap(\.batch.seriesIDs)).filter { labels[$0] == nil }, into: &labels)
+        for record in records {
+            let whole = record.batch.completing(labels)
+            if whole.missing > 0 {
+                events.emit(
+                    StoreDamage(
+                        kind: "journal", path: partitions.directory,
+                        reason: "labels of \(whole.missing) series are in no file"))
+            }
+            let kept = whole.batch.dropping { time in
+                record.sequence <= sealed[UTCDay(containingMilliseconds: time), default: 0]
+            }
+            admit(prepare(kept), sequence: record.sequence, arrival: record.arrival)
+        }
+    }
+
+    /// Finds labels of series that only partitions still know.
+    private func resolve(
+        _ wanted: Set<SeriesID>, into labels: inout [SeriesID: Labels]
+    ) throws(StoreError) {
+        var open = wanted
+        for day in partitions.days.reversed() where !open.isEmpty {
+            let index = try load(day).index
+            for id in open {
+                guard let number = index.find(id) else { continue }
+                labels[id] = index.labels(number)
+                open.remove(id)
+            }
+        }
+    }
+
+    // MARK: State
+
+    func needsSeal(at now: Timestamp) -> Bool {
+        state.withLock { state in
+            guard let oldest = state.head.first else { return false }
+            return state.headBytes >= configuration.headBytesMax
+                || now.nanoseconds(since: oldest.arrival) >= configuration.headAgeMax
+        }
+    }
+
+    var oldestUnsealed: UInt64? {
+        state.withLock { ($0.sealing.first ?? $0.head.first)?.sequence }
+    }
+
+    var headBytes: Int { state.withLock { $0.headBytes + $0.sealingBytes } }
+    var seriesCount: Int { state.withLock { $0.index.count } }
+
+    func metadata() throws(StoreError) -> [MetricMetadata] {
+        state.withLock { $0.metadata.values.sorted { $0.family < $1.family } }
+    }
+
+    /// The index and blocks of a day, read from its file if they are not in memory.
+    func load(_ day: UTCDay) throws(StoreError) -> MetricDay {
+        if let known = state.withLock({ $0.days[day] }) { return known }
+        return try partitionLock.withLock { _ throws(StoreError) in try loadHoldingLock(day) }
+    }
+
+    /// As `load`, for callers that hold `partitionLock`.
+    func loadHoldingLock(_ day: UTCDay) throws(StoreError) -> MetricDay {
+        if let known = state.withLock({ $0.days[day] }) { return known }
+        let partition = partitions.partition(for: day)
+        let loaded = try partition.read { db in
+            MetricDay(
+                partition: partition, index: try MetricTables.loadSeries(db, path: partition.path),
+                blocks: try MetricTables.loadBlocks(db, partition: partition))
+        }
+        state.withLock { $0.days[day] = loaded }
+        return loaded
+    }
+
+    func close() throws(StoreError) { try partitions.close() }
+}
+
+/// What is in memory of a partition.
+struct MetricDay: Sendable {
+    var partition: Partition
+    var index: SeriesIndex
+    /// By part, then by series.
+    var blocks: [MetricBlockInfo]
+}

@@ -1,0 +1,104 @@
+import ColumnEncoding
+import Journal
+import Store
+import Telemetry
+
+extension SQLiteTelemetryStore: SpanStore {
+    package func append(
+        spans batch: SpanBatch, digest: ContentHash?, completion: @escaping AppendCompletion
+    ) {
+        if batch.isEmpty { return completion(.success(.stored)) }
+        let spans = spans
+        append(
+            kind: .spans, digest: digest,
+            hasRoom: spans.hasRoom(for: SpanSignal.memoryBytes(batch)),
+            payload: { SpanBatchCodec.encode(batch, effort: .journal) },
+            admit: { sequence, arrival in
+                spans.admit(batch, sequence: sequence, arrival: arrival)
+                if spans.needsSeal(at: arrival) { self.sealSoon() }
+            }, completion: completion)
+    }
+
+    package func trace(_ id: TraceID) throws(StoreError) -> SpanBatch { try spans.trace(id) }
+
+    package func scanSpans(
+        _ predicate: SpanPredicate, in range: TimeRange,
+        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError) {
+        try spans.scan(predicate, in: range, visit: visit)
+    }
+
+    package func spanValues(
+        of field: SpanField, matching predicate: SpanPredicate, in range: TimeRange, limit: Int
+    ) throws(StoreError) -> [String] {
+        try spans.values(of: field, matching: predicate, in: range, limit: limit)
+    }
+}
+
+extension SQLiteTelemetryStore: LogStore {
+    package func append(
+        logs batch: LogBatch, digest: ContentHash?, completion: @escaping AppendCompletion
+    ) {
+        if batch.isEmpty { return completion(.success(.stored)) }
+        let logs = logs
+        append(
+            kind: .logs, digest: digest, hasRoom: logs.hasRoom(for: LogSignal.memoryBytes(batch)),
+            payload: { LogBatchCodec.encode(batch, effort: .journal) },
+            admit: { sequence, arrival in
+                logs.admit(batch, sequence: sequence, arrival: arrival)
+                if logs.needsSeal(at: arrival) { self.sealSoon() }
+            }, completion: completion)
+    }
+
+    package func scanLogs(
+        _ predicate: LogPredicate, in range: TimeRange, direction: ScanDirection,
+        visit: (_ matches: LogBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError) {
+        try logs.scan(predicate, in: range, direction: direction, visit: visit)
+    }
+
+    package func logStreams(
+        _ predicate: LogPredicate, in range: TimeRange
+    ) throws(StoreError) -> [Labels] {
+        try logs.streams(predicate, in: range)
+    }
+}
+
+extension SQLiteTelemetryStore: MetricStore {
+    package func append(
+        metrics batch: MetricBatch, digest: ContentHash?, completion: @escaping AppendCompletion
+    ) {
+        if batch.isEmpty { return completion(.success(.stored)) }
+        let metrics = metrics
+        let prepared = metrics.prepare(batch)
+        append(
+            kind: .metrics, digest: digest, hasRoom: metrics.hasRoom(for: prepared),
+            payload: { prepared.payload },
+            admit: { sequence, arrival in
+                metrics.admit(prepared, sequence: sequence, arrival: arrival)
+                if metrics.needsSeal(at: arrival) { self.sealSoon() }
+            }, completion: completion)
+    }
+
+    package func selectSeries(
+        _ matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> any SeriesSelection {
+        try metrics.selectSeries(matchers, in: range)
+    }
+
+    package func labelNames(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [String] {
+        try metrics.labelNames(matching: matchers, in: range)
+    }
+
+    package func labelValues(
+        of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [String] {
+        try metrics.labelValues(of: name, matching: matchers, in: range)
+    }
+
+    package func metricMetadata() throws(StoreError) -> [MetricMetadata] {
+        try metrics.metadata()
+    }
+}

@@ -1,0 +1,31 @@
+import Journal
+
+/// Where the store lives and how much it may use. Every limit of the store stands here.
+package struct StoreConfiguration: Sendable {
+    /// The tenant's folder; `journal/`, `traces/`, `logs/`, `metrics/` and `catalog.db` lie in it.
+    package var directory: String
+    package var durability: Durability = .process
+    /// How long each signal is kept, in nanoseconds.
+    package var spanRetention: Int64 = 30 * StoreConfiguration.day
+    package var logRetention: Int64 = 30 * StoreConfiguration.day
+    package var metricRetention: Int64 = 30 * StoreConfiguration.day
+    /// A head is sealed into blocks when it holds this much …
+    package var headBytesMax = 48 << 20
+    /// … or when its oldest batch is this old: bounds what a restart must replay.
+    package var headAgeMax: Int64 = 60 * 1_000_000_000
+    /// Heads and batches being sealed, per signal. Beyond it appends are refused as overloaded: four
+    /// heads give the sealer, which is slower than a burst, time to catch up.
+    package var headBytesLimit = 4 * 48 << 20
+    /// Rows of a block: about 250 KiB of spans, the blob size at which SQLite reads fastest.
+    package var blockRowsMax = 8_192
+    /// Blocks smaller than a half-full one are merged when this many of a tier lie in a partition.
+    package var mergeFanIn = 8
+    /// Share of one core that merging may take on average.
+    package var mergeShare = 0.25
+    /// Open database files per signal; more days are opened and closed as queries need them.
+    package var openPartitionsMax = 16
+
+    package static let day: Int64 = 86_400 * 1_000_000_000
+
+    package init(directory: String) { self.directory = directory }
+}

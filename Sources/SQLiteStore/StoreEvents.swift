@@ -1,0 +1,65 @@
+import Logging
+import Platform
+
+/// A database file or a block in it could not be used.
+struct StoreDamage: InternalEvent {
+    static let counter = "sidelight_store_damage_total"
+    static let help = "Damaged files and blocks found; they are kept aside and reported."
+    /// `partition`, `block`, `journal`.
+    var kind: String
+    var path: String
+    var reason: String
+
+    var labels: [(name: String, value: String)] { [(name: "kind", value: kind)] }
+    var level: Logger.Level? { .error }
+    var message: String { "damaged \(kind) \(path): \(reason)" }
+}
+
+/// A head became blocks of a partition.
+struct StoreSealed: InternalEvent {
+    static let counter = "sidelight_store_sealed_items_total"
+    static let help = "Items moved from the head into database files."
+    var signal: String
+    var items: Int
+
+    var labels: [(name: String, value: String)] { [(name: "signal", value: signal)] }
+    var increment: UInt64 { UInt64(items) }
+}
+
+/// Small blocks became larger ones.
+struct StoreMerged: InternalEvent {
+    static let counter = "sidelight_store_merged_blocks_total"
+    static let help = "Blocks that went into merged ones."
+    var signal: String
+    var blocks: Int
+
+    var labels: [(name: String, value: String)] { [(name: "signal", value: signal)] }
+    var increment: UInt64 { UInt64(blocks) }
+}
+
+/// A background step failed; it is tried again.
+struct StoreMaintenanceFailed: InternalEvent {
+    static let counter = "sidelight_store_maintenance_failures_total"
+    static let help = "Seals, merges and retention steps that failed and will be retried."
+    var signal: String
+    var step: String
+    var reason: String
+
+    var labels: [(name: String, value: String)] {
+        [(name: "signal", value: signal), (name: "step", value: step)]
+    }
+    var level: Logger.Level? { .error }
+    var message: String { "\(step) of \(signal) failed, will retry: \(reason)" }
+}
+
+/// A day left the store because its retention ended.
+struct StoreExpired: InternalEvent {
+    static let counter = "sidelight_store_expired_partitions_total"
+    static let help = "Days deleted because their retention ended."
+    var signal: String
+    var path: String
+
+    var labels: [(name: String, value: String)] { [(name: "signal", value: signal)] }
+    var level: Logger.Level? { .info }
+    var message: String { "retention: deleted \(path)" }
+}

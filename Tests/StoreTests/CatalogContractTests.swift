@@ -1,0 +1,73 @@
+import Platform
+import Store
+import Telemetry
+import Testing
+
+@Suite struct CatalogContractTests {
+    private let group = RuleGroupKey(file: "rules.yml", name: "availability")
+    private func instant(_ seconds: Int64) -> Timestamp { Timestamp(seconds: seconds) }
+
+    private func alert(_ name: String, _ state: AlertState) -> AlertRecord {
+        AlertRecord(
+            group: group, rule: name, labels: Labels(["alertname": name, "severity": "page"]),
+            annotations: [Attribute("summary", .string("it burns"))], state: state, value: 0.25)
+    }
+
+    @Test("alert state survives a restart, step by step", arguments: StoreKind.allCases)
+    func alerts(kind: StoreKind) throws {
+        let store = try StoreUnderTest(kind)
+        var change = CatalogChange()
+        change.upserts = [
+            alert("a", .pending(since: instant(1))),
+            alert("b", .firing(since: instant(2), firedAt: instant(3))),
+            alert("c", .resolved(at: instant(9), firedAt: instant(4))),
+        ]
+        try store.catalog.commit(change)
+        try store.restart()
+        #expect(try store.catalog.alerts(group: group) == change.upserts)
+        var second = CatalogChange()
+        var sent = alert("a", .firing(since: instant(1), firedAt: instant(5)))
+        sent.lastSentAt = instant(6)
+        second.upserts = [sent]
+        second.removals = [change.upserts[2]]
+        second.transitions = [
+            AlertTransition(
+                at: instant(5), group: group, rule: "a", labels: sent.labels, from: "pending",
+                to: "firing", value: 1)
+        ]
+        try store.catalog.commit(second)
+        try store.restart()
+        #expect(try store.catalog.alerts(group: group) == [sent, change.upserts[1]])
+        #expect(try store.catalog.alertHistory(limit: 10) == second.transitions)
+        #expect(
+            try store.catalog.alerts(group: RuleGroupKey(file: "other.yml", name: "x")).isEmpty)
+    }
+
+    @Test("a delivery stays due until it is settled", arguments: StoreKind.allCases)
+    func outbox(kind: StoreKind) throws {
+        let store = try StoreUnderTest(kind)
+        var change = CatalogChange()
+        for number in 1...3 {
+            change.deliveries.append(
+                Delivery(
+                    receiver: "hook", body: [UInt8(number)], createdAt: instant(1),
+                    nextAttemptAt: instant(Int64(number))))
+        }
+        try store.catalog.commit(change)
+        try store.restart()
+        #expect(try store.catalog.dueDeliveries(at: instant(0), limit: 10).isEmpty)
+        let due = try store.catalog.dueDeliveries(at: instant(2), limit: 10)
+        #expect(due.map(\.body) == [[1], [2]])
+        try store.catalog.settle(due[0].id, .delivered)
+        try store.catalog.settle(due[1].id, .retry(at: instant(30), error: "503"))
+        try store.restart()
+        #expect(try store.catalog.dueDeliveries(at: instant(29), limit: 10).map(\.body) == [[3]])
+        let again = try store.catalog.dueDeliveries(at: instant(30), limit: 10)
+        #expect(again.map(\.body) == [[2], [3]])
+        #expect(again[0].attempts == 1)
+        #expect(again[0].lastError == "503")
+        try store.catalog.settle(again[0].id, .failed(error: "410"))
+        try store.catalog.settle(again[1].id, .delivered)
+        #expect(try store.catalog.dueDeliveries(at: instant(1_000), limit: 10).isEmpty)
+    }
+}
