@@ -177,6 +177,8 @@ let package = Package(
             "StoreTests",
             ["Store", "SQLiteStore", "RegularExpressions", "Telemetry", "Platform", logging]),
         tests("JournalTests", ["Journal", "Telemetry", "Platform"]),
+        // Apart from the store's tests: GRDB brings SQLite's C declarations under a module name of its own.
+        tests("CSQLiteVFSTests", ["CSQLite", "CSQLiteVFS"]),
         tests(
             "SQLiteStoreTests",
             [
