@@ -1,0 +1,144 @@
+import Telemetry
+
+extension ZipkinSpanDecoder {
+    /// Reads an endpoint: adds its address and port as attributes and gives its service name, 0 for
+    /// none.
+    mutating func endpoint(
+        _ reader: inout JSONReader, address: String, port: String
+    ) throws(DecodeError) -> StringID {
+        var service: StringID = 0
+        var ipv4: StringID = 0
+        var ipv6: StringID = 0
+        var portNumber: Int64 = 0
+        try reader.beginObject()
+        while let field = try reader.nextField() {
+            switch field {
+            case "serviceName": service = batch.strings.intern(try reader.string())
+            case "ipv4": ipv4 = batch.strings.intern(try reader.string())
+            case "ipv6": ipv6 = batch.strings.intern(try reader.string())
+            case "port": portNumber = try reader.int64("port")
+            default: try reader.skipValue()
+            }
+        }
+        append(text: ipv4 != 0 ? ipv4 : ipv6, under: address)
+        if portNumber != 0 {
+            batch.attributes.append(
+                key: batch.strings.intern(port), type: .int,
+                payload: UInt64(bitPattern: portNumber))
+        }
+        return service
+    }
+
+    /// Adds a string attribute unless it is empty.
+    mutating func append(text: StringID, under key: String) {
+        guard text != 0 else { return }
+        batch.attributes.append(
+            key: batch.strings.intern(key), type: .string, payload: UInt64(text))
+    }
+
+    /// Adds an annotation as an event.
+    mutating func annotation(_ reader: inout JSONReader) throws(DecodeError) {
+        var time: Int64 = 0
+        var value: StringID = 0
+        try reader.beginObject()
+        while let field = try reader.nextField() {
+            switch field {
+            case "timestamp": time = try reader.microseconds("annotation timestamp")
+            case "value": value = batch.strings.intern(try reader.string())
+            default: try reader.skipValue()
+            }
+        }
+        batch.events.times.append(Timestamp(microseconds: max(0, time)))
+        batch.events.names.append(value)
+        batch.events.droppedAttributeCounts.append(0)
+        batch.events.attributeEnds.append(
+            UInt32(truncatingIfNeeded: batch.events.attributes.count))
+    }
+
+    mutating func tags(
+        _ reader: inout JSONReader, into fields: inout SpanFields
+    ) throws(DecodeError) {
+        try reader.beginObject()
+        while let key = try reader.nextField() {
+            let meaning = TagMeaning(key)
+            let id = batch.strings.intern(key.bytes)
+            let value = batch.strings.intern(try reader.tagText())
+            if apply(meaning, value, to: &fields) { continue }
+            batch.attributes.append(key: id, type: .string, payload: UInt64(value))
+        }
+    }
+
+    /// What a tag means besides being an attribute.
+    private enum TagMeaning {
+        case plain, error, statusCode, statusDescription, scopeName, scopeVersion, traceState
+
+        init(_ key: JSONKey) {
+            switch key {
+            case "error": self = .error
+            case "otel.status_code": self = .statusCode
+            case "otel.status_description": self = .statusDescription
+            case "otel.scope.name", "otel.library.name": self = .scopeName
+            case "otel.scope.version", "otel.library.version": self = .scopeVersion
+            case "w3c.tracestate": self = .traceState
+            default: self = .plain
+            }
+        }
+    }
+
+    /// Whether the tag is told by a column and so is no attribute.
+    private func apply(
+        _ meaning: TagMeaning, _ value: StringID, to fields: inout SpanFields
+    ) -> Bool {
+        switch meaning {
+        case .plain: return false
+        case .error:
+            let isTrue = has(value, "true")
+            fields.isError = !has(value, "false")
+            fields.errorMessage = isTrue ? 0 : value
+            return false
+        case .statusCode:
+            guard let status = status(value) else { return false }
+            fields.status = status
+        case .statusDescription: fields.statusMessage = value
+        case .scopeName: fields.scopeName = value
+        case .scopeVersion: fields.scopeVersion = value
+        case .traceState: fields.traceState = value
+        }
+        return true
+    }
+
+    private func status(_ value: StringID) -> SpanStatus? {
+        batch.strings.withBytes(of: value) { text in
+            switch JSONKey(bytes: text) {
+            case "OK", "STATUS_CODE_OK": .ok
+            case "ERROR", "STATUS_CODE_ERROR": .error
+            case "UNSET", "STATUS_CODE_UNSET": .unset
+            default: nil
+            }
+        }
+    }
+
+    private func has(_ value: StringID, _ text: StaticString) -> Bool {
+        batch.strings.withBytes(of: value) { text ~= JSONKey(bytes: $0) }
+    }
+}
+
+extension JSONReader {
+    /// A count of microseconds as a number or as a string of one; fractions are rounded.
+    mutating func microseconds(_ field: StaticString) throws(DecodeError) -> Int64 {
+        let number: JSONNumber?
+        if try peek() == .string {
+            number = JSONNumber(text: try string())
+        } else {
+            number = try self.number()
+        }
+        guard let number, let value = number.int64 ?? Int64(exactly: number.double.rounded())
+        else { throw invalid(field, "a number of microseconds") }
+        return value
+    }
+
+    /// The value of a tag: a string, or whatever else a sender wrote as it stands.
+    fileprivate mutating func tagText() throws(DecodeError) -> UnsafeRawBufferPointer {
+        try peek() == .string ? try string() : try skipValue()
+    }
+}
