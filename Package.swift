@@ -201,8 +201,8 @@ let package = Package(
         tests(
             "ReceiversTests",
             [
-                "Receivers", "HTTPServer", "Store", "WireFormats", "Telemetry", "Platform",
-                "Compression", grpcCore, grpcTransport, nioCore, nioHTTP1, logging,
+                "Receivers", "Pipeline", "HTTPServer", "Store", "WireFormats", "Telemetry",
+                "Platform", "Compression", grpcCore, grpcTransport, nioCore, nioHTTP1, logging,
                 asyncHTTPClient,
             ]),
         tests(

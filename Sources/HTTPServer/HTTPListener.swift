@@ -126,7 +126,8 @@ package final class HTTPListener: Sendable {
 }
 
 extension ListenError {
-    fileprivate init(_ error: any Error, _ address: ListenAddress, flag: String) {
+    /// From what binding a socket threw.
+    package init(_ error: any Error, _ address: ListenAddress, flag: String) {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE: self = .taken(address, flag: flag)
         case EACCES, EPERM: self = .notPermitted(address, flag: flag)

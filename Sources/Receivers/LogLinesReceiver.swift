@@ -1,0 +1,72 @@
+import HTTPServer
+import Platform
+import Store
+import Telemetry
+import WireFormats
+
+/// Log lines, JSON or text, one a line: `POST /api/sidelight/logs`.
+///
+/// Query parameters: `service` is the `service.name` of all lines; `label` names fields whose values
+/// identify a stream (separated by commas, repeatable). Answers `{"accepted":N,"rejected":M}`.
+package struct LogLinesReceiver: Sendable {
+    /// Each label field costs a look-up a line, and streams beyond a handful of labels help nobody.
+    static let labelFieldsMax = 16
+
+    private let ingest: Ingest
+
+    package init(_ ingest: Ingest) { self.ingest = ingest }
+
+    package func register(on router: inout Router) {
+        let events = ingest.events
+        let options = RouteOptions(errors: { error, request in
+            events.emit(RequestRefused(way: .logLines, reason: error.reason.rawValue))
+            return ErrorRenderers.json(error, request)
+        })
+        router.on(.post, "/api/sidelight/logs", options: options) { try await lines($0) }
+    }
+
+    private func lines(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try Self.checkType(request)
+        let options = try Self.options(request)
+        let now = ingest.now
+        let decoded = try decode {
+            try LogLines.decode(request.body, options: options, receivedAt: now)
+        }
+        // The query decides what is stored as much as the body does.
+        let identity = ContentHash(Array(request.rawQuery.utf8) + [0] + request.body)
+        let receipt = try await storing { () throws(StoreError) in
+            try await ingest.store(
+                decoded, digest: decoded.retryDigest(identity, receivedAt: now), by: .logLines)
+        }
+        return .json(
+            Array("{\"accepted\":\(receipt.accepted),\"rejected\":\(receipt.rejected)}\n".utf8))
+    }
+
+    private static func options(_ request: HTTPRequest) throws(HTTPError) -> LogLineOptions {
+        var fields: [String] = []
+        for list in request.parameters.all("label") {
+            for field in list.split(separator: ",") where !fields.contains(String(field)) {
+                fields.append(String(field))
+            }
+        }
+        guard fields.count <= labelFieldsMax else {
+            throw .badRequest("at most \(labelFieldsMax) label fields; \(fields.count) are named")
+        }
+        let service = request.parameters["service"].map {
+            Attribute(SemanticKey.serviceName, .string($0))
+        }
+        return LogLineOptions(labelFields: fields, resource: service.map { [$0] } ?? [])
+    }
+
+    private static func checkType(_ request: HTTPRequest) throws(HTTPError) {
+        guard let sent = request.headers["content-type"] else { return }
+        switch request.contentType?.essence {
+        case "application/x-ndjson", "application/json", "application/jsonl", "text/plain": return
+        default:
+            throw HTTPError(
+                .unsupportedMediaType,
+                message: "Content-Type \"\(sent)\" is not supported; send application/x-ndjson,"
+                    + " application/json or text/plain")
+        }
+    }
+}

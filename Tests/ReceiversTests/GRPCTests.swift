@@ -1,0 +1,247 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import HTTPServer
+import Receivers
+import Store
+import Telemetry
+import Testing
+import WireFormats
+
+@Suite struct GRPCTests {
+    private static let traces = "opentelemetry.proto.collector.trace.v1.TraceService"
+    private static let metrics = "opentelemetry.proto.collector.metrics.v1.MetricsService"
+    private static let logs = "opentelemetry.proto.collector.logs.v1.LogsService"
+
+    private struct Bytes: MessageSerializer, MessageDeserializer {
+        func serialize<B: GRPCContiguousBytes>(_ message: [UInt8]) -> B { B(message) }
+        func deserialize<B: GRPCContiguousBytes>(_ bytes: B) -> [UInt8] {
+            bytes.withUnsafeBytes { Array($0) }
+        }
+    }
+
+    private func withGRPC<R: Sendable>(
+        _ bed: TestBed, configure: (inout GRPCListener.Configuration) -> Void = { _ in },
+        _ body: (GRPCListener, Caller) async throws -> R
+    ) async throws -> R {
+        var configuration = GRPCListener.Configuration(
+            address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--otlp-grpc")
+        configure(&configuration)
+        let listener = try await GRPCListener.open(configuration, ingest: bed.ingest)
+        do {
+            let result = try await withGRPCClient(
+                transport: try .http2NIOPosix(
+                    target: .ipv4(address: "127.0.0.1", port: listener.address.port),
+                    transportSecurity: .plaintext,
+                    config: .defaults { $0.compression.enabledAlgorithms = [.gzip, .deflate] })
+            ) { client in
+                try await body(listener, Caller(client: client))
+            }
+            await listener.shutdown(within: .seconds(2))
+            return result
+        } catch {
+            await listener.shutdown(within: .seconds(2))
+            throw error
+        }
+    }
+
+    private struct Caller: Sendable {
+        let client: GRPCClient<HTTP2ClientTransport.Posix>
+
+        /// Expects an acknowledgement without a partial success.
+        func accepts(
+            _ service: String, _ message: [UInt8], compression: CompressionAlgorithm? = nil
+        ) async throws {
+            let answer = try await export(service, message, compression: compression)
+            #expect(answer.isEmpty)
+        }
+
+        func export(
+            _ service: String, _ message: [UInt8], compression: CompressionAlgorithm? = nil,
+            metadata: Metadata = [:]
+        ) async throws -> [UInt8] {
+            var options = CallOptions.defaults
+            options.compression = compression
+            return try await client.unary(
+                request: ClientRequest(message: message, metadata: metadata),
+                descriptor: MethodDescriptor(fullyQualifiedService: service, method: "Export"),
+                serializer: Bytes(), deserializer: Bytes(), options: options
+            ) { response in try response.message }
+        }
+    }
+
+    @Test("each signal is stored and acknowledged, plain and compressed")
+    func accepted() async throws {
+        let bed = TestBed()
+        try await withGRPC(bed) { _, caller in
+            for compression in [nil, CompressionAlgorithm.gzip, .deflate] {
+                let spans = OTLPTraces.encode(Samples.spans(3))
+                try await caller.accepts(Self.traces, spans, compression: compression)
+                let logs = OTLPLogs.encode(Samples.logs(2))
+                try await caller.accepts(Self.logs, logs, compression: compression)
+                try await caller.accepts(
+                    Self.metrics, Samples.otlpMetrics(), compression: compression)
+            }
+        }
+        #expect(bed.store.spans.map(\.count) == [3, 3, 3])
+        #expect(bed.store.logs.map(\.count) == [2, 2, 2])
+        #expect(bed.store.metrics.count == 3)
+        #expect(
+            bed.store.digests.first == ContentHash(OTLPTraces.encode(Samples.spans(3))))
+        #expect(bed.count("sidelight_receiver_items_total", "traces", "otlp_grpc") == 9)
+    }
+
+    @Test("bad spans are a partial success")
+    func partialSuccess() async throws {
+        let bed = TestBed()
+        let answer = try await withGRPC(bed) { _, caller in
+            try await caller.export(
+                Self.traces, OTLPTraces.encode(Samples.spansWithZeroTraceID()))
+        }
+        #expect(String(decoding: answer, as: UTF8.self).contains("1 invalid_trace_id"))
+        #expect(bed.store.spans.map(\.count) == [1])
+    }
+
+    @Test("garbage and cut messages are INVALID_ARGUMENT", arguments: [1, 10, 40])
+    func garbage(count: Int) async throws {
+        let bed = TestBed()
+        try await withGRPC(bed) { _, caller in
+            let error = await #expect(throws: RPCError.self) {
+                try await caller.export(
+                    Self.traces, Array(OTLPTraces.encode(Samples.spans(1)).prefix(count)))
+            }
+            #expect(error?.code == .invalidArgument)
+            await #expect(throws: RPCError.self) {
+                try await caller.export(Self.logs, [UInt8](repeating: 0xFF, count: count))
+            }
+        }
+        #expect(bed.store.appendCount == 0)
+        #expect(
+            bed.count("sidelight_receiver_refused_requests_total", "otlp_grpc", "bad_request")
+                == 2)
+    }
+
+    @Test("an overloaded store is RESOURCE_EXHAUSTED with the delay as RetryInfo")
+    func overloaded() async throws {
+        let bed = TestBed()
+        bed.store.answer(.failure(.overloaded(retryAfterMilliseconds: 1_500)))
+        let error = try await withGRPC(bed) { _, caller in
+            await #expect(throws: RPCError.self) {
+                try await caller.export(Self.traces, OTLPTraces.encode(Samples.spans(1)))
+            }
+        }
+        #expect(error?.code == .resourceExhausted)
+        let details = try #require(
+            error?.metadata[binaryValues: "grpc-status-details-bin"].first { _ in true })
+        let expected = RPCStatus(
+            .resourceExhausted, error?.message ?? "", retryDelayNanoseconds: 1_500_000_000)
+        #expect(details == expected.protobuf)
+        #expect(
+            String(decoding: details, as: UTF8.self)
+                .contains("type.googleapis.com/google.rpc.RetryInfo"))
+    }
+
+    @Test(
+        "other refusals have their own codes",
+        arguments: [
+            (StoreError.writeFailed(path: "/d", reason: "disk full"), RPCError.Code.unavailable),
+            (.closed, .unavailable), (.damaged(path: "/d", reason: "torn"), .internalError),
+        ])
+    func refused(error: StoreError, code: RPCError.Code) async throws {
+        let bed = TestBed()
+        bed.store.answer(.failure(error))
+        let thrown = try await withGRPC(bed) { _, caller in
+            await #expect(throws: RPCError.self) {
+                try await caller.export(Self.logs, OTLPLogs.encode(Samples.logs(1)))
+            }
+        }
+        #expect(thrown?.code == code)
+    }
+
+    @Test("messages over the limit, also after expansion, are refused and stored nowhere")
+    func tooLarge() async throws {
+        let bed = TestBed()
+        try await withGRPC(bed, configure: { $0.messageBytesMax = 10_000 }) { _, caller in
+            let large = OTLPTraces.encode(
+                Samples.spans(1, name: String(repeating: "n", count: 10_000)))
+            for compression in [nil, CompressionAlgorithm.gzip] {
+                let error = await #expect(throws: RPCError.self) {
+                    try await caller.export(Self.traces, large, compression: compression)
+                }
+                #expect(error?.code == .resourceExhausted)
+                // Retrying would not help: no RetryInfo.
+                let details = error?.metadata[binaryValues: "grpc-status-details-bin"]
+                    .first { _ in true }
+                #expect(
+                    details == RPCStatus(.resourceExhausted, error?.message ?? "").protobuf)
+            }
+            try await caller.accepts(Self.traces, OTLPTraces.encode(Samples.spans(1)))
+        }
+        #expect(bed.store.spans.map(\.count) == [1])
+    }
+
+    @Test("an unknown service is UNIMPLEMENTED")
+    func unknownService() async throws {
+        let bed = TestBed()
+        let error = try await withGRPC(bed) { _, caller in
+            await #expect(throws: RPCError.self) {
+                try await caller.export("no.such.Service", [])
+            }
+        }
+        #expect(error?.code == .unimplemented)
+    }
+
+    @Test("with tokens, calls must show one")
+    func tokens() async throws {
+        let bed = TestBed()
+        try await withGRPC(bed, configure: { $0.tokens = TokenSet(["s3cret"]) }) { _, caller in
+            let body = OTLPTraces.encode(Samples.spans(1))
+            let error = await #expect(throws: RPCError.self) {
+                try await caller.export(Self.traces, body)
+            }
+            #expect(error?.code == .unauthenticated)
+            let answer = try await caller.export(
+                Self.traces, body, metadata: ["authorization": "Bearer s3cret"])
+            #expect(answer.isEmpty)
+        }
+        #expect(bed.store.spans.count == 1)
+    }
+
+    @Test("a taken port is an error that names the address and the flag")
+    func takenPort() async throws {
+        let bed = TestBed()
+        try await withGRPC(bed) { listener, _ in
+            _ = await #expect(throws: ListenError.taken(listener.address, flag: "--otlp-grpc")) {
+                try await GRPCListener.open(
+                    .init(address: listener.address, flag: "--otlp-grpc"), ingest: bed.ingest)
+            }
+        }
+    }
+
+    @Test("shutdown lets a call in progress finish")
+    func gracefulShutdown() async throws {
+        let bed = TestBed()
+        bed.store.hold()
+        try await withGRPC(bed) { listener, caller in
+            async let answer = caller.export(Self.traces, OTLPTraces.encode(Samples.spans(1)))
+            while bed.store.heldCount == 0 { await Task.yield() }
+            async let stopped: Void = listener.shutdown(within: .seconds(8))
+            bed.store.release()
+            let acknowledgement = try await answer
+            #expect(acknowledgement.isEmpty)
+            await stopped
+        }
+    }
+
+    @Test("shutdown does not wait for a stuck call longer than its grace")
+    func forcedShutdown() async throws {
+        let bed = TestBed()
+        bed.store.hold()
+        try await withGRPC(bed) { listener, caller in
+            async let answer = caller.export(Self.traces, OTLPTraces.encode(Samples.spans(1)))
+            while bed.store.heldCount == 0 { await Task.yield() }
+            await listener.shutdown(within: .milliseconds(100))
+            bed.store.release()
+            _ = try? await answer
+        }
+    }
+}

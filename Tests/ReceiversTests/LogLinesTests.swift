@@ -1,0 +1,76 @@
+import HTTPServer
+import Store
+import Telemetry
+import Testing
+
+@Suite struct LogLinesTests {
+    private static let path = "/api/sidelight/logs"
+    private static let timed =
+        "{\"time\":\"2023-11-14T22:13:19Z\",\"app\":\"shop\",\"msg\":\"one\"}\n"
+
+    @Test(
+        "lines are stored and counted in the answer",
+        arguments: ["application/x-ndjson", "application/json", "text/plain", nil])
+    func accepted(type: String?) async throws {
+        let bed = TestBed()
+        let answer = try await bed.withHTTP { server in
+            try await server.post(
+                Self.path + "?service=gateway&label=app", Array((Self.timed + "plain\n").utf8),
+                type: type)
+        }
+        #expect(answer.status == 200)
+        #expect(answer["content-type"] == "application/json")
+        #expect(answer.text == "{\"accepted\":2,\"rejected\":0}\n")
+        let batch = try #require(bed.store.logs.first)
+        #expect(batch.body(1) == .string("plain"))
+        let attributes = batch.resource(at: batch.resourceIndices[0]).attributes
+        #expect(attributes.contains(Attribute("service.name", .string("gateway"))))
+        #expect(attributes.contains(Attribute("app", .string("shop"))))
+    }
+
+    @Test("a retry is recognised when all lines have times, and by its labels too")
+    func retries() async throws {
+        let bed = TestBed()
+        try await bed.withHTTP { server in
+            for (query, body) in [
+                ("", Self.timed), ("", Self.timed), ("?service=a", Self.timed),
+                ("", Self.timed + "no time\n"),
+            ] {
+                _ = try await server.post(Self.path + query, Array(body.utf8))
+            }
+        }
+        let digests = bed.store.digests
+        #expect(digests.count == 4)
+        #expect(digests[0] != nil && digests[0] == digests[1])
+        #expect(digests[2] != nil && digests[2] != digests[0])
+        #expect(digests[3] == nil)
+    }
+
+    @Test("lines too far in the future are rejected one by one")
+    func partial() async throws {
+        let bed = TestBed()
+        let body = Self.timed + "{\"time\":\"2033-11-14T22:13:20Z\",\"msg\":\"two\"}\n"
+        let answer = try await bed.withHTTP { server in
+            try await server.post(Self.path, Array(body.utf8))
+        }
+        #expect(answer.text == "{\"accepted\":1,\"rejected\":1}\n")
+    }
+
+    @Test("wrong types and too many labels are refused in JSON")
+    func refused() async throws {
+        let bed = TestBed()
+        try await bed.withHTTP { server in
+            let type = try await server.post(
+                Self.path, Array(Self.timed.utf8), type: "application/x-protobuf")
+            #expect(type.status == 415)
+            #expect(type["content-type"] == "application/json")
+            let names = (0..<17).map { "f\($0)" }.joined(separator: ",")
+            let labels = try await server.post(
+                Self.path + "?label=\(names)", Array(Self.timed.utf8))
+            #expect(labels.status == 400)
+            bed.store.answer(.failure(.closed))
+            let closed = try await server.post(Self.path, Array(Self.timed.utf8))
+            #expect(closed.status == 503)
+        }
+    }
+}
