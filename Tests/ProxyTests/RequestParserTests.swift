@@ -170,6 +170,21 @@ import Testing
         #expect(parser.head.keepsAlive)
     }
 
+    @Test("field names consist of exactly the token characters of RFC 9110", arguments: 0...255)
+    func tokens(value: Int) {
+        let byte = UInt8(value)
+        let marks = Array("!#$%&'*+-.^_`|~".utf8)
+        let isToken =
+            marks.contains(byte) || (48...57).contains(byte) || (65...90).contains(byte)
+            || (97...122).contains(byte)
+        let request =
+            Array("GET / HTTP/1.1\r\nHost: a\r\nx".utf8) + [byte] + Array("x: y\r\n\r\n".utf8)
+        var parser = RequestParser()
+        let result = request.withUnsafeBytes { parser.parse($0) }
+        // A colon ends the name; what follows is a value.
+        #expect((result == .complete(length: request.count)) == (isToken || byte == 58))
+    }
+
     @Test("mutated requests never crash and never claim more bytes than there are")
     func fuzz() {
         let random = SeededRandom(seed: 0x51DE)

@@ -16,39 +16,15 @@ package struct ByteRange: Hashable, Sendable {
 
 /// Classes of bytes in HTTP messages (RFC 9110 §5.5, §5.6.2; RFC 3986 §2).
 enum ByteClass {
-    private static let tokenLow: UInt64 = mask("!#$%&'*+-.0123456789", from: 0)
-    private static let tokenHigh: UInt64 = mask(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~", from: 64)
-
-    private static func mask(_ characters: StaticString, from base: UInt8) -> UInt64 {
-        var bits: UInt64 = 0
-        for index in 0..<characters.utf8CodeUnitCount {
-            bits |= 1 << UInt64(characters.utf8Start[index] - base)
-        }
-        return bits
-    }
-
     /// `tchar`: what method and field names consist of.
     @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool {
-        // The constants equal `tokenLow` and `tokenHigh`; spelled out, they need no lazy initialiser.
+        // Bit i stands for byte i and byte 64 + i; literals need no lazy initialiser.
         let low: UInt64 = 0x03FF_6CFA_0000_0000
         let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
         if byte < 64 { return low >> UInt64(byte) & 1 != 0 }
         if byte < 128 { return high >> UInt64(byte - 64) & 1 != 0 }
         return false
-    }
-
-    /// Whether the spelled-out masks of `isToken` are those of the grammar (asserted by a test).
-    static var masksAreConsistent: Bool {
-        (0...255).allSatisfy { value in
-            let byte = UInt8(value)
-            let expected =
-                byte < 64
-                ? tokenLow >> UInt64(byte) & 1 != 0
-                : byte < 128 && tokenHigh >> UInt64(byte - 64) & 1 != 0
-            return isToken(byte) == expected
-        }
     }
 
     /// What a field value may hold: visible ASCII, space, tab and obs-text.
