@@ -82,7 +82,7 @@ final class RawClient: Sendable {
         try await channel.setOption(.autoRead, value: true).get()
     }
 
-    func close() async throws { if channel.isActive { try await channel.close() } }
+    func close() async throws { try await channel.closeOnce() }
 
     /// Waits until `condition` holds for what has been received and whether the peer has closed.
     func wait(
@@ -91,7 +91,7 @@ final class RawClient: Sendable {
         let channel = self.channel
         let limit = Task {
             try await Task.sleep(for: .seconds(20))
-            try await channel.close()
+            try await channel.closeOnce()
         }
         await withCheckedContinuation { continuation in
             let isMet = shared.state.withLock { state in

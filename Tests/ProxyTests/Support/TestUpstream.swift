@@ -96,14 +96,23 @@ final class TestUpstream: Sendable {
 
     /// Closes the connections, not the listener.
     func closeConnections() async throws {
-        for child in state.value.withLock({ $0.children }) where child.isActive {
-            try await child.close()
-        }
+        for child in state.value.withLock({ $0.children }) { try await child.closeOnce() }
     }
 
     func stop() async throws {
         try await channel.close()
         try await closeConnections()
+    }
+}
+
+extension Channel {
+    /// Closes, unless the other side has been quicker.
+    func closeOnce() async throws {
+        do {
+            try await close()
+        } catch ChannelError.alreadyClosed {
+            return
+        }
     }
 }
 
