@@ -1,0 +1,34 @@
+import Telemetry
+
+/// Lines with the same labels, in the order of the query's direction; lines of one time in the order of
+/// the store.
+package struct LogStreamResult: Sendable, Hashable {
+    /// The labels of the stream and, after `| json`, of the line's fields.
+    package var labels: Labels
+    package var entries: [LogEntry]
+
+    package init(labels: Labels, entries: [LogEntry]) {
+        self.labels = labels
+        self.entries = entries
+    }
+}
+
+/// One line of a result.
+package struct LogEntry: Sendable, Hashable {
+    package var time: Timestamp
+    /// UTF-8, without a line end.
+    package var line: [UInt8]
+    /// `.invalid` when the record belongs to no trace. Loki's structured metadata `trace_id`.
+    package var traceID: TraceID
+    /// Loki's structured metadata `span_id`.
+    package var spanID: SpanID
+
+    package init(
+        time: Timestamp, line: [UInt8], traceID: TraceID = .invalid, spanID: SpanID = .invalid
+    ) {
+        self.time = time
+        self.line = line
+        self.traceID = traceID
+        self.spanID = spanID
+    }
+}
