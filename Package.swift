@@ -225,7 +225,9 @@ let package = Package(
             ]),
         tests(
             "IntegrationTests",
-            ["Telemetry", "WireFormats", "Platform", asyncHTTPClient, nioCore, nioPosix]),
+            [
+                "Telemetry", "WireFormats", "Compression", "Platform", asyncHTTPClient, nioCore, nioPosix,
+            ]),
         tests("TidyTests", []),
     ]
 )

@@ -24,10 +24,16 @@ final class JournalRelease: Sendable {
     }
 
     func run(through committer: GroupCommitter) {
+        do throws(JournalError) {
+            // The window goes into a segment of its own, so that the ones before it can go whole.
+            try journal.rotate()
+        } catch {
+            return report(error)
+        }
         let entry = JournalEntry(
             kind: .digestWindow, arrival: Timestamp(nanoseconds: clock.wallNanoseconds),
             parts: [digests.checkpoint()])
-        committer.submit(entry) { [journal, events, unsealed] result in
+        committer.submit(entry) { [self] result in
             do throws(JournalError) {
                 // Read on the writer thread: nothing below the window's sequence is still on its way
                 // into a head.
@@ -35,10 +41,14 @@ final class JournalRelease: Sendable {
                 let needed = unsealed().compactMap(\.self).min() ?? window
                 try journal.removeSegments(throughSequence: min(needed, window) - 1)
             } catch {
-                events.emit(
-                    StoreMaintenanceFailed(
-                        signal: "journal", step: "release", reason: error.description))
+                report(error)
             }
         }
+    }
+
+    private func report(_ error: JournalError) {
+        events.emit(
+            StoreMaintenanceFailed(
+                signal: "journal", step: "release", reason: error.description))
     }
 }

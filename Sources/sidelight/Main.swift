@@ -1,3 +1,10 @@
 import ArgumentParser
 
-@main struct Sidelight: AsyncParsableCommand {}
+/// The `sidelight` program.
+@main
+struct Sidelight: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sidelight",
+        abstract: "Traces, metrics and access logs of a mesh and its functions, with alerts.",
+        subcommands: [ServeCommand.self, ProxyCommand.self])
+}

@@ -1,0 +1,77 @@
+import Foundation
+import HTTPServer
+import Journal
+import Yams
+
+/// Everything that `sidelight serve` is told, after flags, environment, file and defaults were put
+/// together.
+struct ServeConfiguration: Sendable {
+    var data: String
+    var listen: ListenAddress
+    /// `nil`: turned off.
+    var otlpGRPC: ListenAddress?
+    var otlpHTTP: ListenAddress?
+    var zipkin: ListenAddress?
+    var rules: [String]
+    var webhooks: [String]
+    /// Nanoseconds, per signal.
+    var traceRetention: Int64
+    var logRetention: Int64
+    var metricRetention: Int64
+    var durability: Durability
+    var tokenFile: String?
+    var isInsecureAllowed: Bool
+    var externalURL: String?
+    /// Nanoseconds between evaluations of rule groups that name none.
+    var evaluationInterval: Int64
+    var logLevel: String
+
+    init(_ settings: Settings) throws {
+        data = try settings.string("data", default: "sidelight-data")
+        listen = try ServeConfiguration.address(settings, "listen", "127.0.0.1:7070")
+        otlpGRPC = try ServeConfiguration.listener(settings, "otlp-grpc", "127.0.0.1:4317")
+        otlpHTTP = try ServeConfiguration.listener(settings, "otlp-http", "127.0.0.1:4318")
+        zipkin = try ServeConfiguration.listener(settings, "zipkin", "127.0.0.1:9411")
+        rules = try settings.list("rules")
+        webhooks = try settings.list("webhook")
+        for webhook in webhooks
+        where !webhook.hasPrefix("http://") && !webhook.hasPrefix("https://") {
+            throw ConfigurationError(
+                description: "webhook \"\(webhook)\" is no http:// or https:// URL")
+        }
+        let retention = try settings.string("retention", default: "30d")
+        traceRetention = try settings.duration("retention-traces", default: retention)
+        logRetention = try settings.duration("retention-logs", default: retention)
+        metricRetention = try settings.duration("retention-metrics", default: retention)
+        let durabilityName = try settings.string("durability", default: "process")
+        guard let durability = Durability(rawValue: durabilityName) else {
+            throw ConfigurationError(
+                description: "durability is \"\(durabilityName)\", expected process or power")
+        }
+        self.durability = durability
+        tokenFile = try settings.optional("token-file")
+        isInsecureAllowed = try settings.flag("insecure")
+        externalURL = try settings.optional("external-url")
+        evaluationInterval = try settings.duration("evaluation-interval", default: "15s")
+        logLevel = try settings.string("log-level", default: "info")
+        try settings.refuseUnknown()
+    }
+
+    private static func address(
+        _ settings: Settings, _ name: String, _ standard: String
+    ) throws -> ListenAddress {
+        let text = try settings.string(name, default: standard)
+        guard let address = ListenAddress(text) else {
+            throw ConfigurationError(
+                description: "\(name) is \"\(text)\", expected HOST:PORT such as \(standard)")
+        }
+        return address
+    }
+
+    private static func listener(
+        _ settings: Settings, _ name: String, _ standard: String
+    ) throws -> ListenAddress? {
+        if try settings.string(name, default: standard) == "off" { return nil }
+        return try address(settings, name, standard)
+    }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Foundation
+import Logging
+
+/// `sidelight serve`: receives, keeps, shows and alerts.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Receive, keep, show and alert.",
+        discussion: """
+            Every flag can also be given as an environment variable (--otlp-http is \
+            SIDELIGHT_OTLP_HTTP) or as a key of the YAML file given by --config (otlp-http). A flag \
+            wins over the environment, that over the file.
+
+            When every listener is open, one line "ready http://HOST:PORT" goes to standard error. \
+            SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files \
+            again.
+            """)
+
+    @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))
+    var config: String?
+    @Option(help: ArgumentHelp("Data directory (default: sidelight-data).", valueName: "dir"))
+    var data: String?
+    @Option(
+        help: ArgumentHelp(
+            "Address of UI and query API (default: 127.0.0.1:7070).", valueName: "host:port"))
+    var listen: String?
+    @Option(
+        name: .customLong("otlp-grpc"),
+        help: ArgumentHelp("OTLP/gRPC (default: 127.0.0.1:4317), or off.", valueName: "host:port"))
+    var otlpGRPC: String?
+    @Option(
+        name: .customLong("otlp-http"),
+        help: ArgumentHelp("OTLP/HTTP (default: 127.0.0.1:4318), or off.", valueName: "host:port"))
+    var otlpHTTP: String?
+    @Option(help: ArgumentHelp("Zipkin (default: 127.0.0.1:9411), or off.", valueName: "host:port"))
+    var zipkin: String?
+    @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
+    var rules: [String] = []
+    @Option(
+        help: ArgumentHelp("Alert receiver, called by POST; may be repeated.", valueName: "url"))
+    var webhook: [String] = []
+    @Option(
+        help: ArgumentHelp("How long all signals are kept (default: 30d).", valueName: "duration"))
+    var retention: String?
+    @Option(help: ArgumentHelp("How long traces are kept.", valueName: "duration"))
+    var retentionTraces: String?
+    @Option(help: ArgumentHelp("How long logs are kept.", valueName: "duration"))
+    var retentionLogs: String?
+    @Option(help: ArgumentHelp("How long metrics are kept.", valueName: "duration"))
+    var retentionMetrics: String?
+    @Option(
+        help: ArgumentHelp(
+            "process: acknowledged data survives kill -9 (default). power: and loss of power.",
+            valueName: "process|power"))
+    var durability: String?
+    @Option(help: ArgumentHelp("File of bearer tokens, one a line.", valueName: "file"))
+    var tokenFile: String?
+    @Flag(help: "Serve other machines without a token.")
+    var insecure = false
+    @Option(
+        help: ArgumentHelp("Address of this server in links of notifications.", valueName: "url"))
+    var externalURL: String?
+    @Option(
+        help: ArgumentHelp(
+            "Evaluation interval of rule groups that name none (default: 15s).",
+            valueName: "duration"))
+    var evaluationInterval: String?
+    @Option(
+        help: ArgumentHelp("trace, debug, info (default), warning or error.", valueName: "level"))
+    var logLevel: String?
+    @Flag(help: "Show every setting with where it comes from, and exit.")
+    var printConfig = false
+
+    private var flags: [String: [String]] {
+        var flags: [String: [String]] = ["rules": rules, "webhook": webhook]
+        let single: [(String, String?)] = [
+            ("data", data), ("listen", listen), ("otlp-grpc", otlpGRPC), ("otlp-http", otlpHTTP),
+            ("zipkin", zipkin), ("retention", retention), ("retention-traces", retentionTraces),
+            ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
+            ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
+            ("evaluation-interval", evaluationInterval), ("log-level", logLevel),
+            ("insecure", insecure ? "true" : nil),
+        ]
+        for (name, value) in single { flags[name] = value.map { [$0] } }
+        return flags
+    }
+
+    mutating func run() async throws {
+        let settings: Settings
+        let serve: ServeConfiguration
+        do {
+            let environment = ProcessInfo.processInfo.environment
+            settings = try Settings(
+                flags: flags, environment: environment,
+                file: config ?? environment["SIDELIGHT_CONFIG"])
+            serve = try ServeConfiguration(settings)
+        } catch let error as ConfigurationError {
+            try Failure.exit(.usage, error.description)
+        }
+        if printConfig {
+            for (name, value, origin) in settings.resolved {
+                print("\(name): \(value)  # \(origin)")
+            }
+            return
+        }
+        guard let level = Logger.Level(rawValue: serve.logLevel) else {
+            try Failure.exit(.usage, "log-level is \"\(serve.logLevel)\", expected trace … error")
+        }
+        var logger = Logger(label: "sidelight") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        try await ServeProcess.run(serve, logger: logger)
+    }
+}
+
+/// Exit codes that scripts rely on.
+enum ExitStatus: Int32 {
+    case done = 0
+    case checkFailed = 1
+    case usage = 2
+    case unreachable = 3
+}
+
+enum Failure {
+    /// Says why on standard error and ends the command.
+    static func exit(_ status: ExitStatus, _ message: String) throws -> Never {
+        FileHandle.standardError.write(Data("sidelight: \(message)\n".utf8))
+        throw ExitCode(status.rawValue)
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import HTTPServer
+import Journal
+import Logging
+import Pipeline
+import Platform
+import Receivers
+import SQLiteStore
+import Store
+
+/// The running server: puts the parts together, opens the listeners and takes them down again.
+enum ServeProcess {
+    static func run(_ configuration: ServeConfiguration, logger: Logger) async throws {
+        let signals = Signals([SIGTERM, SIGINT, SIGHUP])
+        let clock = SystemClock()
+        let events = EventLog(logger: logger)
+        let tokens = try loadTokens(configuration)
+        try checkExposure(configuration, hasTokens: tokens != nil)
+        let store = try openStore(configuration, clock: clock, events: events)
+        let parts = ServeParts(
+            configuration: configuration, store: store, clock: clock, events: events,
+            tokens: tokens)
+        let listeners: ServeListeners
+        do {
+            listeners = try await ServeListeners.open(parts)
+        } catch {
+            try store.close()
+            try Failure.exit(.unreachable, error.description)
+        }
+        listeners.announce(logger)
+        for await signal in signals.received {
+            if signal == SIGHUP {
+                logger.info("SIGHUP: nothing to reload")
+            } else {
+                break
+            }
+        }
+        logger.info("stopping")
+        await listeners.close()
+        do {
+            try store.close()
+        } catch {
+            try Failure.exit(.unreachable, error.description)
+        }
+    }
+
+    private static func loadTokens(_ configuration: ServeConfiguration) throws -> TokenSet? {
+        guard let path = configuration.tokenFile else { return nil }
+        do {
+            return try TokenSet.load(path: path)
+        } catch {
+            try Failure.exit(.usage, error.description)
+        }
+    }
+
+    private static func checkExposure(
+        _ configuration: ServeConfiguration, hasTokens: Bool
+    ) throws {
+        let listeners: [(String, ListenAddress?)] = [
+            ("--listen", configuration.listen), ("--otlp-grpc", configuration.otlpGRPC),
+            ("--otlp-http", configuration.otlpHTTP), ("--zipkin", configuration.zipkin),
+        ]
+        do {
+            for (flag, address) in listeners {
+                try address?.checkExposure(
+                    flag: flag, hasTokens: hasTokens,
+                    isInsecureAllowed: configuration.isInsecureAllowed)
+            }
+        } catch {
+            try Failure.exit(.usage, "\(error)")
+        }
+    }
+
+    private static func openStore(
+        _ configuration: ServeConfiguration, clock: any Clock, events: EventLog
+    ) throws -> SQLiteTelemetryStore {
+        var store = StoreConfiguration(directory: "\(configuration.data)/tenants/default")
+        store.durability = configuration.durability
+        store.spanRetention = configuration.traceRetention
+        store.logRetention = configuration.logRetention
+        store.metricRetention = configuration.metricRetention
+        do {
+            let opened = try SQLiteTelemetryStore(
+                configuration: store, clock: clock, events: events)
+            if opened.replay.records > 0 {
+                events.logger.info("replayed \(opened.replay.records) records of the journal")
+            }
+            return opened
+        } catch {
+            try Failure.exit(
+                .unreachable, "cannot open the data directory \(configuration.data): \(error)")
+        }
+    }
+}
+
+/// What the listeners serve.
+struct ServeParts: Sendable {
+    var configuration: ServeConfiguration
+    var store: SQLiteTelemetryStore
+    var clock: any Clock
+    var events: EventLog
+    var tokens: TokenSet?
+
+    var ingest: Ingest {
+        var limits = IngestLimits()
+        limits.spanRetention = .nanoseconds(configuration.traceRetention)
+        limits.logRetention = .nanoseconds(configuration.logRetention)
+        limits.metricRetention = .nanoseconds(configuration.metricRetention)
+        return Ingest(
+            spans: store, logs: store, metrics: store, pipeline: Pipeline(limits: limits),
+            clock: clock, events: events)
+    }
+}
