@@ -30,6 +30,7 @@ struct TestBed {
     ) async throws -> Result {
         var router = Router()
         OTLPHTTPReceiver(ingest).register(on: &router)
+        ZipkinReceiver(ingest).register(on: &router)
         RemoteWriteReceiver(ingest, expandedBytesMax: limits.expandedBytesMax)
             .register(on: &router)
         LogLinesReceiver(ingest).register(on: &router)

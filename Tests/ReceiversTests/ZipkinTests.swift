@@ -1,0 +1,79 @@
+import Compression
+import HTTPServer
+import Store
+import Telemetry
+import Testing
+
+@Suite struct ZipkinTests {
+    private static let path = "/api/v2/spans"
+
+    private func body(_ traceIDs: [String]) -> [UInt8] {
+        let spans = traceIDs.enumerated().map { index, id in
+            """
+            {"traceId":"\(id)","id":"000000000000000\(index + 1)","name":"get","kind":"SERVER",\
+            "timestamp":1700000000000000,"duration":1200,\
+            "localEndpoint":{"serviceName":"cart"},"tags":{"http.path":"/cart"}}
+            """
+        }
+        return Array("[\(spans.joined(separator: ","))]".utf8)
+    }
+
+    @Test("spans are stored and answered 202 without a body")
+    func accepted() async throws {
+        let bed = TestBed()
+        let sent = body(["00000000000000070000000000000001", "463ac35c9f6413ad"])
+        try await bed.withHTTP { server in
+            for type in ["application/json", "application/json; charset=utf-8", nil] {
+                let answer = try await server.post(Self.path, sent, type: type)
+                #expect(answer.status == 202)
+                #expect(answer.body.isEmpty)
+            }
+            let packed = try await server.post(
+                Self.path, try Zlib.compress(sent, format: .gzip), type: "application/json",
+                headers: ["content-encoding": "gzip"])
+            #expect(packed.status == 202)
+        }
+        #expect(bed.store.spans.map(\.count) == [2, 2, 2, 2])
+        #expect(bed.store.digests == Array(repeating: ContentHash(sent), count: 4))
+        #expect(bed.count("sidelight_receiver_items_total", "traces", "zipkin") == 8)
+    }
+
+    @Test("a body that is no list of spans is 400 in text")
+    func malformed() async throws {
+        let bed = TestBed()
+        let whole = body(["463ac35c9f6413ad"])
+        try await bed.withHTTP { server in
+            for count in [1, 10, whole.count / 2, whole.count - 1] {
+                let answer = try await server.post(
+                    Self.path, Array(whole.prefix(count)), type: "application/json")
+                #expect(answer.status == 400, "\(count) of \(whole.count) bytes")
+                #expect(answer["content-type"] == "text/plain; charset=utf-8")
+            }
+            let object = try await server.post(
+                Self.path, Array("{\"a\":1}".utf8), type: "application/json")
+            #expect(object.status == 400)
+        }
+        #expect(bed.store.appendCount == 0)
+    }
+
+    @Test("protobuf and thrift are refused by name", arguments: ["protobuf", "thrift"])
+    func otherTypes(kind: String) async throws {
+        let bed = TestBed()
+        let answer = try await bed.withHTTP { server in
+            try await server.post(Self.path, [1, 2], type: "application/x-\(kind)")
+        }
+        #expect(answer.status == 415)
+        #expect(answer.text.contains(kind))
+    }
+
+    @Test("an overloaded store is 429")
+    func overloaded() async throws {
+        let bed = TestBed()
+        bed.store.answer(.failure(.overloaded(retryAfterMilliseconds: 10)))
+        let answer = try await bed.withHTTP { server in
+            try await server.post(Self.path, body(["463ac35c9f6413ad"]))
+        }
+        #expect(answer.status == 429)
+        #expect(answer["retry-after"] == "1")
+    }
+}
