@@ -226,7 +226,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Telemetry", "WireFormats", "Compression", "Platform", asyncHTTPClient, nioCore, nioPosix,
+                "Telemetry", "WireFormats", "Compression", "Platform", asyncHTTPClient, nioCore,
+                nioPosix,
             ]),
         tests("TidyTests", []),
     ]

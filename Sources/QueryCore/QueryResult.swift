@@ -22,6 +22,7 @@ package enum QueryValue: Sendable {
     }
 }
 
+/// One series of an instant vector.
 package struct VectorElement: Sendable {
     package var labels: Labels
     package var value: Double

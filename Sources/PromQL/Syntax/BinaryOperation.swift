@@ -56,6 +56,7 @@ package struct VectorMatching: Hashable, Sendable {
     }
 }
 
+/// An operator between two operands; raw values are as written.
 package enum BinaryOperator: String, Sendable, CaseIterable {
     case add = "+"
     case subtract = "-"

@@ -86,6 +86,7 @@ package enum ValueType: String, Sendable, CustomStringConvertible {
     }
 }
 
+/// A number as written.
 package struct NumberLiteral: Hashable, Sendable {
     /// A duration is its number of seconds.
     package var value: Double
@@ -100,6 +101,7 @@ package struct NumberLiteral: Hashable, Sendable {
     }
 }
 
+/// A quoted text.
 package struct StringLiteral: Hashable, Sendable {
     package var value: String
     package var range: SourceRange
@@ -190,6 +192,7 @@ package struct TimeShift: Hashable, Sendable {
     }
 }
 
+/// A function with its arguments, checked against its signature.
 package struct FunctionCall: Hashable, Sendable {
     package var function: Function
     package var arguments: [Expression]
@@ -202,6 +205,7 @@ package struct FunctionCall: Hashable, Sendable {
     }
 }
 
+/// An aggregation over series, grouped `by` or `without` labels.
 package struct Aggregation: Hashable, Sendable {
     package enum Operator: String, Sendable, CaseIterable {
         case sum, avg, count, min, max, group, stddev, stdvar, topk, bottomk, quantile
@@ -242,6 +246,7 @@ package struct Aggregation: Hashable, Sendable {
     }
 }
 
+/// A sign before an operand.
 package struct UnaryOperation: Hashable, Sendable {
     package var isNegation: Bool
     package var operand: Expression
@@ -254,6 +259,7 @@ package struct UnaryOperation: Hashable, Sendable {
     }
 }
 
+/// An expression in parentheses, kept so that it prints back.
 package struct Parenthesized: Hashable, Sendable {
     package var inner: Expression
     package var range: SourceRange
