@@ -110,7 +110,9 @@ let package = Package(
         // Behaviour.
         target("Pipeline", ["Store", "Telemetry", "Platform"]),
         target("Rules", ["PromQL", "QueryCore", "Store", "Telemetry", "Platform", yams, logging]),
-        target("Notifier", ["Store", "Telemetry", "Platform", asyncHTTPClient, nioCore, logging]),
+        target(
+            "Notifier",
+            ["Store", "Telemetry", "Platform", asyncHTTPClient, nioCore, nioHTTP1, logging]),
         target(
             "HTTPServer",
             [
@@ -191,7 +193,7 @@ let package = Package(
         tests("RulesTests", ["Rules", "PromQL", "Store", "Telemetry", "Platform", logging]),
         tests(
             "NotifierTests",
-            ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioPosix, logging]),
+            ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioHTTP1, nioPosix, logging]),
         tests(
             "HTTPServerTests",
             [

@@ -13,6 +13,15 @@ package protocol Catalog: Sendable {
     func dueDeliveries(at now: Timestamp, limit: Int) throws(StoreError) -> [Delivery]
     /// Records the outcome of an attempt.
     func settle(_ delivery: Int64, _ outcome: DeliveryOutcome) throws(StoreError)
+    /// All groups that have alerts; may name some that have none.
+    func alertGroups() throws(StoreError) -> Set<RuleGroupKey>
+}
+
+extension Catalog {
+    /// The groups that the history names: an alert has entered it by a transition.
+    package func alertGroups() throws(StoreError) -> Set<RuleGroupKey> {
+        Set(try alertHistory(limit: 100_000).map(\.group))
+    }
 }
 
 /// Names a rule group: the file it stands in and its name there.
@@ -51,10 +60,13 @@ package struct AlertRecord: Hashable, Sendable {
     package var state: AlertState
     package var value: Double
     package var lastSentAt: Timestamp?
+    /// Since when the alert fires only because it is to be kept firing for a while.
+    package var keepFiringSince: Timestamp?
 
     package init(
         group: RuleGroupKey, rule: String, labels: Labels, annotations: [Attribute],
-        state: AlertState, value: Double, lastSentAt: Timestamp? = nil
+        state: AlertState, value: Double, lastSentAt: Timestamp? = nil,
+        keepFiringSince: Timestamp? = nil
     ) {
         self.group = group
         self.rule = rule
@@ -63,6 +75,7 @@ package struct AlertRecord: Hashable, Sendable {
         self.state = state
         self.value = value
         self.lastSentAt = lastSentAt
+        self.keepFiringSince = keepFiringSince
     }
 }
 

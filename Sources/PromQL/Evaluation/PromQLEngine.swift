@@ -33,6 +33,13 @@ package struct PromQLEngine: Sendable {
         try Parser.parse(query)
     }
 
+    /// As `parse`, and refuses what can be parsed but not evaluated.
+    package static func parseForEvaluation(_ query: String) throws(QueryError) -> Expression {
+        let expression = try Parser.parse(query)
+        try Validator(source: query).check(expression)
+        return expression
+    }
+
     /// Evaluates at one instant.
     /// - Parameter time: milliseconds since the epoch.
     package func instant(

@@ -64,6 +64,10 @@ extension MemoryStore: Catalog {
         }
     }
 
+    package func alertGroups() throws(StoreError) -> Set<RuleGroupKey> {
+        state.withLock { Set($0.catalog.alerts.keys.map(\.group)) }
+    }
+
     package func commit(_ change: CatalogChange) throws(StoreError) {
         state.withLock { $0.catalog.apply(change) }
     }

@@ -1,0 +1,51 @@
+import Platform
+import PromQL
+import QueryCore
+import Store
+
+/// What evaluating rules takes besides the rules.
+package struct RuleEnvironment: Sendable {
+    package var store: any MetricStore
+    package var catalog: any Catalog
+    package var clock: any Clock
+    package var events: EventLog
+    package var settings: RuleSettings
+    /// Makes the deliveries of a notification.
+    package var notifications: NotificationBuilder
+    /// Called after deliveries were put into the outbox.
+    package var outboxFilled: @Sendable () -> Void
+
+    package init(
+        store: any MetricStore, catalog: any Catalog, clock: any Clock, events: EventLog,
+        settings: RuleSettings = RuleSettings(),
+        notifications: @escaping NotificationBuilder = { _ in [] },
+        outboxFilled: @escaping @Sendable () -> Void = {}
+    ) {
+        self.store = store
+        self.catalog = catalog
+        self.clock = clock
+        self.events = events
+        self.settings = settings
+        self.notifications = notifications
+        self.outboxFilled = outboxFilled
+    }
+}
+
+/// Choices of the operator.
+package struct RuleSettings: Sendable {
+    /// Interval of groups that name none, in milliseconds; Prometheus's default.
+    package var defaultInterval: Int64 = 60_000
+    /// Nanoseconds after which a firing alert is told again.
+    package var resendAfter: Int64 = 60_000_000_000
+    /// Where people reach this server, without a slash at the end.
+    package var externalURL = ""
+    /// Groups evaluated at once.
+    package var threads = 2
+    package var query = PromQLOptions()
+    package var limits = QueryLimits()
+    /// Longest wait until samples are durable, in nanoseconds: far more than a commit takes, and short
+    /// enough that a stuck disk shows as a failing rule.
+    package var appendTimeout: Int64 = 30_000_000_000
+
+    package init() {}
+}

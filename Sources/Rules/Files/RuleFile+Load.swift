@@ -1,0 +1,231 @@
+import Platform
+import PromQL
+import QueryCore
+import Store
+import Telemetry
+import Yams
+
+extension RuleFile {
+    /// Larger files are not rules.
+    private static let bytesMax = 16 << 20
+
+    /// Reads and checks a file. Nothing in it is ignored: what is not understood is an error.
+    package static func load(
+        _ path: String, from files: some FileSystem = PosixFileSystem()
+    ) throws(RuleFileError) -> RuleFile {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try files.readAll(path)
+        } catch {
+            throw RuleFileError(path: path, reason: "cannot read the rule file: \(error)")
+        }
+        guard bytes.count <= bytesMax else {
+            throw RuleFileError(
+                path: path, reason: "a rule file may have \(bytesMax) bytes, not \(bytes.count)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw RuleFileError(path: path, reason: "the rule file is not UTF-8 text")
+        }
+        return try parse(text, path: path)
+    }
+
+    /// Reads `text` as the content of `path`.
+    package static func parse(_ text: String, path: String) throws(RuleFileError) -> RuleFile {
+        guard let root = try compose(text, path) else { return RuleFile(path: path, groups: []) }
+        let fields = try YAMLNode(path: path, what: "the file", node: root).fields(["groups"])
+        var groups: [RuleGroup] = []
+        guard let list = fields["groups"], !list.isNull else {
+            return RuleFile(path: path, groups: [])
+        }
+        var names: Set<String> = []
+        for node in try list.elements() {
+            let group = try RuleGroup(node)
+            guard names.insert(group.key.name).inserted else {
+                throw node.failure("a second group is named \"\(group.key.name)\" in this file")
+            }
+            groups.append(group)
+        }
+        return RuleFile(path: path, groups: groups)
+    }
+
+    private static func compose(_ text: String, _ path: String) throws(RuleFileError) -> Node? {
+        do {
+            return try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw RuleFileError(path: path, line: error.line, reason: error.problem)
+        } catch {
+            throw RuleFileError(path: path, reason: "not readable as YAML: \(error)")
+        }
+    }
+}
+
+extension YamlError {
+    fileprivate var line: Int {
+        switch self {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _):
+            mark.line
+        case .duplicatedKeysInMapping(_, let context): context.mark.line
+        default: 0
+        }
+    }
+
+    fileprivate var problem: String {
+        switch self {
+        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _),
+            .composer(_, let problem, _, _):
+            "not readable as YAML: \(problem)"
+        case .duplicatedKeysInMapping(let duplicates, _):
+            "the same key stands twice: \(duplicates.joined(separator: ", "))"
+        default: "not readable as YAML: \(self)"
+        }
+    }
+}
+
+extension RuleGroup {
+    fileprivate init(_ node: YAMLNode) throws(RuleFileError) {
+        let fields = try node.fields([
+            "name", "interval", "limit", "query_offset", "labels", "rules",
+        ])
+        guard let name = try fields["name"]?.text(), !name.isEmpty else {
+            throw node.failure("a group needs a name")
+        }
+        key = RuleGroupKey(file: node.path, name: name)
+        interval = try fields["interval"]?.duration()
+        if let interval, interval == 0 {
+            throw (fields["interval"] ?? node).failure("interval must be longer than 0")
+        }
+        limit = try fields["limit"]?.naturalNumber() ?? 0
+        queryOffset = try fields["query_offset"]?.duration() ?? 0
+        let common = try fields["labels"]?.labelPairs() ?? []
+        rules = []
+        var seen: Set<[String]> = []
+        guard let list = fields["rules"], !list.isNull else { return }
+        for entry in try list.elements() {
+            let node = YAMLNode(
+                path: node.path, what: "rule of group \"\(name)\"", node: entry.node)
+            let (rule, identity) = try Rule.read(node, groupLabels: common)
+            guard seen.insert(identity).inserted else {
+                throw node.failure(
+                    "a second rule \"\(rule.name)\" with the same labels stands in group "
+                        + "\"\(name)\": give them different names or labels")
+            }
+            rules.append(rule)
+        }
+    }
+}
+
+extension YAMLNode {
+    /// Names and texts of a mapping of labels or annotations.
+    fileprivate func labelPairs() throws(RuleFileError) -> [(name: String, value: YAMLNode)] {
+        if isNull { return [] }
+        var pairs: [(name: String, value: YAMLNode)] = []
+        for (key, value) in try entries() {
+            let name = try key.text()
+            guard !name.isEmpty, name != Labels.metricName else {
+                throw key.failure("\"\(name)\" cannot be set in \(what)")
+            }
+            _ = try value.text()
+            pairs.append((name, value))
+        }
+        return pairs
+    }
+}
+
+extension Rule {
+    private static let keys = [
+        "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations",
+    ]
+
+    /// The rule, and what tells it from the others of its group.
+    fileprivate static func read(
+        _ node: YAMLNode, groupLabels: [(name: String, value: YAMLNode)]
+    ) throws(RuleFileError) -> (Rule, identity: [String]) {
+        let fields = try node.fields(keys)
+        let own = try fields["labels"]?.labelPairs() ?? []
+        let inherited = groupLabels.filter { pair in !own.contains { $0.name == pair.name } }
+        let labels = inherited + own
+        let rule: Rule
+        switch (fields["record"], fields["alert"]) {
+        case (let record?, nil): rule = .recording(try recording(record, fields, labels, node))
+        case (nil, let alert?): rule = .alerting(try alerting(alert, fields, labels, node))
+        case (nil, nil): throw node.failure("a rule needs one of record and alert")
+        case (_?, _?): throw node.failure("a rule has record or alert, not both")
+        }
+        var identity = [fields["record"] == nil ? "alert" : "record", rule.name]
+        for (name, value) in labels.sorted(by: { $0.name < $1.name }) {
+            identity += [name, try value.text()]
+        }
+        // Recording rules may well split one series name over several expressions.
+        if case .recording = rule { identity.append(rule.query.text) }
+        return (rule, identity)
+    }
+
+    private static func recording(
+        _ record: YAMLNode, _ fields: [String: YAMLNode],
+        _ labels: [(name: String, value: YAMLNode)], _ node: YAMLNode
+    ) throws(RuleFileError) -> RecordingRule {
+        for key in ["for", "keep_firing_for", "annotations"] {
+            if let field = fields[key] {
+                throw field.failure("\(key) belongs to alerting rules, not to recording rules")
+            }
+        }
+        let name = try record.text()
+        guard !name.isEmpty, !name.contains(where: { "{}".contains($0) }) else {
+            throw record.failure("record must be a metric name, not \"\(name)\"")
+        }
+        var pairs: [(name: String, value: String)] = []
+        for (name, value) in labels { pairs.append((name, try value.text())) }
+        return RecordingRule(name: name, query: try query(fields, node), labels: pairs)
+    }
+
+    private static func alerting(
+        _ alert: YAMLNode, _ fields: [String: YAMLNode],
+        _ labels: [(name: String, value: YAMLNode)], _ node: YAMLNode
+    ) throws(RuleFileError) -> AlertingRule {
+        let name = try alert.text()
+        guard !name.isEmpty else { throw alert.failure("alert must be a name") }
+        var labelTemplates: [(name: String, value: Template)] = []
+        for (name, value) in labels { labelTemplates.append((name, try template(value))) }
+        var annotations: [(name: String, value: Template)] = []
+        for (name, value) in try fields["annotations"]?.labelPairs() ?? [] {
+            annotations.append((name, try template(value)))
+        }
+        return AlertingRule(
+            name: name, query: try query(fields, node),
+            holdDuration: try fields["for"]?.duration() ?? 0,
+            keepFiringFor: try fields["keep_firing_for"]?.duration() ?? 0,
+            labels: labelTemplates, annotations: annotations)
+    }
+
+    private static func template(_ node: YAMLNode) throws(RuleFileError) -> Template {
+        let text = try node.text()
+        do throws(TemplateError) {
+            return try Template(text)
+        } catch {
+            throw RuleFileError(
+                path: node.path, line: node.line(ofText: error.line),
+                reason: "template of \(node.what): \(error.reason)")
+        }
+    }
+
+    private static func query(
+        _ fields: [String: YAMLNode], _ node: YAMLNode
+    ) throws(RuleFileError) -> RuleQuery {
+        guard let field = fields["expr"] else { throw node.failure("a rule needs expr") }
+        let text = try field.text()
+        do throws(QueryError) {
+            let expression = try PromQLEngine.parseForEvaluation(text)
+            guard expression.type == .instantVector || expression.type == .scalar else {
+                throw QueryError.badData(
+                    "the expression yields a \(expression.type), not an instant vector or scalar")
+            }
+            return RuleQuery(text: text, expression: expression, line: field.line)
+        } catch {
+            let before = text.utf8.prefix(error.range?.start ?? 0)
+            let line = 1 + before.count { $0 == UInt8(ascii: "\n") }
+            throw RuleFileError(
+                path: node.path, line: field.line(ofText: line),
+                reason: "expr: \(error.message)" + (error.excerpt.map { "\n\($0)" } ?? ""))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import PromQL
+import Store
+import Telemetry
+
+/// A rule file in Prometheus's format, read and checked whole: expressions are parsed, templates
+/// compiled, durations converted.
+package struct RuleFile: Sendable {
+    package var path: String
+    package var groups: [RuleGroup]
+}
+
+/// Rules that are evaluated together, one after the other.
+package struct RuleGroup: Sendable {
+    package var key: RuleGroupKey
+    /// Milliseconds; `nil` takes the engine's default.
+    package var interval: Int64?
+    /// Most series or alerts that one rule may yield; 0 for no limit.
+    package var limit: Int
+    /// Milliseconds by which evaluations look back, for data that comes late.
+    package var queryOffset: Int64
+    package var rules: [Rule]
+}
+
+/// One rule of a group.
+package enum Rule: Sendable {
+    case recording(RecordingRule)
+    case alerting(AlertingRule)
+
+    package var name: String {
+        switch self {
+        case .recording(let rule): rule.name
+        case .alerting(let rule): rule.name
+        }
+    }
+
+    package var query: RuleQuery {
+        switch self {
+        case .recording(let rule): rule.query
+        case .alerting(let rule): rule.query
+        }
+    }
+}
+
+/// An expression in the form it was written and the form it is evaluated in.
+package struct RuleQuery: Sendable, Hashable {
+    package var text: String
+    package var expression: Expression
+    /// 1-based line of the file.
+    package var line: Int
+}
+
+/// Stores the result of an expression as a series of its own.
+package struct RecordingRule: Sendable {
+    /// The name of the series.
+    package var name: String
+    package var query: RuleQuery
+    /// Group labels included.
+    package var labels: [(name: String, value: String)]
+}
+
+/// Raises an alert for every series of an expression's result.
+package struct AlertingRule: Sendable {
+    package var name: String
+    package var query: RuleQuery
+    /// Milliseconds for which the expression must have held before the alert fires.
+    package var holdDuration: Int64
+    /// Milliseconds for which the alert goes on firing after the expression has ceased to hold.
+    package var keepFiringFor: Int64
+    /// Group labels included.
+    package var labels: [(name: String, value: Template)]
+    package var annotations: [(name: String, value: Template)]
+}
