@@ -7,6 +7,8 @@ struct LineCollector: LineConsumer {
     private struct Found {
         var entry: LogEntry
         var labels: Labels
+        /// What `context` was told for it.
+        var heldSamples: Int
     }
 
     private let limit: Int
@@ -15,7 +17,7 @@ struct LineCollector: LineConsumer {
     /// The first `sortedCount` are in order and at most `limit`.
     private var found: [Found] = []
     private var sortedCount = 0
-    /// What `context` was told.
+    /// Of all that is found.
     private var heldSamples = 0
 
     init(limit: Int, direction: ScanDirection, context: QueryContext) {
@@ -31,7 +33,7 @@ struct LineCollector: LineConsumer {
     }
 
     mutating func take(
-        _ batch: borrowing LogBatch, row: Int, labels: borrowing LineLabels
+        _ batch: borrowing LogBatch, row: Int, labels: inout LineLabels
     ) throws(QueryError) {
         var entry = LogEntry(
             time: batch.times[row], line: [], traceID: batch.traceIDs[row],
@@ -42,8 +44,8 @@ struct LineCollector: LineConsumer {
         let size = 2 + (entry.line.count + labels.bytes.count) / 64
         heldSamples += size
         try context.hold(samples: size)
-        found.append(Found(entry: entry, labels: labels))
-        if found.count >= 2 * limit { sort() }
+        found.append(Found(entry: entry, labels: labels, heldSamples: size))
+        if found.count / 2 >= limit { sort() }
     }
 
     /// Whether lines at `bound` or beyond it cannot change the result.
@@ -64,6 +66,9 @@ struct LineCollector: LineConsumer {
             let (first, second) = (found[a].entry.time, found[b].entry.time)
             return first == second ? a < b : precedes(first, second)
         }
+        let surplus = order.dropFirst(limit).reduce(0) { $0 + found[$1].heldSamples }
+        context.release(samples: surplus)
+        heldSamples -= surplus
         found = order.prefix(limit).map { found[$0] }
         sortedCount = found.count
     }

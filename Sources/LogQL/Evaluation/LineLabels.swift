@@ -1,19 +1,212 @@
+import Store
 import Telemetry
 
-/// The labels of one line on its way through the stages.
+/// The labels of one line on its way through the stages: those of the stream, fields that a parser
+/// found, and what the record itself tells. Reused from line to line.
 struct LineLabels {
     static let traceID = "trace_id"
     static let spanID = "span_id"
+    static let errorName = "__error__"
 
-    private(set) var stream = Labels.empty
-    /// Bytes of the line.
-    var lineByteCount = 0
-
-    mutating func begin(stream: Labels) {
-        self.stream = stream
-        lineByteCount = 0
+    /// Why a stage could not do its work on the line; values of the label `__error__`, as Loki's.
+    enum Failure: String {
+        case json = "JSONParserErr"
+        case labelFilter = "LabelFilterErr"
     }
 
-    /// As in a result.
-    var all: Labels { stream }
+    /// Fields of one line are compared pairwise, and each brings its whole path: what is beyond these
+    /// bounds is left out.
+    private static let fieldsMax = 1_000
+    private static let fieldBytesMax = 4 << 20
+
+    private struct Field {
+        var name: Range<Int>
+        var value: Range<Int>
+    }
+
+    private(set) var stream = Labels.empty
+    /// Bytes of the line, if it was rendered.
+    var lineByteCount = 0
+    private(set) var failure: Failure?
+    /// Names and values of the fields.
+    private var arena: [UInt8] = []
+    private var fields: [Field] = []
+    private var dropped: [[UInt8]] = []
+    private var scratch: [UInt8] = []
+    private var hasTrace = false
+    private var hasSpan = false
+
+    mutating func begin(stream: Labels, _ batch: borrowing LogBatch, row: Int) {
+        self.stream = stream
+        lineByteCount = 0
+        failure = nil
+        arena.removeAll(keepingCapacity: true)
+        fields.removeAll(keepingCapacity: true)
+        dropped.removeAll(keepingCapacity: true)
+        hasTrace = batch.traceIDs[row].isValid
+        hasSpan = batch.spanIDs[row].isValid
+    }
+
+    /// The first failure stays.
+    mutating func fail(_ failure: Failure) { self.failure = self.failure ?? failure }
+
+    mutating func drop(_ names: [[UInt8]]) {
+        dropped += names
+        if names.contains(where: { $0.elementsEqual(LineLabels.errorName.utf8) }) { failure = nil }
+    }
+
+    /// Adds a field unless there is one of that name. A name that the stream or the record has gets the
+    /// suffix `_extracted`, as in Loki.
+    /// - Complexity: O(fields of the line), so lines have at most `fieldsMax`.
+    mutating func add(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        guard fields.count < LineLabels.fieldsMax,
+            name.count + value.count <= LineLabels.fieldBytesMax - arena.count
+        else { return }
+        let start = arena.count
+        arena.append(contentsOf: name)
+        if isTaken(name) { arena.append(contentsOf: "_extracted".utf8) }
+        let nameRange = start..<arena.count
+        guard index(of: nameRange) == nil else {
+            arena.removeLast(nameRange.count)
+            return
+        }
+        arena.append(contentsOf: value)
+        fields.append(Field(name: nameRange, value: nameRange.upperBound..<arena.count))
+    }
+
+    private func isTaken(_ name: UnsafeRawBufferPointer) -> Bool {
+        if hasTrace, name.elementsEqual(LineLabels.traceID.utf8) { return true }
+        if hasSpan, name.elementsEqual(LineLabels.spanID.utf8) { return true }
+        return stream.bytes.withUnsafeBytes { all in
+            var cursor = LabelCursor(all)
+            while let pair = cursor.next() {
+                if LineLabels.equal(pair.name, name) { return true }
+            }
+            return false
+        }
+    }
+
+    private func index(of name: Range<Int>) -> Int? {
+        arena.withUnsafeBytes { arena in
+            let wanted = UnsafeRawBufferPointer(rebasing: arena[name])
+            return fields.firstIndex {
+                LineLabels.equal(UnsafeRawBufferPointer(rebasing: arena[$0.name]), wanted)
+            }
+        }
+    }
+
+    @inline(__always)
+    static func equal(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+        guard a.count == b.count else { return false }
+        for offset in 0..<a.count where a[offset] != b[offset] { return false }
+        return true
+    }
+
+    // MARK: Reading
+
+    /// The value of a label; a missing one is empty.
+    mutating func withValue<Result>(
+        of name: LabelName, _ batch: borrowing LogBatch, row: Int,
+        _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        let empty = UnsafeRawBufferPointer(start: nil, count: 0)
+        if !dropped.isEmpty, dropped.contains(name.bytes) { return body(empty) }
+        switch name.kind {
+        case .traceID where hasTrace:
+            return LineLabels.withText(batch.traceIDs[row].hex, body)
+        case .spanID where hasSpan:
+            return LineLabels.withText(batch.spanIDs[row].hex, body)
+        case .error: return LineLabels.withText(failure?.rawValue ?? "", body)
+        default: break
+        }
+        if let range = field(name.bytes) {
+            return arena.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        }
+        // The record's ids, or nothing: the store looks for them before any line is seen.
+        if name.kind == .traceID || name.kind == .spanID { return body(empty) }
+        return stream.bytes.withUnsafeBytes { all in
+            var cursor = LabelCursor(all)
+            while let pair = cursor.next() {
+                if pair.name.elementsEqual(name.bytes) { return body(pair.value) }
+            }
+            scratch.removeAll(keepingCapacity: true)
+            LineLabels.appendMetadata(name, batch, row: row, to: &scratch)
+            return scratch.withUnsafeBytes { body($0) }
+        }
+    }
+
+    private func field(_ name: [UInt8]) -> Range<Int>? {
+        guard !fields.isEmpty else { return nil }
+        return arena.withUnsafeBytes { arena in
+            name.withUnsafeBytes { wanted in
+                fields.first {
+                    LineLabels.equal(UnsafeRawBufferPointer(rebasing: arena[$0.name]), wanted)
+                }?.value
+            }
+        }
+    }
+
+    /// What a record with a body says beside it: its severity and attributes.
+    private static func appendMetadata(
+        _ name: LabelName, _ batch: borrowing LogBatch, row: Int, to output: inout [UInt8]
+    ) {
+        if name.kind == .severityText {
+            return batch.strings.withBytes(of: batch.severityTexts[row]) {
+                output.append(contentsOf: $0)
+            }
+        }
+        guard batch.bodyTypes[row] != .empty else { return }
+        for cell in batch.attributeRange(row) {
+            let isNamed = batch.strings.withBytes(of: batch.attributes.keys[cell]) {
+                SanitizedName.equals($0, name.bytes)
+            }
+            guard isNamed else { continue }
+            var value = batch.attributes.value(at: cell, strings: batch.strings).text
+            return value.withUTF8 { output.append(contentsOf: $0) }
+        }
+    }
+
+    private static func withText<Result>(
+        _ text: String, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        var text = text
+        return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// As in a result: those of the stream and the fields.
+    var all: Labels {
+        guard !fields.isEmpty || !dropped.isEmpty || failure != nil else { return stream }
+        var pairs = stream.pairs
+        for field in fields {
+            pairs.append(
+                (
+                    String(decoding: arena[field.name], as: UTF8.self),
+                    String(decoding: arena[field.value], as: UTF8.self)
+                ))
+        }
+        if let failure { pairs.append((LineLabels.errorName, failure.rawValue)) }
+        return Labels(
+            pairs.filter { pair in !dropped.contains { $0.elementsEqual(pair.name.utf8) } })
+    }
+}
+
+/// The name of a label that a query asks for.
+struct LabelName: Sendable {
+    enum Kind: Sendable {
+        case traceID, spanID, error, severityText, other
+    }
+
+    let bytes: [UInt8]
+    let kind: Kind
+
+    init(_ name: String) {
+        bytes = Array(name.utf8)
+        switch name {
+        case LineLabels.traceID: kind = .traceID
+        case LineLabels.spanID: kind = .spanID
+        case LineLabels.errorName: kind = .error
+        case "severity_text": kind = .severityText
+        default: kind = .other
+        }
+    }
 }

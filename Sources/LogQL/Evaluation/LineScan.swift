@@ -8,7 +8,7 @@ protocol LineConsumer {
     func wants(_ time: Timestamp) -> Bool
     /// - Parameter labels: those of the line after the last stage.
     mutating func take(
-        _ batch: borrowing LogBatch, row: Int, labels: borrowing LineLabels
+        _ batch: borrowing LogBatch, row: Int, labels: inout LineLabels
     ) throws(QueryError)
     /// Whether lines at `bound` or beyond it do not matter.
     mutating func isComplete(whenRestIsBeyond bound: Timestamp) -> Bool
@@ -19,14 +19,19 @@ struct LineScan {
     private let pipeline: Pipeline
     private let predicate: LogPredicate
     private let context: QueryContext
+    private let rendersAll: Bool
 
-    init(_ query: LogQuery, context: QueryContext) throws(QueryError) {
+    /// - Parameter needsByteCounts: whether the consumer wants the length of every line.
+    init(
+        _ query: LogQuery, needsByteCounts: Bool = false, context: QueryContext
+    ) throws(QueryError) {
         let condition = try StreamCondition(query.matchers)
         pipeline = try Pipeline(query.stages)
         predicate = LogPredicate(
             stream: { condition.accepts($0) }, traceID: query.requiredTraceID,
             requiredTexts: query.requiredTexts)
         self.context = context
+        rendersAll = needsByteCounts || pipeline.readsText
     }
 
     func run(
@@ -59,30 +64,34 @@ struct LineScan {
     ) throws(QueryError) {
         var streams = [Labels?](repeating: nil, count: batch.shared.resources.count)
         var labels = LineLabels()
+        var columns = FieldColumns()
         for row in 0..<batch.count where consumer.wants(batch.times[row]) {
-            let resource = Int(batch.resourceIndices[row])
-            let stream = streams[resource] ?? LogStream.labels(of: batch.resource(at: UInt32(resource)))
-            streams[resource] = stream
-            labels.begin(stream: stream)
-            let isAccepted = LineScan.withLine(of: batch, row: row, buffer: &buffer) { line in
-                pipeline.accepts(line, batch, row: row, labels: &labels)
+            let resource = batch.resourceIndices[row]
+            let stream =
+                streams[Int(resource)] ?? LogStream.labels(of: batch.resource(at: resource))
+            streams[Int(resource)] = stream
+            labels.begin(stream: stream, batch, row: row)
+            let isAccepted = withLine(of: batch, row: row, buffer: &buffer) { line in
+                pipeline.accepts(line, batch, row: row, labels: &labels, columns: &columns)
             }
-            if isAccepted { try consumer.take(batch, row: row, labels: labels) }
+            if isAccepted { try consumer.take(batch, row: row, labels: &labels) }
         }
     }
 
-    /// Text bodies are seen where they are; other lines are rendered.
+    /// Text bodies are seen where they are; other lines are rendered, those kept as fields only if
+    /// somebody looks at the text.
     @inline(__always)
-    private static func withLine<Result>(
+    private func withLine<Result>(
         of batch: LogBatch, row: Int, buffer: inout [UInt8],
         _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
-        if batch.bodyTypes[row] == .string {
+        let type = batch.bodyTypes[row]
+        if type == .string {
             return batch.strings.withBytes(
                 of: StringID(truncatingIfNeeded: batch.bodyPayloads[row]), body)
         }
         buffer.removeAll(keepingCapacity: true)
-        LogLine.append(batch, row: row, to: &buffer)
+        if rendersAll || type != .empty { LogLine.append(batch, row: row, to: &buffer) }
         return buffer.withUnsafeBytes { body($0) }
     }
 }

@@ -40,6 +40,43 @@ extension LogQLEngine {
     private func evaluate(
         _ query: MetricQuery, at steps: EvaluationSteps, context: QueryContext
     ) throws(QueryError) -> [StepSeries] {
-        throw .notSupported("metric queries", at: query.range, in: "")
+        let (cells, overflow) = (steps.count + 1).multipliedReportingOverflow(by: 2)
+        guard !overflow, cells <= context.limits.samplesMax else {
+            throw .execution("the query has too many steps (\(steps.count))")
+        }
+        return try series(of: query, at: steps, context: context)
+            .filter { !$0.isEmpty }
+            .sorted { $0.labels.comesBefore($1.labels) }
+    }
+
+    private func series(
+        of query: MetricQuery, at steps: EvaluationSteps, context: QueryContext
+    ) throws(QueryError) -> [StepSeries] {
+        switch query {
+        case .window(let window): return try count(window, at: steps, by: nil, context: context)
+        case .aggregation(let aggregation):
+            let grouping = LabelGrouping(aggregation.grouping)
+            // Lines are counted into their groups at once: their own label sets may be as many as they.
+            if aggregation.operator == .sum, case .window(let window) = aggregation.operand {
+                return try count(window, at: steps, by: grouping, context: context)
+            }
+            var reduction = VectorReduction(aggregation.operator, by: grouping)
+            for series in try series(of: aggregation.operand, at: steps, context: context) {
+                reduction.take(series)
+            }
+            return reduction.results
+        }
+    }
+
+    private func count(
+        _ window: WindowQuery, at steps: EvaluationSteps, by grouping: LabelGrouping?,
+        context: QueryContext
+    ) throws(QueryError) -> [StepSeries] {
+        var counter = WindowCounter(window, at: steps, by: grouping, context: context)
+        defer { counter.release() }
+        let scan = try LineScan(
+            window.query, needsByteCounts: window.function.countsBytes, context: context)
+        try scan.run(on: store, in: counter.range, direction: .oldestFirst, into: &counter)
+        return counter.results()
     }
 }

@@ -36,7 +36,8 @@ struct Lexer {
             return try quantity()
         }
         if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "`") {
-            return token(.string(try string(quote: byte)))
+            let content = try string(quote: byte)
+            return token(.string(content))
         }
         return try symbol()
     }

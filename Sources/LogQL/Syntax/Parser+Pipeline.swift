@@ -47,9 +47,11 @@ extension Parser {
     private mutating func stage() throws(QueryError) -> PipelineStage {
         let start = current.range.start
         try expect(.pipe)
+        // After the name of a stage `!=` and `!~` begin a line filter, as in Loki.
         let isFilter =
             switch following.kind {
-            case .symbol(let symbol): symbol != .pipe && Parser.comparisons.contains(symbol)
+            case .symbol(.notEqual), .symbol(.doesNotMatch): false
+            case .symbol(let symbol): Parser.comparisons.contains(symbol)
             default: false
             }
         if current.kind == .identifier, !isFilter {

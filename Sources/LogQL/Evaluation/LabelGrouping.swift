@@ -1,0 +1,38 @@
+import Telemetry
+
+/// `by (…)` or `without (…)`, ready to make keys of groups.
+struct LabelGrouping: Sendable {
+    private let isBy: Bool
+    /// Bytewise sorted, each once.
+    private let names: [LabelName]
+
+    init(_ grouping: VectorAggregation.Grouping) {
+        let written: [String]
+        switch grouping {
+        case .by(let names): (isBy, written) = (true, names)
+        case .without(let names): (isBy, written) = (false, names)
+        }
+        names = Set(written).sorted { Labels.precedes($0.utf8, $1.utf8) }.map { LabelName($0) }
+    }
+
+    func key(of labels: Labels) -> Labels {
+        labels.filter { name in names.contains { name.elementsEqual($0.bytes) } == isBy }
+    }
+
+    /// The key of a line's labels.
+    func key(_ labels: inout LineLabels, _ batch: borrowing LogBatch, row: Int) -> Labels {
+        guard isBy else { return key(of: labels.all) }
+        guard !names.isEmpty else { return .empty }
+        var key: [UInt8] = []
+        for name in names {
+            labels.withValue(of: name, batch, row: row) { value in
+                guard !value.isEmpty else { return }
+                Varint.append(UInt64(name.bytes.count), to: &key)
+                key.append(contentsOf: name.bytes)
+                Varint.append(UInt64(value.count), to: &key)
+                key.append(contentsOf: value)
+            }
+        }
+        return Labels(canonicalBytes: key)
+    }
+}
