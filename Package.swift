@@ -77,6 +77,7 @@ let package = Package(
             name: "CRE2",
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
         .target(name: "CSQLiteVFS", dependencies: ["CSQLite"]),
+        .target(name: "CProcess"),
 
         // Vocabulary and bindings.
         target("Telemetry", []),
@@ -146,8 +147,8 @@ let package = Package(
         target(
             "FunctionWrapper",
             [
-                "Telemetry", "Platform", "OTLPExport", "WireFormats", nioCore, nioPosix, logging,
-                asyncHTTPClient,
+                "CProcess", "Telemetry", "Platform", "OTLPExport", "WireFormats", nioCore,
+                nioHTTP1, nioPosix, logging, asyncHTTPClient,
             ]),
         .executableTarget(
             name: "sidelight",
@@ -223,7 +224,7 @@ let package = Package(
             "FunctionWrapperTests",
             [
                 "FunctionWrapper", "OTLPExport", "WireFormats", "Telemetry", "Platform", nioCore,
-                nioPosix, logging,
+                nioHTTP1, nioPosix, logging, asyncHTTPClient,
             ]),
         tests(
             "IntegrationTests",

@@ -37,6 +37,7 @@ extension Check {
         "CRE2": ["RegularExpressions"],
         "CSQLite": ["SQLiteStore", "CSQLiteVFS"],
         "CSQLiteVFS": ["SQLiteStore"],
+        "CProcess": ["FunctionWrapper"],
     ]
 
     private static let executable = "sidelight"

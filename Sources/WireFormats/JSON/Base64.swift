@@ -1,8 +1,8 @@
 /// Bytes as text of 64 letters (RFC 4648).
-enum Base64 {
+package enum Base64 {
     /// Appends what `text` stands for, in either alphabet (§4, §5), padded or not; `false` if it is not
     /// base64.
-    static func decode(_ text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> Bool {
+    package static func decode(_ text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> Bool {
         var count = text.count
         while count > 0, text.count - count < 2, text[count - 1] == UInt8(ascii: "=") { count -= 1 }
         guard count % 4 != 1, count == text.count || text.count % 4 == 0 else { return false }
@@ -21,7 +21,7 @@ enum Base64 {
     }
 
     /// Appends the padded text of `bytes` in the standard alphabet (§4).
-    static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+    package static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
         var index = 0
         while index < bytes.count {
             let length = min(3, bytes.count - index)
