@@ -28,6 +28,7 @@ import Testing
         var second = CatalogChange()
         var sent = alert("a", .firing(since: instant(1), firedAt: instant(5)))
         sent.lastSentAt = instant(6)
+        sent.keepFiringSince = instant(7)
         second.upserts = [sent]
         second.removals = [change.upserts[2]]
         second.transitions = [
@@ -41,6 +42,7 @@ import Testing
         #expect(try store.catalog.alertHistory(limit: 10) == second.transitions)
         #expect(
             try store.catalog.alerts(group: RuleGroupKey(file: "other.yml", name: "x")).isEmpty)
+        #expect(try store.catalog.alertGroups() == [group])
     }
 
     @Test("a delivery stays due until it is settled", arguments: StoreKind.allCases)

@@ -60,6 +60,9 @@ package final class CatalogFile: Catalog {
                     CREATE INDEX delivery_due ON delivery(state, next_attempt_at);
                     """)
         }
+        migrator.registerMigration("alerts kept firing") { db in
+            try db.execute(sql: "ALTER TABLE alert ADD COLUMN keep_firing_since INTEGER")
+        }
         return migrator
     }
 
@@ -69,11 +72,22 @@ package final class CatalogFile: Catalog {
                 try Row.fetchAll(
                     db,
                     sql: """
-                        SELECT rule, labels, annotations, state, since, fired_at, value, last_sent_at
+                        SELECT rule, labels, annotations, state, since, fired_at, value,
+                            last_sent_at, keep_firing_since
                         FROM alert WHERE file = ? AND rule_group = ? ORDER BY rule, labels
                         """,
                     arguments: [group.file, group.name]
                 ).map { try CatalogFile.alert($0, group) }
+            }
+        }
+    }
+
+    package func alertGroups() throws(StoreError) -> Set<RuleGroupKey> {
+        try perform {
+            try $0.read { db in
+                let rows = try Row.fetchAll(
+                    db, sql: "SELECT DISTINCT file, rule_group FROM alert")
+                return Set(rows.map { RuleGroupKey(file: $0[0], name: $0[1]) })
             }
         }
     }
@@ -183,12 +197,13 @@ extension CatalogFile {
             }
         let annotations = AttributeValue.map(record.annotations).encoded
         try db.execute(
-            sql: "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            sql: "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             arguments: [
                 record.group.file, record.group.name, record.rule, Data(record.labels.bytes),
                 Data(annotations), record.state.name, since.nanoseconds, firedAt?.nanoseconds,
                 // SQLite has no NaN: it would store NULL.
                 record.value.isNaN ? 0 : record.value, record.lastSentAt?.nanoseconds,
+                record.keepFiringSince?.nanoseconds,
             ])
     }
 
@@ -270,9 +285,11 @@ extension CatalogFile {
             annotations = pairs
         }
         let sent: Int64? = row[7]
+        let kept: Int64? = row[8]
         return AlertRecord(
             group: group, rule: row[0], labels: Labels(canonicalBytes: Array(labels)),
             annotations: annotations, state: state, value: row[6],
-            lastSentAt: sent.map(Timestamp.init(nanoseconds:)))
+            lastSentAt: sent.map(Timestamp.init(nanoseconds:)),
+            keepFiringSince: kept.map(Timestamp.init(nanoseconds:)))
     }
 }
