@@ -20,13 +20,15 @@ package final class FunctionHost: Sendable {
     private let function: Function
     private let endpoint: HTTPEndpoint
     private let telemetry: FunctionTelemetry
+    private let logger: Logger
     private let metricsTask: Task<Void, Never>
     private let stopped = StopLatch()
 
     private init(
         configuration: FunctionWrapperConfiguration, function: Function, endpoint: HTTPEndpoint,
-        telemetry: FunctionTelemetry
+        telemetry: FunctionTelemetry, logger: Logger
     ) {
+        self.logger = logger
         self.configuration = configuration
         self.function = function
         self.endpoint = endpoint
@@ -102,7 +104,7 @@ package final class FunctionHost: Sendable {
         await function.open(runtimeAddress: "127.0.0.1:\(runtime.port)")
         return FunctionHost(
             configuration: configuration, function: .lambda(function, runtime: runtime),
-            endpoint: endpoint, telemetry: telemetry)
+            endpoint: endpoint, telemetry: telemetry, logger: logger)
     }
 
     private static func http(
@@ -119,7 +121,7 @@ package final class FunctionHost: Sendable {
         await function.open()
         return FunctionHost(
             configuration: configuration, function: .http(function), endpoint: endpoint,
-            telemetry: telemetry)
+            telemetry: telemetry, logger: logger)
     }
 
     /// Takes no more, lets what runs finish, ends the child and all it started, and sends what telemetry
@@ -138,6 +140,7 @@ package final class FunctionHost: Sendable {
             await function.stop(within: limit - exportLimit)
         }
         await telemetry.shutdown(within: exportLimit)
+        if let losses = telemetry.losses { logger.warning("not everything was told: \(losses)") }
         await endpoint.close()
         stopped.finish()
     }

@@ -326,6 +326,67 @@ struct LambdaModeTests {
         }
     }
 
+    @Test("that ignores SIGTERM and hangs is killed: stopping takes no longer than it may")
+    func stubborn() async throws {
+        try await hosted(
+            ["stubborn"], configure: { $0.shutdownLimit = .seconds(2) }
+        ) { function in
+            let result = try object(try await function.send("/plain").body)
+            let process = try #require(result["pid"] as? Int)
+            async let hanging = function.send("/hang")
+            while !function.echoed.text.contains("hanging") {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let duration = await ContinuousClock().measure { await function.host.stop() }
+            #expect(duration < .seconds(5))
+            #expect(!HostedFunction.isAlive(process))
+            let answer = try await hanging
+            #expect(answer.status == 503)
+        }
+    }
+
+    @Test("that writes noise where frames belong loses the noise alone; long records are cut")
+    func noise() async throws {
+        var receiver: RecordingReceiver?
+        try await hosted { function in
+            receiver = function.receiver
+            _ = try await function.send("/noise")
+        }
+        let logs = try #require(receiver).logs().filter {
+            $0.attribute("log.iostream") == "telemetry"
+        }
+        #expect(logs.map(\.body.text.utf8.count) == [11, 256 << 10, 16])
+    }
+
+    @Test(
+        "is started at once when an instance is to be kept, and its first request is no cold start")
+    func eager() async throws {
+        var receiver: RecordingReceiver?
+        try await hosted(configure: { $0.minInstances = 1 }) { function in
+            receiver = function.receiver
+            while !function.echoed.text.contains("starting") {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let answer = try await function.send("/plain")
+            #expect(answer.status == 200)
+        }
+        let spans = try #require(receiver).spans()
+        let server = try #require(spans.first { $0.kind == .server })
+        let start = try #require(spans.first { $0.name == "init" })
+        #expect(server.attribute("faas.coldstart") == "false")
+        #expect(start.traceID != server.traceID)
+    }
+
+    @Test("gets a body whose sender waits to be told to go on")
+    func expectContinue() async throws {
+        try await hosted { function in
+            let answer = try await function.send(
+                "/event", method: "POST",
+                headers: ["expect": "100-continue", "content-type": "text/plain"], body: "waited")
+            #expect(try object(answer.body)["body"] as? String == "waited")
+        }
+    }
+
     @Test("finds the variables in its environment that runtimes read")
     func environment() async throws {
         try await hosted(configure: { $0.handler = "app.main" }) { function in

@@ -104,13 +104,18 @@ private struct ResponseWriter: Sendable {
             }
         case .stream(let produce):
             let channel = channel
-            try await channel.writeAndFlush(HTTPServerResponsePart.head(head)).get()
+            // Not waited for here: the producer must run, to notice that the peer is gone.
+            let promise = channel.eventLoop.makePromise(of: Void.self)
+            let headWritten = promise.futureResult
+            channel.writeAndFlush(HTTPServerResponsePart.head(head), promise: promise)
             try await produce { piece in
+                try await headWritten.get()
                 guard hasBody else { return }
                 try await channel.writeAndFlush(
                     HTTPServerResponsePart.body(.byteBuffer(piece))
                 ).get()
             }
+            try await headWritten.get()
         }
         try await channel.writeAndFlush(HTTPServerResponsePart.end(nil)).get()
     }

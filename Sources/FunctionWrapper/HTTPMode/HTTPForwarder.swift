@@ -60,7 +60,13 @@ struct HTTPForwarder: Sendable {
                 body: .stream { write in
                     var report = opened
                     do {
-                        for try await piece in answer.body { try await write(piece) }
+                        for try await piece in answer.body {
+                            do {
+                                try await write(piece)
+                            } catch {
+                                throw CallerGone()
+                            }
+                        }
                     } catch {
                         report.outcome = outcome(of: error)
                         await end(request, call, report, began, before, status)
@@ -100,7 +106,12 @@ struct HTTPForwarder: Sendable {
         return upstream
     }
 
+    /// The answer could not be written.
+    private struct CallerGone: Error {}
+
     private func outcome(of error: any Error) -> InvocationReport.Outcome {
+        if error is CallerGone || error is CancellationError { return .abandoned }
+        if let error = error as? HTTPClientError, error == .cancelled { return .abandoned }
         if let error = error as? HTTPClientError,
             error == .deadlineExceeded || error == .readTimeout
         {

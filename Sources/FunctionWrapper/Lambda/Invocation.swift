@@ -22,6 +22,8 @@ struct InvocationReport: Sendable {
         case crashed(reason: String)
         case queueFull(max: Int)
         case stopping
+        /// Who asked went away before the answer was complete.
+        case abandoned
     }
 
     enum Phase: String, Sendable {

@@ -98,7 +98,7 @@ struct InvokeEndpoint: Sendable {
             body = ErrorBody.make(type: "Sandbox.Timedout", message: text)
         case .crashed(let reason):
             body = ErrorBody.make(type: "Runtime.ExitError", message: "RequestId: \(id) \(reason)")
-        case .queueFull, .stopping: return OutcomeAnswer.failure(outcome, id: id)
+        case .queueFull, .stopping, .abandoned: return OutcomeAnswer.failure(outcome, id: id)
         }
         headers.append(("x-amz-function-error", "Unhandled"))
         return .json(200, body, headers: headers)
@@ -149,7 +149,7 @@ extension FunctionMetrics {
         case .success: count(.invocations, trigger: trigger)
         case .functionError, .crashed: count(.errors, trigger: trigger)
         case .timedOut: count(.timeouts, trigger: trigger)
-        case .queueFull, .stopping: return
+        case .queueFull, .stopping, .abandoned: return
         }
         if report.isColdStart { count(.coldStarts, trigger: trigger) }
         if let seconds = report.handlerSeconds {
@@ -172,7 +172,7 @@ enum OutcomeAnswer {
             case .functionError, .crashed: 502
             case .timedOut: 504
             case .queueFull: 429
-            case .stopping: 503
+            case .stopping, .abandoned: 503
             }
         let error = InvocationSpan.error(outcome) ?? (type: "none", message: "")
         var headers: [(name: String, value: String)] = []

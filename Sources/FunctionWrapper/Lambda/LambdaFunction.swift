@@ -125,7 +125,8 @@ actor LambdaFunction {
                 invocationID: waiting.invocation.id))
         current.phase = .running(
             Running(
-                waiting: waiting, started: started, isColdStart: !current.hasServed,
+                waiting: waiting, started: started,
+                isColdStart: !current.hasServed && current.cause != nil,
                 cpuSecondsBefore: current.process?.usage()?.cpuSeconds))
         current.hasServed = true
         instance = current

@@ -31,8 +31,17 @@ final class FunctionTelemetry: Sendable {
         metrics = Mutex(FunctionMetrics(start: Timestamp(nanoseconds: clock.wallNanoseconds)))
     }
 
-    /// Lines that were not echoed because nobody read ours.
-    var echoDroppedCount: UInt64 { echoDropped.load(ordering: .relaxed) }
+    /// What was dropped, in words; `nil` if nothing was.
+    var losses: String? {
+        var losses: [String] = []
+        let lines = echoDropped.load(ordering: .relaxed)
+        if lines > 0 { losses.append("\(lines) lines not echoed") }
+        for signal in OTLPExporter.Signal.allCases {
+            let dropped = exporter?.counters(signal).droppedTotal ?? 0
+            if dropped > 0 { losses.append("\(dropped) \(signal.rawValue) not exported") }
+        }
+        return losses.isEmpty ? nil : losses.joined(separator: ", ")
+    }
 
     func record(_ spans: [SpanRecord]) {
         guard let exporter, !spans.isEmpty else { return }

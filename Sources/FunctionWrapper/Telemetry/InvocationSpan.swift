@@ -34,6 +34,7 @@ enum InvocationSpan {
         case .crashed(let reason): ("crash", reason)
         case .queueFull(let max): ("queue_full", "\(max) invocations wait already")
         case .stopping: ("stopping", "the function is being stopped")
+        case .abandoned: ("client_gone", "the caller went away")
         }
     }
 }

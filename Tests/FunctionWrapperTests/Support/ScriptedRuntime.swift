@@ -4,7 +4,7 @@ enum ScriptedRuntime {
 
     static let files = [
         "runtime.py": """
-        import http.client, json, os, subprocess, sys, time
+        import http.client, json, os, signal, subprocess, sys, time
         connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
         def call(method, path, body=None, headers={}):
             connection.request(method, "/2018-06-01/runtime" + path, body, headers)
@@ -25,6 +25,7 @@ enum ScriptedRuntime {
             if not os.path.exists("failed"):
                 open("failed", "w").close()
                 sys.exit(5)
+        if flag == "stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("starting")
         count = 0
         while True:
@@ -48,6 +49,11 @@ enum ScriptedRuntime {
                 print("second line", end="")
                 sys.stderr.write("to stderr\\n")
                 log("a record\\nof two lines", level=5)
+            if path == "/noise":
+                os.write(3, b"no frame at all")
+                log("after noise")
+                log("cut " * 100000)
+                log("after a long one")
             if path == "/long": print("x" * 100000)
             if path == "/sleep": time.sleep(0.3)
             if path == "/child":
