@@ -215,6 +215,12 @@ let package = Package(
                 logging, asyncHTTPClient,
             ]),
         tests(
+            "WebUITests",
+            [
+                "WebUI", "HTTPServer", "Platform", "PromQL", "QueryCore", nioCore, nioHTTP1, logging,
+                asyncHTTPClient,
+            ]),
+        tests(
             "ProxyTests",
             [
                 "Proxy", "OTLPExport", "WireFormats", "Telemetry", "Platform", nioCore, nioPosix,

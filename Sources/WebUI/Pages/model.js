@@ -1,0 +1,126 @@
+// A trace of Jaeger's JSON model as arrays in the order of the waterfall.
+
+/** Tags as `[key, value]` texts. */
+export function pairs(tags) {
+  return (tags ?? []).map((tag) => [tag.key ?? '', typeof tag.value === 'string' ? tag.value : JSON.stringify(tag.value)]);
+}
+
+function tag(span, key) {
+  return span.tags?.find((t) => t.key === key)?.value;
+}
+
+export function isError(span) {
+  const value = tag(span, 'error');
+  return value === true || value === 'true' || tag(span, 'otel.status_code') === 'ERROR';
+}
+
+/** What a result list needs of a trace. */
+export function summary(trace) {
+  const counts = new Map();
+  const ids = new Set(trace.spans.map((s) => s.spanID));
+  let [start, end, errors, root] = [Infinity, -Infinity, 0, null];
+  for (const span of trace.spans) {
+    const service = trace.processes?.[span.processID]?.serviceName ?? '(no service)';
+    const failed = isError(span);
+    const count = counts.get(service) ?? { spans: 0, errors: 0 };
+    count.spans += 1;
+    if (failed) { count.errors += 1; errors += 1; }
+    counts.set(service, count);
+    start = Math.min(start, span.startTime);
+    end = Math.max(end, span.startTime + span.duration);
+    const whole = !parentID(span);
+    const headless = !whole && !ids.has(parentID(span));
+    const rank = whole ? 2 : headless ? 1 : 0;
+    if (!root || rank > root.rank || (rank === root.rank && span.startTime < root.span.startTime)) root = { rank, span };
+  }
+  const first = root?.span;
+  return {
+    id: trace.traceID, start, duration: Math.max(0, end - start), errors, spans: trace.spans.length,
+    service: first ? trace.processes?.[first.processID]?.serviceName ?? '(no service)' : '', operation: first?.operationName ?? '',
+    rootMissing: root?.rank !== 2,
+    services: [...counts].map(([name, count]) => ({ name, ...count })).sort((a, b) => b.spans - a.spans || (a.name < b.name ? -1 : 1)),
+  };
+}
+
+function parentID(span) {
+  const references = span.references ?? [];
+  const own = references.filter((r) => r.traceID === span.traceID);
+  return (own.find((r) => r.refType === 'CHILD_OF') ?? own.find((r) => r.refType === 'FOLLOWS_FROM'))?.spanID ?? null;
+}
+
+/**
+ * The tree of a trace: nodes depth first, children by start. A span whose parent did not arrive stands
+ * at the top and says so; times are never adjusted, spans outside their parent are only counted.
+ */
+export function tree(trace) {
+  const nodes = trace.spans.map((span) => ({
+    span, service: trace.processes?.[span.processID]?.serviceName ?? '(no service)',
+    error: isError(span), parent: null, children: [], orphan: false, level: 0, descendants: 0, skewed: false,
+    origin: false,
+  }));
+  const byID = new Map();
+  for (const node of nodes) {
+    const same = byID.get(node.span.spanID);
+    if (same) same.push(node);
+    else byID.set(node.span.spanID, [node]);
+  }
+  const server = (node) => tag(node.span, 'span.kind') === 'server';
+  for (const node of nodes) {
+    const twin = byID.get(node.span.spanID).find((other) => other !== node && !server(other));
+    const id = parentID(node.span);
+    // Zipkin's client and server may share a span id: the server then belongs below its client.
+    if (server(node) && twin) node.parent = twin;
+    else if (id) {
+      const candidates = (byID.get(id) ?? []).filter((other) => other !== node);
+      node.parent = candidates.find(server) ?? candidates[0] ?? null;
+      node.orphan = !node.parent;
+    }
+  }
+  breakCycles(nodes);
+  const roots = [];
+  for (const node of nodes) (node.parent?.children ?? roots).push(node);
+  const byStart = (a, b) => a.span.startTime - b.span.startTime || b.span.duration - a.span.duration;
+  roots.sort((a, b) => a.orphan - b.orphan || byStart(a, b));
+  const order = [];
+  const stack = roots.slice().reverse();
+  while (stack.length) {
+    const node = stack.pop();
+    node.level = node.parent ? node.parent.level + 1 : 0;
+    node.children.sort(byStart);
+    order.push(node);
+    for (let i = node.children.length - 1; i >= 0; i--) stack.push(node.children[i]);
+  }
+  finish(order);
+  return order;
+}
+
+function breakCycles(nodes) {
+  const settled = new Set();
+  for (const node of nodes) {
+    const path = new Set();
+    for (let at = node; at && !settled.has(at); at = at.parent) {
+      if (path.has(at)) {
+        at.parent = null;
+        at.orphan = true;
+        break;
+      }
+      path.add(at);
+    }
+    for (const seen of path) settled.add(seen);
+  }
+}
+
+function finish(order) {
+  const failedBelow = new Set();
+  for (let i = order.length - 1; i >= 0; i--) {
+    const node = order[i];
+    const parent = node.parent;
+    // Where an error began: it fails, and nothing below it does.
+    node.origin = node.error && !failedBelow.has(node);
+    if (!parent) continue;
+    parent.descendants += 1 + node.descendants;
+    if (node.error || failedBelow.has(node)) failedBelow.add(parent);
+    node.skewed = node.span.startTime < parent.span.startTime
+      || node.span.startTime > parent.span.startTime + parent.span.duration;
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import HTTPServer
+import Testing
+import WebUI
+
+/// The pages in a real browser against a server with fixed answers.
+@Suite("Pages in a browser", .serialized)
+struct BrowserTests {
+    @Test("the waterfall shows all spans, orphans and errors, and never takes data for markup")
+    func waterfall() async throws {
+        let page = try await open("/ui/trace/\(Answers.traceID)")
+        guard let page else { return }
+        #expect(page.problems.isEmpty, "\(page.problems)")
+        #expect(page.dom.contains("5 spans"))
+        #expect(count(of: "role=\"treeitem\"", in: page.dom) == 5)
+        for name in ["POST /checkout", "Charge", "Reserve", "SELECT ünïcode ✓"] {
+            #expect(page.dom.contains(name), "\(name)")
+        }
+        #expect(page.dom.contains("no parent"))
+        #expect(page.dom.contains("1 span stands at the top"))
+        #expect(count(of: "title=\"The error began here\"", in: page.dom) == 1)
+        #expect(count(of: "title=\"Failed because of a span below\"", in: page.dom) == 1)
+        #expect(!page.dom.contains("<b id=\"injected\">"))
+        #expect(page.dom.contains("&lt;b id="))
+    }
+
+    @Test("the detail of a span shows attributes, events, links and cuts a huge value")
+    func detail() async throws {
+        let page = try await open("/ui/trace/\(Answers.traceID)?span=00000000000000b2")
+        guard let page else { return }
+        #expect(page.problems.isEmpty, "\(page.problems)")
+        for text in ["card.issuer", "exception.message", "follows from", "service.version"] {
+            #expect(page.dom.contains(text), "\(text)")
+        }
+        #expect(page.dom.contains("show all (977 KiB)"))
+        #expect(page.dom.utf8.count < 200_000)
+    }
+
+    @Test("the search lists what the API answers, with durations and errors")
+    func search() async throws {
+        let page = try await open("/ui/traces?service=shop&tags=a%3Db")
+        guard let page else { return }
+        #expect(page.problems.isEmpty, "\(page.problems)")
+        #expect(page.dom.contains("/ui/trace/\(Answers.traceID)"))
+        #expect(page.dom.contains("120 ms") && page.dom.contains("2 errors"))
+    }
+
+    @Test("metrics, logs and alerts show what their APIs answer")
+    func otherPages() async throws {
+        for (path, texts) in [
+            ("/ui/metrics?expr=up", ["job=\"api\"", "1 series"]),
+            ("/ui/metrics?expr=bad", ["The query failed.", "1:2: parse error", "▲"]),
+            ("/ui/logs?query=%7Ba%3D%22b%22%7D", ["payment declined", "logline error", "trace"]),
+            ("/ui/alerts", ["BudgetBurn", "firing", "burns too fast", "History"]),
+            ("/ui/nowhere", []),
+        ] {
+            let page = try await open(path)
+            guard let page else { return }
+            // A failed request is what two of these are about; the browser reports it by itself.
+            let problems = page.problems.filter { !$0.contains("Failed to load resource") }
+            #expect(problems.isEmpty, "\(path): \(problems)")
+            for text in texts { #expect(page.dom.contains(text), "\(path): \(text)") }
+        }
+    }
+
+    private func count(of needle: String, in text: String) -> Int {
+        text.components(separatedBy: needle).count - 1
+    }
+
+    /// Opens an address; `nil`, with the reason printed, where no browser is named.
+    private func open(_ path: String) async throws -> Browser.Page? {
+        guard let browser = Browser.fromEnvironment() else { return nil }
+        return try await withServer(routes: { router in
+            WebUI.register(on: &router)
+            Answers.register(on: &router)
+        }) { server in
+            try await browser.open("http://127.0.0.1:\(server.address.port)\(path)")
+        }
+    }
+}
