@@ -27,6 +27,29 @@ enum Answers {
         }
     }
 
+    /// A document around the pages' own modules that opens an address, acts, and writes what it saw into
+    /// `#seen`. `script` has `key(name)` for the waterfall, `see(text)`, and `settle()`.
+    static func driver(opening address: String, script: String) -> String {
+        """
+        <!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/ui/style.css"><nav id="nav"></nav>
+        <div id="tools"></div><main id="main"></main><div id="toast"></div><ol id="seen"></ol>
+        <script type="module">
+        const settle = () => new Promise((done) => setTimeout(done, 600));
+        const see = (text) => {
+          const item = document.createElement('li');
+          item.textContent = `saw ${text}`;
+          document.getElementById('seen').append(item);
+        };
+        const key = (name) => document.querySelector('.waterfall').dispatchEvent(
+          new KeyboardEvent('keydown', { key: name, bubbles: true }));
+        history.replaceState(null, '', '\(address)');
+        await import('/ui/app.js');
+        await settle();
+        \(script)
+        </script>
+        """
+    }
+
     private static func answer(on router: inout Router, _ pattern: String, _ body: String) {
         let bytes = Array(body.utf8)
         router.on(.get, pattern) { _ in .json(bytes) }

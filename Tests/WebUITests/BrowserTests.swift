@@ -63,16 +63,59 @@ struct BrowserTests {
         }
     }
 
+    @Test("keys move, fold and close in the waterfall, and going back finds the page again")
+    func keys() async throws {
+        let page = try await open(
+            "/driver",
+            driver: Answers.driver(
+                opening: "/ui/trace/\(Answers.traceID)",
+                script: """
+                    const rows = () => document.querySelectorAll('.row').length;
+                    const selected = () => document.querySelector('.row.selected .text')?.textContent;
+                    see(`${rows()} rows`);
+                    key('ArrowDown');
+                    key('ArrowDown');
+                    see(`selected ${selected()}`);
+                    key('ArrowLeft');
+                    see(`${rows()} rows when folded`);
+                    key('ArrowRight');
+                    key('End');
+                    see(`last ${selected()}`);
+                    await settle();
+                    see(`address ${location.search}`);
+                    key('Escape');
+                    see(`detail ${document.querySelector('.detail').hidden ? 'closed' : 'open'}`);
+                    await settle();
+                    document.querySelector('#nav a[href*=alerts]').click();
+                    await settle();
+                    see(`page ${location.pathname}`);
+                    history.back();
+                    await settle();
+                    see(`back ${rows()} rows`);
+                    """))
+        guard let page else { return }
+        #expect(page.problems.isEmpty, "\(page.problems)")
+        for text in [
+            "5 rows", "selected payment Charge", "4 rows when folded", "last payment Late work",
+            "address ?span=00000000000000e5", "detail closed", "page /ui/alerts", "back 5 rows",
+        ] {
+            #expect(page.dom.contains("<li>saw \(text)</li>"), "\(text)")
+        }
+    }
+
     private func count(of needle: String, in text: String) -> Int {
         text.components(separatedBy: needle).count - 1
     }
 
     /// Opens an address; `nil`, with the reason printed, where no browser is named.
-    private func open(_ path: String) async throws -> Browser.Page? {
+    private func open(_ path: String, driver: String = "") async throws -> Browser.Page? {
         guard let browser = Browser.fromEnvironment() else { return nil }
         return try await withServer(routes: { router in
             WebUI.register(on: &router)
             Answers.register(on: &router)
+            router.on(.get, "/driver") { _ in
+                HTTPResponse(status: 200, contentType: "text/html", body: Array(driver.utf8))
+            }
         }) { server in
             try await browser.open("http://127.0.0.1:\(server.address.port)\(path)")
         }
