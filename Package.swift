@@ -211,8 +211,9 @@ let package = Package(
         tests(
             "QueryAPITests",
             [
-                "QueryAPI", "HTTPServer", "Store", "Rules", "Notifier", "Telemetry", "Platform",
-                logging, asyncHTTPClient,
+                "QueryAPI", "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "Rules",
+                "Notifier", "WireFormats", "Compression", "Telemetry", "Platform", nioCore,
+                nioHTTP1, logging, asyncHTTPClient,
             ]),
         tests(
             "WebUITests",

@@ -22,6 +22,7 @@ extension Check {
         "Receivers": ["HTTPServer", "WireFormats", "Pipeline", "Compression"],
         "QueryAPI": [
             "HTTPServer", "Store", "PromQL", "TraceQL", "LogQL", "Rules", "Notifier",
+            "WireFormats",
         ],
         "WebUI": ["HTTPServer"],
         "Proxy": ["Telemetry", "Platform", "OTLPExport"],

@@ -1,0 +1,168 @@
+import HTTPServer
+import Platform
+import QueryCore
+import Store
+import Telemetry
+import WireFormats
+
+/// Jaeger's HTTP APIs over a span store: the first one (`/api/traces`), which Grafana and older user
+/// interfaces speak, and `/api/v3`.
+package struct JaegerAPI: Sendable {
+    let store: any SpanStore
+    let runner: QueryRunner
+
+    package init(store: any SpanStore, runner: QueryRunner) {
+        self.store = store
+        self.runner = runner
+    }
+
+    /// - Parameter prefix: "" or a path such as `/jaeger`.
+    package func register(on router: inout Router, prefix: String = "") {
+        router.group(prefix, options: RouteOptions(errors: JaegerEnvelope.errors)) { group in
+            group.on(.get, "/api/traces", search)
+            group.on(.get, "/api/traces/{id}", trace)
+            group.on(.get, "/api/services", services)
+            group.on(.get, "/api/services/{service}/operations", operationNames)
+            group.on(.get, "/api/operations", operations)
+            group.on(.get, "/api/dependencies", dependencies)
+        }
+        router.shapeErrors(below: prefix + "/api/traces", JaegerEnvelope.errors)
+        router.shapeErrors(below: prefix + "/api/services", JaegerEnvelope.errors)
+        router.group(prefix, options: RouteOptions(errors: JaegerV3.errors)) { group in
+            registerV3(on: &group)
+        }
+        router.shapeErrors(below: prefix + "/api/v3", JaegerV3.errors)
+        if !prefix.isEmpty { router.shapeErrors(below: prefix, JaegerEnvelope.errors) }
+    }
+
+    var searcher: TraceSearch { TraceSearch(store: store, limits: runner.answerLimits) }
+    var now: Timestamp { Timestamp(nanoseconds: runner.clock.wallNanoseconds) }
+
+    /// `/api/traces`: a search, or the traces named by `traceID`.
+    func search(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = JaegerParameters(parameters: request.parameters, now: now)
+        let query = try parameters.traceQuery(limits: runner.answerLimits)
+        let wanted = Array(try parameters.traceIDs().prefix(runner.answerLimits.tracesMax))
+        let bytes = try await runner.run { [searcher] context in
+            guard wanted.isEmpty else {
+                return try answer(try searcher.traces(wanted, context: context), wanted: wanted)
+            }
+            return try answer(try searcher.traces(of: query, context: context))
+        }
+        return .json(bytes)
+    }
+
+    /// `/api/traces/{id}`. `start`, `end` and `raw` are accepted and change nothing: a trace is found by
+    /// its id and shown as it was received.
+    func trace(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = try JaegerEnvelope.traceID(request.pathParameters["id"] ?? "")
+        let bytes = try await runner.run { [searcher] context in
+            let traces = try searcher.traces([id], context: context)
+            guard !traces.isEmpty else { throw JaegerEnvelope.notFound() }
+            return try answer(traces)
+        }
+        return .json(bytes)
+    }
+
+    private func answer(_ traces: [SpanBatch], wanted: [TraceID] = []) throws -> [UInt8] {
+        let found = Set(traces.compactMap(\.traceIDs.first))
+        let missing = wanted.filter { !found.contains($0) }.map {
+            JaegerEnvelope.MissingTrace(message: "trace not found", trace: $0)
+        }
+        let bytes = JaegerEnvelope.success(missing: missing) { data in
+            data.array { array in
+                for trace in traces { JaegerTrace(trace).write(to: &array) }
+            }
+        }
+        try check(bytes)
+        return bytes
+    }
+
+    func check(_ answer: [UInt8]) throws(QueryError) {
+        let limit = runner.answerLimits.bytesMax
+        guard answer.count <= limit else {
+            throw .execution("the answer exceeds \(limit) bytes; ask for fewer traces")
+        }
+    }
+
+    /// `/api/services`.
+    func services(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let bytes = try await runner.run { _ in
+            let names = try serviceNames()
+            return JaegerEnvelope.success(total: names.count) { data in
+                data.array { array in for name in names { array.value(name) } }
+            }
+        }
+        return .json(bytes)
+    }
+
+    func serviceNames() throws(StoreError) -> [String] {
+        try store.spanValues(
+            of: .service, matching: SpanPredicate(), in: .all,
+            limit: runner.answerLimits.valuesMax
+        ).filter { !$0.isEmpty }
+    }
+
+    /// `/api/services/{service}/operations`: names alone.
+    func operationNames(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let service = request.pathParameters["service"] ?? ""
+        let bytes = try await runner.run { [store, runner] _ in
+            let names = try store.spanValues(
+                of: .name, matching: SpanPredicate([.service(service)]), in: .all,
+                limit: runner.answerLimits.valuesMax)
+            return JaegerEnvelope.success(total: names.count) { data in
+                data.array { array in for name in names { array.value(name) } }
+            }
+        }
+        return .json(bytes)
+    }
+
+    /// `/api/operations`: names with their span kinds.
+    func operations(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard let service = request.parameters["service"], !service.isEmpty else {
+            throw HTTPError.badRequest("parameter 'service' is required")
+        }
+        let kind = request.parameters["spanKind"] ?? ""
+        let bytes = try await runner.run { context in
+            let found = try operations(of: service, kind: kind, context)
+            return JaegerEnvelope.success(total: found.count) { data in
+                data.array { array in for operation in found { array.value(operation) } }
+            }
+        }
+        return .json(bytes)
+    }
+
+    /// The operations of a service by name and kind; `kind` "" means all, an unknown one none.
+    func operations(
+        of service: String, kind: String, _ context: QueryContext
+    ) throws -> [JaegerOperation] {
+        let kinds = kind.isEmpty ? SpanKind.allCases : SpanKind(tagValue: kind).map { [$0] } ?? []
+        var found: [JaegerOperation] = []
+        for kind in kinds {
+            try context.check()
+            let names = try store.spanValues(
+                of: .name, matching: SpanPredicate([.service(service), .kind(kind)]), in: .all,
+                limit: runner.answerLimits.valuesMax)
+            found += names.map { JaegerOperation(name: $0, kind: kind) }
+        }
+        return found.sorted {
+            $0.name != $1.name
+                ? Labels.precedes($0.name.utf8, $1.name.utf8) : $0.kind.rawValue < $1.kind.rawValue
+        }
+    }
+}
+
+/// The name of a span and its kind.
+struct JaegerOperation: Hashable, Sendable {
+    var name: String
+    var kind: SpanKind
+}
+
+extension JSONWriter {
+    mutating func value(_ operation: JaegerOperation) {
+        object {
+            $0.field("name", operation.name)
+            $0.field("spanKind", operation.kind.tagValue)
+        }
+    }
+}

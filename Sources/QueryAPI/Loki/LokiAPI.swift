@@ -1,0 +1,157 @@
+import HTTPServer
+import LogQL
+import Platform
+import QueryCore
+import Store
+import Telemetry
+import WireFormats
+
+/// Loki's HTTP API for queries (grafana.com/docs/loki/latest/reference/loki-http-api) over a log store.
+package struct LokiAPI: Sendable {
+    let store: any LogStore
+    let runner: QueryRunner
+    let server: ServerFacts
+
+    package init(store: any LogStore, runner: QueryRunner, server: ServerFacts) {
+        self.store = store
+        self.runner = runner
+        self.server = server
+    }
+
+    /// - Parameter prefix: put before `/loki/api/v1`: "" or a path such as `/loki`.
+    package func register(on router: inout Router, prefix: String = "") {
+        let options = RouteOptions(errors: Self.errors)
+        let methods: [HTTPMethod] = [.get, .post]
+        router.group(prefix, options: options) { group in
+            group.on(methods, "/loki/api/v1/query_range", queryRange)
+            group.on(methods, "/loki/api/v1/query", query)
+            group.on(methods, "/loki/api/v1/labels", labelNames)
+            group.on(.get, "/loki/api/v1/label/{name}/values", labelValues)
+            group.on(methods, "/loki/api/v1/series", series)
+            group.on(.get, "/loki/api/v1/status/buildinfo", buildInfo)
+        }
+        router.shapeErrors(below: prefix + "/loki", Self.errors)
+        var probe = options
+        probe.needsToken = false
+        router.on(.get, prefix + "/ready", options: probe) { _ in .text("ready\n") }
+    }
+
+    /// One line of text; a deadline that has passed is 504, as Loki has it.
+    private static let errors: ErrorRenderer = { error, _ in
+        let isLate = error.reason == .timeout && error.status == 503
+        return .text(error.message + "\n", status: isLate ? 504 : error.status)
+    }
+
+    /// `/loki/api/v1/query_range`: lines or, for a metric query, a matrix.
+    func queryRange(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = LokiParameters(request, now: now)
+        let range = try parameters.range(lookback: LokiParameters.queryLookback)
+        guard range.start < range.end else {
+            throw HTTPError.badRequest(
+                "end timestamp must not be before or equal to start time")
+        }
+        let direction = try parameters.direction()
+        let limit = try parameters.limit(runner.answerLimits)
+        let step = try parameters.step(range)
+        let text = request.parameters["query"] ?? ""
+        let writer = LokiResult(
+            bytesMax: runner.answerLimits.bytesMax,
+            isCategorized: parameters.wantsCategorizedLabels)
+        let bytes = try await runner.run { [store] context in
+            let engine = LogQLEngine(store: store)
+            switch try LogQLEngine.parse(text) {
+            case .log(let query):
+                return try writer.answer(
+                    try engine.streams(
+                        query, start: range.start, end: range.end, limit: limit,
+                        direction: direction, context: context))
+            case .metric:
+                return try writer.answer(
+                    try engine.range(
+                        text, start: range.start.milliseconds, end: range.end.milliseconds,
+                        step: step, context: context))
+            }
+        }
+        return .json(bytes)
+    }
+
+    /// `/loki/api/v1/query`: a metric query at one instant.
+    func query(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let time = try LokiParameters(request, now: now).time("time") ?? now
+        let text = request.parameters["query"] ?? ""
+        let writer = LokiResult(bytesMax: runner.answerLimits.bytesMax, isCategorized: false)
+        let bytes = try await runner.run { [store] context in
+            guard case .metric = try LogQLEngine.parse(text) else {
+                throw QueryError.badData(
+                    "log queries are not supported as an instant query type, please change your "
+                        + "query to a range query type")
+            }
+            return try writer.answer(
+                try LogQLEngine(store: store).instant(
+                    text, at: time.milliseconds, context: context))
+        }
+        return .json(bytes)
+    }
+
+    /// `/loki/api/v1/labels`.
+    func labelNames(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = LokiParameters(request, now: now)
+        let range = try parameters.range(lookback: LokiParameters.labelLookback)
+        let selectors = parameters.selectors("query")
+        let bytes = try await runner.run { [store] context in
+            let names = try LogQLEngine(store: store).labelNames(
+                matching: selectors, start: range.start, end: range.end, context: context)
+            return PrometheusEnvelope.strings(names, limit: 0)
+        }
+        return .json(bytes)
+    }
+
+    /// `/loki/api/v1/label/{name}/values`.
+    func labelValues(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = LokiParameters(request, now: now)
+        let range = try parameters.range(lookback: LokiParameters.labelLookback)
+        let selectors = parameters.selectors("query")
+        let name = request.pathParameters["name"] ?? ""
+        let bytes = try await runner.run { [store] context in
+            let values = try LogQLEngine(store: store).labelValues(
+                of: name, matching: selectors, start: range.start, end: range.end,
+                context: context)
+            return PrometheusEnvelope.strings(values, limit: 0)
+        }
+        return .json(bytes)
+    }
+
+    /// `/loki/api/v1/series`: the streams that any `match[]` selects.
+    func series(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = LokiParameters(request, now: now)
+        let range = try parameters.range(lookback: LokiParameters.labelLookback)
+        let selectors = parameters.selectors("match[]") + parameters.selectors("match")
+        guard !selectors.isEmpty else {
+            throw HTTPError.badRequest("0 matcher groups supplied")
+        }
+        let bytes = try await runner.run { [store] context in
+            let streams = try LogQLEngine(store: store).series(
+                matching: selectors, start: range.start, end: range.end, context: context)
+            return PrometheusEnvelope.success { data in
+                data.array { array in for labels in streams { array.value(labels) } }
+            }
+        }
+        return .json(bytes)
+    }
+
+    /// `/loki/api/v1/status/buildinfo`.
+    func buildInfo(_ request: HTTPRequest) async throws -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.object {
+            $0.field("version", server.version)
+            $0.field("revision", server.revision)
+            $0.field("branch", "")
+            $0.field("buildUser", "")
+            $0.field("buildDate", "")
+            $0.field("goVersion", "")
+        }
+        return .json(writer.bytes)
+    }
+
+    private var now: Timestamp { Timestamp(nanoseconds: runner.clock.wallNanoseconds) }
+}

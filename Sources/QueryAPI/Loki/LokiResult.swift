@@ -1,0 +1,92 @@
+import LogQL
+import QueryCore
+import Telemetry
+import WireFormats
+
+/// Writes results as Loki does: `{status,data:{resultType,result,stats}}`.
+struct LokiResult {
+    let bytesMax: Int
+    /// Structured metadata as a third element of each entry (what the request header
+    /// `X-Loki-Response-Encoding-Flags: categorize-labels` asks for); otherwise as labels of the stream.
+    let isCategorized: Bool
+
+    /// Lines by stream.
+    /// - Throws: `execution` when the answer grows beyond `bytesMax`.
+    func answer(_ streams: [LogStreamResult]) throws(QueryError) -> [UInt8] {
+        try PrometheusEnvelope.success { (data) throws(QueryError) in
+            data.beginObject()
+            data.field("resultType", "streams")
+            if isCategorized { data.field("encodingFlags", strings: ["categorize-labels"]) }
+            data.key("result")
+            data.beginArray()
+            for stream in isCategorized ? streams : streams.flatMap(Self.merged) {
+                data.object { write(stream, to: &$0) }
+                guard data.bytes.count <= bytesMax else {
+                    throw .execution("the answer exceeds \(bytesMax) bytes; lower the limit")
+                }
+            }
+            data.endArray()
+            data.objectField("stats") { _ in }
+            data.endObject()
+        }
+    }
+
+    /// Numbers, as Prometheus writes them.
+    func answer(_ result: QueryResult) throws(QueryError) -> [UInt8] {
+        let values = PrometheusResult(bytesMax: bytesMax, limit: 0)
+        return try PrometheusEnvelope.success(warnings: result.warnings) {
+            (data) throws(QueryError) in
+            data.beginObject()
+            data.field("resultType", result.value.typeName)
+            data.key("result")
+            try values.write(result.value, to: &data)
+            data.objectField("stats") { _ in }
+            data.endObject()
+        }
+    }
+
+    private func write(_ stream: LogStreamResult, to writer: inout JSONWriter) {
+        writer.field("stream", stream.labels)
+        writer.arrayField("values") { array in
+            for entry in stream.entries {
+                array.array { pair in
+                    pair.quotedValue(entry.time.nanoseconds)
+                    entry.line.withUnsafeBytes { pair.value(utf8: $0) }
+                    if isCategorized { pair.object { metadata(entry, to: &$0) } }
+                }
+            }
+        }
+    }
+
+    private func metadata(_ entry: LogEntry, to writer: inout JSONWriter) {
+        guard entry.traceID.isValid || entry.spanID.isValid else { return }
+        writer.objectField("structuredMetadata") {
+            if entry.spanID.isValid { $0.field("span_id", entry.spanID) }
+            if entry.traceID.isValid { $0.field("trace_id", entry.traceID) }
+        }
+    }
+
+    /// The stream split by the ids of its lines, each part with its ids as labels, in order of first
+    /// appearance.
+    private static func merged(_ stream: LogStreamResult) -> [LogStreamResult] {
+        struct Ids: Hashable {
+            var trace: TraceID
+            var span: SpanID
+        }
+        var parts: [LogStreamResult] = []
+        var partOf: [Ids: Int] = [:]
+        for entry in stream.entries {
+            let ids = Ids(trace: entry.traceID, span: entry.spanID)
+            if let part = partOf[ids] {
+                parts[part].entries.append(entry)
+                continue
+            }
+            partOf[ids] = parts.count
+            var pairs = stream.labels.pairs
+            if entry.traceID.isValid { pairs.append(("trace_id", entry.traceID.hex)) }
+            if entry.spanID.isValid { pairs.append(("span_id", entry.spanID.hex)) }
+            parts.append(LogStreamResult(labels: Labels(pairs), entries: [entry]))
+        }
+        return parts
+    }
+}

@@ -1,0 +1,158 @@
+import HTTPServer
+import QueryCore
+import Store
+import Telemetry
+import WireFormats
+
+extension PrometheusAPI {
+    /// `/api/v1/labels`: label names of the series that any `match[]` selects.
+    func labelNames(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = PrometheusParameters(request)
+        let (range, sets) = (try parameters.range(), try parameters.matchers())
+        let limit = try parameters.limit()
+        let bytes = try await runner.run { [store] context in
+            let names = try union(sets, context) { matchers in
+                try store.labelNames(matching: matchers, in: range)
+            }
+            return PrometheusEnvelope.strings(names, limit: limit)
+        }
+        return .json(bytes)
+    }
+
+    /// `/api/v1/label/{name}/values`.
+    func labelValues(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = PrometheusParameters(request)
+        let name = LabelNameEscape.decode(request.pathParameters["name"] ?? "")
+        let (range, sets) = (try parameters.range(), try parameters.matchers())
+        let limit = try parameters.limit()
+        let bytes = try await runner.run { [store] context in
+            let values = try union(sets, context) { matchers in
+                try store.labelValues(of: name, matching: matchers, in: range)
+            }
+            return PrometheusEnvelope.strings(values, limit: limit)
+        }
+        return .json(bytes)
+    }
+
+    /// `/api/v1/series`: the label sets that any `match[]` selects.
+    func series(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = PrometheusParameters(request)
+        let (range, sets) = (try parameters.range(), try parameters.matchers())
+        guard !sets.isEmpty else { throw HTTPError.badRequest("no match[] parameter provided") }
+        let limit = try parameters.limit()
+        let bytes = try await runner.run { [store] context in
+            var found: Set<Labels> = []
+            for matchers in sets {
+                try context.check()
+                let selection = try store.selectSeries(matchers, in: range)
+                guard found.count + selection.count <= context.limits.seriesMax else {
+                    throw QueryError.execution(
+                        "more than \(context.limits.seriesMax) series match; narrow match[]")
+                }
+                for index in 0..<selection.count { found.insert(selection.labels(index)) }
+            }
+            try context.check()
+            return write(found.sorted { $0.comesBefore($1) }, limit: limit)
+        }
+        return .json(bytes)
+    }
+
+    /// `/api/v1/metadata`: type, help and unit by metric family.
+    func metadata(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let parameters = PrometheusParameters(request)
+        let limit = try parameters.limit()
+        let isEmpty = request.parameters["limit_per_metric"] == "0"
+        let metric = request.parameters["metric"].flatMap { $0.isEmpty ? nil : $0 }
+        let bytes = try await runner.run { [store] _ in
+            var all = try store.metricMetadata().filter { metric == nil || $0.family == metric }
+            if limit > 0 { all = Array(all.prefix(limit)) }
+            return PrometheusEnvelope.success { data in
+                data.object { object in
+                    for entry in all {
+                        object.key(entry.family)
+                        object.array { if !isEmpty { $0.value(entry) } }
+                    }
+                }
+            }
+        }
+        return .json(bytes)
+    }
+
+    private func union(
+        _ sets: [[LabelMatcher]], _ context: QueryContext,
+        _ read: ([LabelMatcher]) throws -> [String]
+    ) throws -> [String] {
+        guard sets.count > 1 else { return try read(sets.first ?? []) }
+        var found: Set<String> = []
+        for matchers in sets {
+            try context.check()
+            found.formUnion(try read(matchers))
+        }
+        return found.sorted { Labels.precedes($0.utf8, $1.utf8) }
+    }
+
+    private func write(_ series: [Labels], limit: Int) -> [UInt8] {
+        let isCut = limit > 0 && series.count > limit
+        return PrometheusEnvelope.success(
+            warnings: isCut ? [PrometheusEnvelope.truncated] : []
+        ) { data in
+            data.array { array in
+                for labels in isCut ? series[..<limit] : series[...] { array.value(labels) }
+            }
+        }
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func value(_ entry: MetricMetadata) {
+        object {
+            $0.field("type", entry.type.promQLName)
+            $0.field("help", entry.help)
+            $0.field("unit", entry.unit)
+        }
+    }
+}
+
+extension MetricType {
+    /// As OpenMetrics and Prometheus spell it.
+    fileprivate var promQLName: String {
+        switch self {
+        case .unknown: "unknown"
+        case .counter: "counter"
+        case .gauge: "gauge"
+        case .histogram: "histogram"
+        case .gaugeHistogram: "gaugehistogram"
+        case .summary: "summary"
+        case .info: "info"
+        case .stateSet: "stateset"
+        }
+    }
+}
+
+/// Label names in paths: `U__` begins one whose special characters are written as `_HEX_` and whose
+/// underscores are doubled (Prometheus, "UTF-8 in paths").
+enum LabelNameEscape {
+    static func decode(_ name: String) -> String {
+        guard name.hasPrefix("U__") else { return name }
+        var decoded = String.UnicodeScalarView()
+        var rest = name.unicodeScalars.dropFirst(3)
+        while let first = rest.popFirst() {
+            guard first == "_" else {
+                decoded.append(first)
+                continue
+            }
+            if rest.first == "_" {
+                decoded.append("_")
+                rest = rest.dropFirst()
+                continue
+            }
+            guard let end = rest.firstIndex(of: "_"),
+                let code = UInt32(String(rest[..<end]), radix: 16),
+                let scalar = Unicode.Scalar(code)
+            else { return name }
+            decoded.append(scalar)
+            rest = rest[rest.index(after: end)...]
+        }
+        return String(decoded)
+    }
+}

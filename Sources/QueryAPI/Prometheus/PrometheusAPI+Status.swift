@@ -1,0 +1,107 @@
+import HTTPServer
+import Platform
+import QueryCore
+import Store
+import Telemetry
+import WireFormats
+
+extension PrometheusAPI {
+    /// `/api/v1/status/buildinfo`. Nothing is known of a branch, user or Go version, so they are empty.
+    func buildInfo(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let bytes = PrometheusEnvelope.success { data in
+            data.object {
+                $0.field("version", server.version)
+                $0.field("revision", server.revision)
+                $0.field("branch", "")
+                $0.field("buildUser", "")
+                $0.field("buildDate", "")
+                $0.field("goVersion", "")
+            }
+        }
+        return .json(bytes)
+    }
+
+    /// `/api/v1/status/runtimeinfo`, with the members that mean something here.
+    func runtimeInfo(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let now = Timestamp(nanoseconds: runner.clock.wallNanoseconds)
+        let bytes = PrometheusEnvelope.success { data in
+            data.object {
+                $0.key("startTime")
+                $0.value(rfc3339: server.startedAt)
+                $0.key("serverTime")
+                $0.value(rfc3339: now)
+                $0.field("storageRetention", server.retention)
+            }
+        }
+        return .json(bytes)
+    }
+
+    /// How far back `/api/v1/status/tsdb` looks: what Prometheus keeps in its head block.
+    private static let headMilliseconds: Int64 = 2 * 3_600_000
+
+    /// `/api/v1/status/tsdb`: where the series of the last two hours come from.
+    func headStatistics(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let limit = try PrometheusParameters(request).limit()
+        let now = runner.nowMilliseconds
+        let range = (now - Self.headMilliseconds)...now
+        let bytes = try await runner.run { [store] context in
+            let selection = try store.selectSeries([], in: range)
+            guard selection.count <= context.limits.seriesMax else {
+                throw QueryError.execution(
+                    "more than \(context.limits.seriesMax) series to count")
+            }
+            var statistics = SeriesStatistics()
+            for index in 0..<selection.count { statistics.add(selection.labels(index)) }
+            return statistics.answer(range, limit: limit > 0 ? limit : 10)
+        }
+        return .json(bytes)
+    }
+}
+
+/// Counts of series by what their labels hold.
+private struct SeriesStatistics {
+    private var count = 0
+    private var byMetric: [String: Int] = [:]
+    private var byPair: [String: Int] = [:]
+    private var values: [String: Set<String>] = [:]
+
+    mutating func add(_ labels: Labels) {
+        count += 1
+        for (name, value) in labels.pairs {
+            if name == Labels.metricName { byMetric[value, default: 0] += 1 }
+            byPair["\(name)=\(value)", default: 0] += 1
+            values[name, default: []].insert(value)
+        }
+    }
+
+    func answer(_ range: ClosedRange<Int64>, limit: Int) -> [UInt8] {
+        PrometheusEnvelope.success { data in
+            data.object {
+                $0.objectField("headStats") { head in
+                    head.field("numSeries", count)
+                    head.field("numLabelPairs", byPair.count)
+                    head.field("minTime", range.lowerBound)
+                    head.field("maxTime", range.upperBound)
+                }
+                $0.key("seriesCountByMetricName")
+                top(byMetric, limit, to: &$0)
+                $0.key("labelValueCountByLabelName")
+                top(values.mapValues(\.count), limit, to: &$0)
+                $0.key("seriesCountByLabelValuePair")
+                top(byPair, limit, to: &$0)
+            }
+        }
+    }
+
+    private func top(_ counts: [String: Int], _ limit: Int, to writer: inout JSONWriter) {
+        let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        writer.array { array in
+            for (name, count) in sorted.prefix(limit) {
+                array.object {
+                    $0.field("name", name)
+                    $0.field("value", count)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Store
+import Telemetry
+
+/// What the search forms of Jaeger, Zipkin and Tempo ask for: conditions on one span, a range of start
+/// times, a number of traces.
+struct TraceQuery: Sendable {
+    var service = ""
+    var operation = ""
+    /// Attribute names with the text of their values.
+    var tags: [(key: String, value: String)] = []
+    /// Nanoseconds.
+    var durationMin: Int64?
+    /// Nanoseconds.
+    var durationMax: Int64?
+    var range: TimeRange
+    var limit: Int
+
+    /// A span that satisfies any of these is one that is asked for.
+    var predicates: [SpanPredicate] {
+        var conditions: [SpanCondition] = []
+        if !service.isEmpty { conditions.append(.service(service)) }
+        if !operation.isEmpty { conditions.append(.name(operation)) }
+        if let durationMin { conditions.append(.durationAtLeast(durationMin)) }
+        if let durationMax { conditions.append(.durationAtMost(durationMax)) }
+        let plain = tags.filter { !Self.isError($0) }
+        conditions += plain.map { Self.condition($0.key, $0.value) }
+        guard plain.count < tags.count else { return [SpanPredicate(conditions)] }
+        // The tag is either derived from the status or an attribute of its own.
+        return [
+            SpanPredicate(conditions + [.status(.error)]),
+            SpanPredicate(conditions + [.attribute(.any, key: "error", .text("true"))]),
+        ]
+    }
+
+    private static func isError(_ tag: (key: String, value: String)) -> Bool {
+        tag.key == "error" && tag.value == "true"
+    }
+
+    /// Tags that Jaeger derives from a span's own fields are conditions on those.
+    private static func condition(_ key: String, _ value: String) -> SpanCondition {
+        if key == "span.kind", let kind = SpanKind(tagValue: value), kind != .unspecified {
+            return .kind(kind)
+        }
+        return switch (key, value) {
+        case ("otel.status_code", "ERROR"): .status(.error)
+        case ("otel.status_code", "OK"): .status(.ok)
+        default: .attribute(.any, key: key, .text(value))
+        }
+    }
+}
+
+extension SpanKind {
+    /// As Jaeger's `span.kind` tag and OpenTracing spell it; "" for unspecified.
+    var tagValue: String {
+        switch self {
+        case .unspecified: ""
+        case .internal: "internal"
+        case .server: "server"
+        case .client: "client"
+        case .producer: "producer"
+        case .consumer: "consumer"
+        }
+    }
+
+    init?(tagValue: String) {
+        guard let kind = SpanKind.allCases.first(where: { $0.tagValue == tagValue }) else {
+            return nil
+        }
+        self = kind
+    }
+}
