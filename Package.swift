@@ -218,7 +218,8 @@ let package = Package(
         tests(
             "WebUITests",
             [
-                "WebUI", "HTTPServer", "Platform", "PromQL", "QueryCore", nioCore, nioHTTP1, logging,
+                "WebUI", "HTTPServer", "Platform", "PromQL", "QueryCore", nioCore, nioHTTP1,
+                logging,
                 asyncHTTPClient,
             ]),
         tests(
@@ -237,7 +238,7 @@ let package = Package(
             "IntegrationTests",
             [
                 "Telemetry", "WireFormats", "Compression", "Platform", asyncHTTPClient, nioCore,
-                nioPosix,
+                nioPosix, nioHTTP1,
             ]),
         tests("TidyTests", []),
     ]

@@ -6,5 +6,11 @@ struct Sidelight: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sidelight",
         abstract: "Traces, metrics and access logs of a mesh and its functions, with alerts.",
-        subcommands: [ServeCommand.self, ProxyCommand.self])
+        version: ProgramVersion.current,
+        subcommands: [ServeCommand.self, ProxyCommand.self, RunCommand.self])
+}
+
+/// The version that `--version` and the build information routes name.
+enum ProgramVersion {
+    static let current = "0.1.0"
 }

@@ -155,17 +155,22 @@ extension BlockStore where Signal == SpanSignal {
     private static func collect(
         _ field: SpanField, _ rows: [Int], of batch: SpanBatch, into found: inout Set<String>
     ) {
-        for row in rows {
-            switch field {
-            case .service:
-                found.insert(batch.resource(at: batch.resourceIndices[row]).serviceName)
-            case .name: found.insert(batch.strings[batch.names[row]])
-            case .kind: found.insert("\(batch.kinds[row])")
-            case .attribute(let scope, let key):
+        switch field {
+        case .service:
+            for index in Set(rows.map { batch.resourceIndices[$0] }) {
+                found.insert(batch.resource(at: index).serviceName)
+            }
+        case .name:
+            for name in Set(rows.map { batch.names[$0] }) { found.insert(batch.strings[name]) }
+        case .kind: for kind in Set(rows.map { batch.kinds[$0] }) { found.insert("\(kind)") }
+        case .attribute(let scope, let key):
+            for row in rows {
                 for attribute in attributes(of: row, scope, batch) where attribute.key == key {
                     found.insert(attribute.value.text)
                 }
-            case .attributeKeys(let scope):
+            }
+        case .attributeKeys(let scope):
+            for row in rows {
                 for attribute in attributes(of: row, scope, batch) { found.insert(attribute.key) }
             }
         }

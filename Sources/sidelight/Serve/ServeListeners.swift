@@ -26,6 +26,11 @@ struct ServeListeners {
                 OTLPHTTPReceiver(ingest).register(on: &router)
                 try await listeners.add("OTLP/HTTP", address, "--otlp-http", router, parts)
             }
+            if let address = configuration.zipkin {
+                var router = Router()
+                ZipkinReceiver(ingest).register(on: &router)
+                try await listeners.add("Zipkin", address, "--zipkin", router, parts)
+            }
             if let address = configuration.otlpGRPC {
                 listeners.grpc = try await GRPCListener.open(
                     .init(address: address, flag: "--otlp-grpc", tokens: parts.tokens),

@@ -4,9 +4,11 @@ import Journal
 import Logging
 import Pipeline
 import Platform
+import QueryAPI
 import Receivers
 import SQLiteStore
 import Store
+import Telemetry
 
 /// The running server: puts the parts together, opens the listeners and takes them down again.
 enum ServeProcess {
@@ -17,26 +19,40 @@ enum ServeProcess {
         let tokens = try loadTokens(configuration)
         try checkExposure(configuration, hasTokens: tokens != nil)
         let store = try openStore(configuration, clock: clock, events: events)
+        let pool = BlockingPool(
+            name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
+        defer { pool.stop() }
+        let alerting: ServeAlerting
+        do {
+            alerting = try ServeAlerting.start(
+                configuration, store: store, clock: clock, events: events)
+        } catch {
+            try store.close()
+            try Failure.exit(.usage, "\(error)")
+        }
         let parts = ServeParts(
             configuration: configuration, store: store, clock: clock, events: events,
-            tokens: tokens)
+            tokens: tokens, queries: QueryRunner(pool: pool, clock: clock),
+            startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules)
         let listeners: ServeListeners
         do {
             listeners = try await ServeListeners.open(parts)
         } catch {
+            await alerting.stop()
             try store.close()
             try Failure.exit(.unreachable, error.description)
         }
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
-                logger.info("SIGHUP: nothing to reload")
+                alerting.reload(logger)
             } else {
                 break
             }
         }
         logger.info("stopping")
         await listeners.close()
+        await alerting.stop()
         do {
             try store.close()
         } catch {
@@ -100,6 +116,14 @@ struct ServeParts: Sendable {
     var clock: any Clock
     var events: EventLog
     var tokens: TokenSet?
+    var queries: QueryRunner
+    var startedAt: Timestamp
+    var rules: any RulesSource
+
+    /// Queries that run at once; more than cores, because some wait for the disk.
+    static let queryThreads = 4
+    /// Queries that wait for a thread; beyond it the answer is 503.
+    static let queriesWaitingMax = 256
 
     var ingest: Ingest {
         var limits = IngestLimits()

@@ -1,16 +1,45 @@
 import HTTPServer
 import Platform
+import QueryAPI
 import Receivers
+import SQLiteStore
+import WebUI
 
 /// The routes of the main port.
 enum ServeRoutes {
     static func register(_ parts: ServeParts, on router: inout Router) {
         let ingest = parts.ingest
         OTLPHTTPReceiver(ingest).register(on: &router)
+        ZipkinReceiver(ingest).register(on: &router)
+        ZipkinReceiver(ingest).register(on: &router, prefix: "/zipkin")
         RemoteWriteReceiver(ingest).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router, prefix: "/prometheus")
         LogLinesReceiver(ingest).register(on: &router)
+        registerQueries(parts, on: &router)
+        WebUI.register(on: &router)
         registerHealth(parts, on: &router)
+    }
+
+    /// Each API answers at the root and below a prefix of its own, for clients that need a base URL.
+    private static func registerQueries(_ parts: ServeParts, on router: inout Router) {
+        let store = parts.store
+        let server = ServerFacts(
+            version: ProgramVersion.current, startedAt: parts.startedAt,
+            retention: "\(parts.configuration.metricRetention / 1_000_000_000)s")
+        let prometheus = PrometheusAPI(
+            store: store, runner: parts.queries, server: server, rules: parts.rules)
+        prometheus.register(on: &router)
+        prometheus.register(on: &router, prefix: "/prometheus")
+        let jaeger = JaegerAPI(store: store, runner: parts.queries)
+        jaeger.register(on: &router)
+        jaeger.register(on: &router, prefix: "/jaeger")
+        let loki = LokiAPI(store: store, runner: parts.queries, server: server)
+        loki.register(on: &router)
+        loki.register(on: &router, prefix: "/loki")
+        SidelightAPI(
+            logs: store, catalog: store.catalog, events: parts.events, runner: parts.queries,
+            server: server
+        ).register(on: &router)
     }
 
     private static func registerHealth(_ parts: ServeParts, on router: inout Router) {
