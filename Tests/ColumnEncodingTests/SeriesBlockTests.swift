@@ -26,7 +26,8 @@ import Testing
         let special: [[Double]] = [
             [0, -0.0, 1, -1],
             [.nan, Double(bitPattern: 0x7FF0_0000_0000_0002), .infinity, -.infinity],
-            [0.1, 0.2, 0.30000000000000004, 1e300], [.leastNonzeroMagnitude, .greatestFiniteMagnitude, 1, 2],
+            [0.1, 0.2, 0.30000000000000004, 1e300],
+            [.leastNonzeroMagnitude, .greatestFiniteMagnitude, 1, 2],
             [9_007_199_254_740_992, 9_007_199_254_740_991, -9_007_199_254_740_991, 0],
             [1.5, 2.25, 3.125, 1e-15], [42],
         ]
