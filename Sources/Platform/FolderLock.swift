@@ -50,7 +50,11 @@ package final class FolderLock: Sendable {
     /// Lets other processes have the directory.
     package func release() {
         descriptor.withLock { descriptor in
-            if descriptor >= 0 { _ = close(descriptor) }
+            if descriptor >= 0 {
+                // A child that is just being started may hold a copy: closing alone would not unlock.
+                _ = flock(descriptor, LOCK_UN)
+                _ = close(descriptor)
+            }
             descriptor = -1
         }
     }

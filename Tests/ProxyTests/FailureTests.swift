@@ -4,9 +4,9 @@ import Testing
 @Suite struct FailureTests {
     @Test("a refused connection is answered 503 UF")
     func refused() async throws {
-        let gone = try await TestUpstream { _, _ in .close }
-        try await gone.stop()
-        try await RunningProxy.with(upstream: gone.address) { server, port in
+        // Nobody listens on tcpmux, and no other test can take its port meanwhile.
+        let nobody = Address(host: "127.0.0.1", port: 1)
+        try await RunningProxy.with(upstream: nobody) { server, port in
             let answer = try await RawClient.get(port)
             #expect(answer.hasPrefix("HTTP/1.1 503 Service Unavailable"))
             #expect(answer.contains("\"flags\":\"UF\""))
