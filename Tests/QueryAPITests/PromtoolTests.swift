@@ -8,10 +8,8 @@ import Testing
 
 /// Whether Prometheus's own command-line client is at hand, and what it says.
 enum Promtool {
-    static let path = [
-        "/usr/bin/promtool", ProcessInfo.processInfo.environment["SIDELIGHT_PROMTOOL"] ?? "",
-    ]
-    .first { FileManager.default.isExecutableFile(atPath: $0) }
+    static let path = ProcessInfo.processInfo.environment["SIDELIGHT_PROMTOOL"]
+        .flatMap { $0.isEmpty ? nil : $0 }
 
     /// Waits on a thread of its own: the server under test needs Swift's few.
     static func run(_ arguments: String...) async throws -> String {
@@ -35,7 +33,7 @@ enum Promtool {
     "Prometheus's own client",
     .enabled(
         if: Promtool.path != nil,
-        "promtool is missing: install the Debian package prometheus or set SIDELIGHT_PROMTOOL"))
+        "SIDELIGHT_PROMTOOL names no promtool (Debian: prometheus)"))
 struct PromtoolTests {
     private func run(_ command: String..., expect: (String) -> Void) async throws {
         let setup = APIServer.Setup()

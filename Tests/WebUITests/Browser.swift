@@ -15,15 +15,9 @@ struct Browser: Sendable {
 
     let path: String
 
-    /// `nil`, with the reason printed, where `SIDELIGHT_CHROMIUM` names no browser.
-    static func fromEnvironment() -> Browser? {
-        guard let path = ProcessInfo.processInfo.environment["SIDELIGHT_CHROMIUM"], !path.isEmpty
-        else {
-            print("skipped: SIDELIGHT_CHROMIUM does not name a Chromium (Debian: chromium)")
-            return nil
-        }
-        return Browser(path: path)
-    }
+    /// What `SIDELIGHT_CHROMIUM` names.
+    static let named = ProcessInfo.processInfo.environment["SIDELIGHT_CHROMIUM"]
+        .flatMap { $0.isEmpty ? nil : Browser(path: $0) }
 
     func open(_ address: String) async throws -> Page {
         let folder = FileManager.default.temporaryDirectory
