@@ -1,7 +1,7 @@
 import Telemetry
 
-/// Batches of metric samples as bytes and back, for the journal. Series ids are not stored: they follow
-/// from the labels.
+/// Batches of metric samples as bytes and back, for the journal. The id of a series follows from its
+/// labels and is stored only where these are left out because an earlier record has them.
 package enum MetricBatchCodec {
     /// Column ids, on disk.
     enum Column {
@@ -15,7 +15,11 @@ package enum MetricBatchCodec {
         static let histograms: UInt32 = 7
         static let exemplars: UInt32 = 8
         static let metadata: UInt32 = 9
+        /// High and low half of the ids of the series without labels, little endian, in their order.
+        static let bareSeriesIDs: UInt32 = 10
     }
+
+    private static let seriesIDBytes = 16
 
     package static func encode(_ batch: MetricBatch, effort: EncodingEffort) -> [UInt8] {
         var encoder = BatchEncoder(
@@ -29,6 +33,7 @@ package enum MetricBatchCodec {
             ].map { Int64($0) })
         encoder.add(Column.labelLengths, countsOf: batch.labelEnds)
         encoder.addBytes(Column.labelBytes, batch.labelBytes)
+        encoder.addBytes(Column.bareSeriesIDs, bareSeriesIDs(batch))
         encoder.add(Column.sampleSeries, batch.sampleSeries)
         encoder.add(Column.sampleTimes, batch.sampleTimes)
         if !batch.sampleValues.isEmpty {
@@ -38,6 +43,17 @@ package enum MetricBatchCodec {
         }
         encodeItems(batch, into: &encoder)
         return encoder.container.finish()
+    }
+
+    private static func bareSeriesIDs(_ batch: MetricBatch) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for series in 0..<batch.seriesCount where batch.labelRange(series).isEmpty {
+            let hash = batch.seriesIDs[series].hash
+            for half in [hash.high, hash.low] {
+                withUnsafeBytes(of: half.littleEndian) { bytes.append(contentsOf: $0) }
+            }
+        }
+        return bytes
     }
 
     private static func encodeItems(_ batch: MetricBatch, into encoder: inout BatchEncoder) {
@@ -118,13 +134,34 @@ package enum MetricBatchCodec {
         guard batch.labelEnds.last.map({ Int($0) }) ?? 0 == batch.labelBytes.count else {
             throw .corrupt(column: "labels", offset: 0, reason: "bytes that belong to no series")
         }
+        let bare = try decoder.rawBytes(Column.bareSeriesIDs, "ids of series without labels")
+        let bareCount = (0..<Int(series)).count { batch.labelRange($0).isEmpty }
+        guard bare.count == bareCount * seriesIDBytes else {
+            throw .corrupt(
+                column: "ids of series without labels", offset: 0,
+                reason: "\(bare.count) bytes for \(bareCount) series")
+        }
         batch.seriesIDs.reserveCapacity(Int(series))
-        batch.labelBytes.withUnsafeBytes { bytes in
-            for index in 0..<Int(series) {
-                let labels = UnsafeRawBufferPointer(rebasing: bytes[batch.labelRange(index)])
-                batch.seriesIDs.append(SeriesID(ContentHash(labels)))
+        var next = 0
+        for index in 0..<Int(series) {
+            let range = batch.labelRange(index)
+            if range.isEmpty {
+                batch.seriesIDs.append(bare.withUnsafeBytes { seriesID($0, at: next) })
+                next += seriesIDBytes
+            } else {
+                batch.labelBytes.withUnsafeBytes { bytes in
+                    let labels = UnsafeRawBufferPointer(rebasing: bytes[range])
+                    batch.seriesIDs.append(SeriesID(ContentHash(labels)))
+                }
             }
         }
+    }
+
+    private static func seriesID(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> SeriesID {
+        func half(_ offset: Int) -> UInt64 {
+            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        return SeriesID(ContentHash(high: half(offset), low: half(offset + 8)))
     }
 
     private static func items<Item>(

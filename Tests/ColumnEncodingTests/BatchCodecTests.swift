@@ -42,6 +42,22 @@ struct BatchCodecTests {
         #expect(decoded.metadata == batch.metadata)
     }
 
+    @Test("series without labels keep their ids", arguments: EncodingEffort.allCases)
+    func bareSeries(effort: EncodingEffort) throws {
+        var batches = RandomBatches(seed: 3_000)
+        var batch = batches.metrics(series: 30, samples: 200)
+        let whole = batch
+        batch.labelBytes = []
+        batch.labelEnds = []
+        for series in 0..<whole.seriesCount {
+            if series % 3 == 0 { batch.labelBytes += whole.labelBytes[whole.labelRange(series)] }
+            batch.labelEnds.append(UInt32(batch.labelBytes.count))
+        }
+        let decoded = try MetricBatchCodec.decode(MetricBatchCodec.encode(batch, effort: effort))
+        #expect(decoded.seriesIDs == whole.seriesIDs)
+        #expect(decoded.labelEnds == batch.labelEnds)
+    }
+
     @Test("a reader of some columns sees what a reader of all sees", arguments: 0..<64)
     func partialSpans(mask: Int) throws {
         let columns = SpanColumns(rawValue: UInt8(mask))

@@ -80,6 +80,21 @@ import Testing
         try check(temporary.store)
     }
 
+    @Test(
+        "samples are all there after a sudden end, however often a series was sent",
+        arguments: [nil, 0, 9, 19])
+    func suddenEnd(sealedAfter: Int?) async throws {
+        let temporary = try TemporaryStore()
+        for round in 0..<20 {
+            _ = try await temporary.append(
+                Sample.metrics(series: 0..<7, times: (round * 5)..<(round * 5 + 5)))
+            if round == sealedAfter { try temporary.store.seal() }
+        }
+        let copy = try temporary.openCopy()
+        try check(copy)
+        try copy.close()
+    }
+
     private func check(_ store: SQLiteTelemetryStore) throws {
         let selection = try store.selectSeries(
             [

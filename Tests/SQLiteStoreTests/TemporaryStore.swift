@@ -41,6 +41,20 @@ final class TemporaryStore {
             configuration: configuration, clock: clock, events: events)
     }
 
+    /// Opens a copy of the files as they are now: what a process finds after this one was killed.
+    func openCopy() throws -> SQLiteTelemetryStore {
+        let copy = directory + "/copy"
+        try FileManager.default.createDirectory(
+            atPath: copy, withIntermediateDirectories: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory)
+        where name != "copy" && name != "LOCK" {
+            try FileManager.default.copyItem(
+                atPath: "\(directory)/\(name)", toPath: "\(copy)/\(name)")
+        }
+        return try SQLiteTelemetryStore(
+            configuration: StoreConfiguration(directory: copy), clock: clock, events: events)
+    }
+
     func append(_ batch: SpanBatch, digest: ContentHash? = nil) async throws -> AppendOutcome {
         try await withCheckedThrowingContinuation { continuation in
             store.append(spans: batch, digest: digest) { continuation.resume(with: $0) }
