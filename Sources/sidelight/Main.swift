@@ -7,7 +7,7 @@ struct Sidelight: AsyncParsableCommand {
         commandName: "sidelight",
         abstract: "Traces, metrics and access logs of a mesh and its functions, with alerts.",
         version: ProgramVersion.current,
-        subcommands: [ServeCommand.self, ProxyCommand.self, RunCommand.self])
+        subcommands: [ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self])
 }
 
 /// The version that `--version` and the build information routes name.
