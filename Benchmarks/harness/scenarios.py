@@ -1,0 +1,422 @@
+"""One server alone: start, load, settle, query, stop. Every run gives figures by name."""
+
+import json
+import shutil
+import statistics
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+import machine
+import queries
+import servers
+from generator import Generator, Pack
+from machine import Cores
+from programs import Failure
+
+Figures = dict[str, float]
+
+PROTOBUF = ["--header", "Content-Type: application/x-protobuf"]
+JSON = ["--header", "Content-Type: application/json"]
+REMOTE_WRITE = PROTOBUF + [
+    "--header", "Content-Encoding: snappy", "--header", "X-Prometheus-Remote-Write-Version: 0.1.0",
+    "--sharded", "--connections", "2"]
+
+
+@dataclass
+class Scale:
+    """How much is sent, and for how long is asked."""
+
+    spans: int = 1_000_000
+    zipkin_spans: int = 200_000
+    lines: int = 1_000_000
+    series: int = 10_000
+    steps: int = 480
+    day_steps: int = 5_760
+    repeats: int = 30
+    each_seconds: float = 6
+    mixed_seconds: float = 10
+    settle_seconds: float = 60
+    quick: bool = False
+
+    @staticmethod
+    def small() -> "Scale":
+        return Scale(50_000, 20_000, 50_000, 2_000, 60, 240, 5, 0.5, 1.5, 2, True)
+
+
+@dataclass
+class Bench:
+    """What all scenarios share."""
+
+    folder: Path
+    generator: Generator
+    cores: Cores
+    scale: Scale
+    problems: list[str] = field(default_factory=list)
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+
+@dataclass
+class Load:
+    """A pack and where it goes."""
+
+    pack: Pack
+    path: str
+    options: list[str]
+
+
+def post(load: Load, bench: Bench, server: servers.Server, *extra: str) -> list[str]:
+    pack = str(bench.generator.pack(load.pack))
+    return ["post", "--pack", pack, "--url", server.url(load.path), "--retry", *load.options, *extra]
+
+
+def settle(server: servers.Server, most: float) -> float:
+    """Waits until the server has used less than 3 % of a core for three seconds."""
+    pid = server.program.pid
+    began, quiet, last = time.monotonic(), 0, machine.cpu_seconds(pid)
+    least = min(server.settle_at_least, most)
+    most = max(most, least)
+    while (elapsed := time.monotonic() - began) < most and (quiet < 3 or elapsed < least):
+        time.sleep(1)
+        now = machine.cpu_seconds(pid)
+        quiet = quiet + 1 if now - last < 0.03 else 0
+        last = now
+    return elapsed
+
+
+def check_load(bench: Bench, name: str, sent: dict, figures: Figures) -> None:
+    codes = {int(code): count for code, count in sent["codes"].items()}
+    refused = codes.get(429, 0) + codes.get(503, 0)
+    figures["refusals"] = refused
+    bad = sum(count for code, count in codes.items() if not 200 <= code < 300) - refused
+    if bad or not sent["items"]:
+        bench.problem(f"{name}: answers {sent['codes']}: {sent.get('complaints', '')}")
+
+
+def ask(
+    bench: Bench, name: str, server: servers.Server, asked: queries.Queries, *options: str
+) -> Figures:
+    file = bench.generator.list_file("queries", asked)
+    answers = bench.generator.run("query", "--base", server.url(), "--file", file, *options)
+    return query_figures(bench, name, answers)
+
+
+def query_figures(bench: Bench, name: str, answers: list[dict]) -> Figures:
+    figures: Figures = {}
+    for answer in answers:
+        if answer["bad"]:
+            bench.problem(
+                f"{name}: {answer['query']}: {answer['bad']} of {answer['count']} answers bad: "
+                f"{answers[-1].get('complaints', '')}")
+        figures[f"{answer['query']}.p50_ms"] = answer["p50_ms"]
+        figures[f"{answer['query']}.p99_ms"] = answer["p99_ms"]
+        figures[f"{answer['query']}.bytes"] = answer["bytes"]
+    return figures
+
+
+def fetch(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=120) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        raise Failure(f"{url}: {error}: {error.read(300).decode(errors='replace')}")
+    except OSError as error:
+        raise Failure(f"{url}: {error}")
+
+
+def count_results(server: servers.Server, asked: queries.Queries) -> Figures:
+    """How many series each Prometheus query gives: equal work is compared only with equal answers."""
+    figures: Figures = {}
+    for name, path in asked:
+        result = json.loads(fetch(server.url(path)))["data"]
+        figures[f"{name}.results"] = len(result["result"] if isinstance(result, dict) else result)
+    return figures
+
+
+def count(server: servers.Server, path: str) -> float:
+    """The one number that a query answers with, 0 when it finds nothing."""
+    result = json.loads(fetch(server.url(path)))["data"]["result"]
+    if not result:
+        return 0
+    return float((result[0].get("value") or result[0]["values"][-1])[1])
+
+
+def check_stored(bench: Bench, run: "Run", paths: list[str]) -> None:
+    """What was acknowledged must be there; the queries count it, each a part."""
+    stored = sum(count(run.server, path) for path in paths)
+    if stored != run.items:
+        bench.problem(f"{run.name}: {run.items} were acknowledged, {stored:.0f} are stored")
+
+
+def count_samples(server: servers.Server, end: int, span: int) -> list[str]:
+    names = json.loads(fetch(server.url("/api/v1/label/__name__/values")))["data"]
+    return [queries.count_samples(end, span, name) for name in names]
+
+
+class Noise:
+    """What the machine did besides: CPU time of others, and what the hypervisor took."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.used, self.stolen = machine.machine_cpu_seconds()
+
+    def share(self, own: float) -> float:
+        """The part of a core that was used by processes other than the measured ones."""
+        used, stolen = machine.machine_cpu_seconds()
+        other = used - self.used - own + stolen - self.stolen
+        return max(0.0, other / (time.monotonic() - self.began))
+
+
+class Run:
+    """One life of one server in one scenario."""
+
+    def __init__(self, bench: Bench, scenario: str, kind) -> None:
+        self.bench = bench
+        self.name = f"{scenario} ({kind.name})"
+        self.kind = kind
+        self.folder = bench.folder / "server"
+        self.figures: Figures = {}
+        self.calibrations: list[float] = []
+
+    def __enter__(self) -> "Run":
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.server = servers.start(self.kind, self.folder, self.bench.cores.servers)
+        self.figures["ready_s"] = self.server.ready_seconds
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.server.program.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def calibrate(self) -> None:
+        bench = self.bench
+        self.calibrations.append(machine.calibrate(bench.generator.binary, bench.cores.generator))
+        self.figures["calibration"] = statistics.median(self.calibrations)
+
+    def cpu(self) -> float:
+        return machine.cpu_seconds(self.server.program.pid)
+
+    def load(self, load: Load, *extra: str) -> dict:
+        """Sends a pack as fast as it is taken."""
+        bench, pid = self.bench, self.server.program.pid
+        arguments = post(load, bench, self.server, *extra)
+        self.calibrate()
+        self.figures["idle_mb"] = machine.memory_mb(pid, "VmRSS")
+        before, noise = self.cpu(), Noise()
+        sent = bench.generator.run(*arguments, "--seconds", "300", seconds=400)[0]
+        used = self.cpu() - before
+        self.figures["noise"] = noise.share(used + sent["own_cpu_s"])
+        self.calibrate()
+        check_load(bench, self.name, sent, self.figures)
+        self.items, self.load_cpu, self.cpu_before_load = sent["items"], used, before
+        self.figures["items_per_s"] = sent["items"] / sent["seconds"]
+        self.figures["items_per_cpu_s"] = sent["items"] / max(used, 0.01)
+        return sent
+
+    def settle(self) -> None:
+        if self.server.flush_path:
+            fetch(self.server.url(self.server.flush_path))
+        settle(self.server, self.bench.scale.settle_seconds)
+        self.cpu_until_settled = self.cpu() - self.cpu_before_load
+        self.figures["peak_mb"] = machine.memory_mb(self.server.program.pid, "VmHWM")
+
+    def ask(self, asked: queries.Queries, *options: str) -> None:
+        scale = self.bench.scale
+        repeats = ["--repeat", str(scale.repeats), "--each-seconds", str(scale.each_seconds)]
+        self.figures |= ask(
+            self.bench, self.name, self.server, asked, *(list(options) or repeats))
+
+    def stop(self) -> None:
+        """Ends the server; what it writes while stopping belongs to the cost of what it was sent."""
+        before = self.cpu()
+        program = self.server.program
+        program.stop()
+        if program.killed:
+            self.bench.problem(f"{self.name}: did not end within 90 s of SIGTERM")
+        elif program.process.returncode != 0:
+            self.bench.problem(
+                f"{self.name}: ended with status {program.process.returncode}:"
+                f" {program.last_words()}")
+        self.figures["stop_s"] = program.stop_seconds
+        settled = self.cpu_until_settled + max(0.0, program.cpu_at_end - before)
+        self.figures["settled_items_per_cpu_s"] = self.items / max(settled, 0.01)
+        self.figures["bytes_per_item"] = machine.folder_bytes(self.server.data) / max(self.items, 1)
+
+    def restart(self) -> None:
+        """Opens what was stored once more: how long until it answers."""
+        self.server = servers.start(self.kind, self.folder, self.bench.cores.servers)
+        self.figures["ready_again_s"] = self.server.ready_seconds
+
+
+def span_pack(scale: Scale, *options: str) -> Pack:
+    name = "-".join(["spans", *(option.strip("-") for option in options)])
+    return Pack(name, "spans", ("--count", str(scale.spans), *options))
+
+
+def spans(bench: Bench, kind) -> Figures:
+    """OTLP/HTTP protobuf, 250 spans a request, 4 connections; then Jaeger's queries."""
+    pack = span_pack(bench.scale)
+    with Run(bench, "spans", kind) as run:
+        run.load(Load(pack, "/v1/traces", PROTOBUF))
+        run.settle()
+        run.ask(queries.by_id(bench.generator.trace_ids(pack, 100)), "--repeat", "2")
+        run.ask(queries.searches(bench.generator.end))
+        run.stop()
+        run.restart()
+        run.server.program.stop()
+        return run.figures
+
+
+def spans_gzip(bench: Bench, kind) -> Figures:
+    """The same spans with gzip bodies (level 6), as OpenTelemetry's collector sends by default."""
+    with Run(bench, "spans-gzip", kind) as run:
+        options = PROTOBUF + ["--header", "Content-Encoding: gzip"]
+        run.load(Load(span_pack(bench.scale, "--gzip"), "/v1/traces", options))
+        run.settle()
+        run.stop()
+        return run.figures
+
+
+def zipkin(bench: Bench, kind) -> Figures:
+    """Zipkin v2 JSON, 250 spans a request."""
+    options = ("--zipkin", "--count", str(bench.scale.zipkin_spans))
+    with Run(bench, "zipkin", kind) as run:
+        run.load(Load(Pack("zipkin", "spans", options), "/api/v2/spans", JSON))
+        run.settle()
+        run.stop()
+        return run.figures
+
+
+def sample_pack(name: str, series: int, steps: int) -> Pack:
+    return Pack(name, "samples", ("--series", str(series), "--steps", str(steps)))
+
+
+def day_pack(scale: Scale) -> Pack:
+    return sample_pack("samples-day", 2_000, scale.day_steps)
+
+
+def samples(bench: Bench, kind, scenario: str, pack: Pack, span: int, step: int) -> Figures:
+    with Run(bench, scenario, kind) as run:
+        run.load(Load(pack, servers.WRITE_PATH, REMOTE_WRITE))
+        run.settle()
+        asked = queries.metrics(bench.generator.end, span, step, run.server.query_extra)
+        run.figures |= count_results(run.server, asked)
+        run.ask(asked)
+        check_stored(bench, run, count_samples(run.server, bench.generator.end, span))
+        run.stop()
+        return run.figures
+
+
+def samples_day(bench: Bench, kind) -> Figures:
+    """Remote write 1.0, 2,000 series over 24 h; range queries over all of it."""
+    span = 15 * bench.scale.day_steps
+    return samples(bench, kind, "samples-day", day_pack(bench.scale), span, 60)
+
+
+def samples_wide(bench: Bench, kind) -> Figures:
+    """Remote write 1.0, 10,000 series over 2 h; range queries over all of it."""
+    scale = bench.scale
+    pack = sample_pack("samples-wide", scale.series, scale.steps)
+    return samples(bench, kind, "samples-wide", pack, 15 * scale.steps, 15)
+
+
+def lines(bench: Bench, kind) -> Figures:
+    """Istio's JSON access-log lines, 500 a request, 4 connections; then LogQL."""
+    pack = Pack("lines", "lines", ("--count", str(bench.scale.lines)))
+    options = ["--header", "Content-Type: application/x-ndjson"]
+    with Run(bench, "lines", kind) as run:
+        path = "/api/sidelight/logs?service=istio-proxy&label=app"
+        run.load(Load(pack, path, options))
+        run.settle()
+        run.ask(queries.lines(bench.generator.end, bench.generator.first_body(pack)))
+        check_stored(bench, run, [queries.count_lines(bench.generator.end)])
+        run.stop()
+        return run.figures
+
+
+@dataclass
+class Mix:
+    """Up to `stored` of the pack is there before; up to `steady` comes at `rate` requests a second,
+    the rest as fast as it is taken; all while `choose` names what is asked."""
+
+    load: Load
+    stored: float
+    steady: float
+    rate: float
+    choose: Callable[[servers.Server], queries.Queries]
+
+    def part(self, first: float, last: float) -> list[str]:
+        return ["--from", str(first), "--to", str(last)]
+
+
+def mixed(bench: Bench, scenario: str, kind, mix: Mix) -> Figures:
+    """Queries during ingest, and ingest during queries."""
+    generator, seconds = bench.generator, bench.scale.mixed_seconds
+    with Run(bench, scenario, kind) as run:
+        run.load(mix.load, *mix.part(0, mix.stored))
+        run.settle()
+        asked = mix.choose(run.server)
+        file = generator.list_file("queries", asked)
+
+        def together(*part: str) -> tuple[dict, float, list[dict]]:
+            before = run.cpu()
+            sender = generator.start(*post(mix.load, bench, run.server, *part))
+            asker = generator.start(
+                "query", "--base", run.server.url(), "--file", file, "--round-seconds", str(seconds))
+            sent = generator.finish(sender, 300)[0]
+            used = run.cpu() - before
+            check_load(bench, run.name, sent, run.figures)
+            return sent, used, generator.finish(asker, 300)
+
+        sent, _, answers = together(
+            *mix.part(mix.stored, mix.steady), "--rate", str(mix.rate), "--seconds", str(seconds))
+        run.figures |= query_figures(bench, run.name, answers)
+        run.figures["rate_kept"] = sent["requests"] / max(mix.rate * sent["seconds"], 1)
+        sent, used, answers = together(*mix.part(mix.steady, 1), "--seconds", str(seconds))
+        query_figures(bench, run.name, answers)
+        run.figures["busy_items_per_s"] = sent["items"] / sent["seconds"]
+        run.figures["busy_items_per_cpu_s"] = sent["items"] / max(used, 0.01)
+        return run.figures
+
+
+def mixed_spans(bench: Bench, kind) -> Figures:
+    """25,000 spans a second arrive while traces are looked up and searched."""
+    pack = span_pack(bench.scale)
+
+    def choose(_: servers.Server) -> queries.Queries:
+        ids = queries.by_id(bench.generator.trace_ids(pack, 16)[:4])
+        return ids + queries.searches(bench.generator.end)[1:3]
+
+    load = Load(pack, "/v1/traces", PROTOBUF)
+    return mixed(bench, "mixed-spans", kind, Mix(load, 0.25, 0.5, 100, choose))
+
+
+def mixed_samples(bench: Bench, kind) -> Figures:
+    """200,000 samples a second arrive while Prometheus queries are asked over the 12 h before them."""
+    def choose(server: servers.Server) -> queries.Queries:
+        half = 15 * bench.scale.day_steps // 2
+        asked = queries.metrics(bench.generator.end - half, half, 60, server.query_extra)
+        asked = [query for query in asked if query[0] in ("instant_sum_rate", "range_sum_rate")]
+        if 0 in count_results(server, asked).values():
+            bench.problem(f"mixed-samples ({kind.name}): a query finds nothing")
+        return asked
+
+    load = Load(day_pack(bench.scale), servers.WRITE_PATH, REMOTE_WRITE)
+    return mixed(bench, "mixed-samples", kind, Mix(load, 0.5, 0.75, 200, choose))
+
+
+def start(bench: Bench, kind) -> Figures:
+    """Five starts on an empty folder: until it answers, and what it holds when idle."""
+    ready, idle = [], []
+    for _ in range(2 if bench.scale.quick else 5):
+        with Run(bench, "start", kind) as run:
+            time.sleep(1)
+            ready.append(run.server.ready_seconds)
+            idle.append(machine.memory_mb(run.server.program.pid, "VmRSS"))
+            run.server.program.stop()
+    return {"ready_s": statistics.median(ready), "idle_mb": statistics.median(idle)}
