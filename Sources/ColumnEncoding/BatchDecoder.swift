@@ -5,6 +5,8 @@ import Telemetry
 struct BatchDecoder {
     let container: ColumnContainerReader
     private var builder = StringSectionDecoder()
+    /// Strings that somebody else reads, if not the sections read here.
+    private var foreignStringCount: Int?
 
     init(
         _ bytes: UnsafeRawBufferPointer, kind: ColumnContainer.Kind
@@ -14,8 +16,14 @@ struct BatchDecoder {
 
     init(_ container: ColumnContainerReader) { self.container = container }
 
+    /// A decoder that checks string ids against `stringCount` and has no table.
+    init(_ container: ColumnContainerReader, stringCount: Int) {
+        self.container = container
+        foreignStringCount = stringCount
+    }
+
     var rows: Int { container.rows }
-    var stringCount: Int { builder.count }
+    var stringCount: Int { foreignStringCount ?? builder.count }
 
     mutating func readStringSection(_ id: StringSectionIDs) throws(ColumnDecodeError) {
         let packed = try rawBytes(id.packed, "packed strings \(id.packed)")

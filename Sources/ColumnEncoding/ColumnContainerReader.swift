@@ -18,7 +18,10 @@ package struct ColumnContainerReader {
     package let entries: [Entry]
 
     /// Checks magic, version, checksum and directory.
-    package init(_ bytes: UnsafeRawBufferPointer) throws(ColumnDecodeError) {
+    /// - Parameter isVerified: the checksum is known to be right.
+    package init(
+        _ bytes: UnsafeRawBufferPointer, isVerified: Bool = false
+    ) throws(ColumnDecodeError) {
         self.bytes = bytes
         var reader = ByteReader(bytes, column: "container")
         guard try reader.readUInt32() == ColumnContainer.magic else {
@@ -26,7 +29,13 @@ package struct ColumnContainerReader {
         }
         let version = try reader.readByte()
         guard version == ColumnContainer.version else { throw .unsupportedVersion(version) }
-        try ColumnContainerReader.verifyChecksum(bytes)
+        if isVerified {
+            guard bytes.count >= ColumnContainer.checksumBytes + 8 else {
+                throw .truncated(column: "container", offset: 0, needed: 16, had: bytes.count)
+            }
+        } else {
+            try ColumnContainerReader.verifyChecksum(bytes)
+        }
         guard let kind = ColumnContainer.Kind(rawValue: try reader.readByte()) else {
             throw reader.corrupt("unknown kind of container")
         }
@@ -38,9 +47,10 @@ package struct ColumnContainerReader {
     }
 
     package init(
-        _ bytes: UnsafeRawBufferPointer, expecting kind: ColumnContainer.Kind
+        _ bytes: UnsafeRawBufferPointer, expecting kind: ColumnContainer.Kind,
+        isVerified: Bool = false
     ) throws(ColumnDecodeError) {
-        try self.init(bytes)
+        try self.init(bytes, isVerified: isVerified)
         guard self.kind == kind else {
             throw .corrupt(
                 column: "container", offset: 5, reason: "holds \(self.kind), expected \(kind)")
@@ -94,6 +104,8 @@ package struct ColumnContainerReader {
         }
         return entries
     }
+
+    func has(_ id: UInt32) -> Bool { entries.contains { $0.id == id } }
 
     /// Lends column `id`, expanded; `nil` without a call if it is absent. All of it must be read.
     @inline(__always)

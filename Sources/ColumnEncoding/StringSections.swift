@@ -106,7 +106,7 @@ struct StringSectionDecoder {
         appendEnds(forms, lengths, templates)
     }
 
-    private func readTemplates(
+    func readTemplates(
         _ reader: inout ByteReader
     ) throws(ColumnDecodeError) -> [HexTemplate] {
         var templates: [HexTemplate] = []
@@ -120,7 +120,7 @@ struct StringSectionDecoder {
     }
 
     /// Checks that the entries take up all texts and packed bytes exactly; returns their total length.
-    private func measure(
+    func measure(
         _ forms: [UInt8], _ lengths: [UInt32], _ templates: [HexTemplate], _ reader: ByteReader,
         packedCount: Int
     ) throws(ColumnDecodeError) -> Int {

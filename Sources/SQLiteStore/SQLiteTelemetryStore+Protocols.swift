@@ -21,11 +21,22 @@ extension SQLiteTelemetryStore: SpanStore {
 
     package func trace(_ id: TraceID) throws(StoreError) -> SpanBatch { try spans.trace(id) }
 
+    package func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
+        try spans.traces(ids)
+    }
+
     package func scanSpans(
         _ predicate: SpanPredicate, in range: TimeRange,
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
     ) throws(StoreError) {
-        try spans.scan(predicate, in: range, visit: visit)
+        try spans.scan(predicate, in: range, fields: .all, visit: visit)
+    }
+
+    package func scanSpans(
+        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
+        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError) {
+        try spans.scan(predicate, in: range, fields: fields, visit: visit)
     }
 
     package func spanValues(

@@ -23,11 +23,54 @@ package protocol SpanStore: Sendable {
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
     ) throws(StoreError)
 
+    /// The same, of many traces at once; in the order of `ids`.
+    func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch]
+
+    /// As `scanSpans` without `fields`; columns that are not asked for may hold zeros and empty runs.
+    func scanSpans(
+        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
+        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError)
+
     /// The distinct values of `field` among spans of `range` that satisfy `predicate`, as text, sorted,
     /// at most `limit`.
     func spanValues(
         of field: SpanField, matching predicate: SpanPredicate, in range: TimeRange, limit: Int
     ) throws(StoreError) -> [String]
+}
+
+extension SpanStore {
+    package func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
+        var found: [SpanBatch] = []
+        for id in ids { found.append(try trace(id)) }
+        return found
+    }
+
+    package func scanSpans(
+        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
+        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError) {
+        try scanSpans(predicate, in: range, visit: visit)
+    }
+}
+
+/// The columns that the caller of a scan reads.
+package struct SpanFields: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Trace, span and parent ids, starts, durations.
+    package static let identity = SpanFields(rawValue: 1)
+    /// Names, kinds, statuses, status messages, resources and scopes.
+    package static let core = SpanFields(rawValue: 2)
+    /// Span attributes.
+    package static let attributes = SpanFields(rawValue: 4)
+    package static let events = SpanFields(rawValue: 8)
+    package static let links = SpanFields(rawValue: 16)
+    /// Trace states, flags, dropped counts.
+    package static let rest = SpanFields(rawValue: 32)
+    package static let all: SpanFields = [.identity, .core, .attributes, .events, .links, .rest]
 }
 
 /// Where an attribute condition looks.

@@ -14,6 +14,9 @@ struct TraceSearch: Sendable {
     let store: any SpanStore
     let limits: AnswerLimits
 
+    /// Traces read together share the reading of blocks; between, the limits are looked at.
+    private static let tracesAtOnce = 128
+
     /// At most `limit` traces with a span that satisfies any of `predicates`, newest matching span first,
     /// traces of equal times by id: the same question on the same data has one answer.
     ///
@@ -26,7 +29,7 @@ struct TraceSearch: Sendable {
         var ranking = TraceRanking(limit: limit)
         var failure: QueryError?
         for predicate in predicates {
-            try store.scanSpans(predicate, in: range) { spans, bound in
+            try store.scanSpans(predicate, in: range, fields: .identity) { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
                     return false
@@ -53,16 +56,17 @@ struct TraceSearch: Sendable {
     func traces(_ ids: [TraceID], context: QueryContext) throws -> [SpanBatch] {
         var found: [SpanBatch] = []
         var spans = 0
-        for id in ids {
+        for first in stride(from: 0, to: ids.count, by: Self.tracesAtOnce) {
             try context.check()
-            let trace = try store.trace(id)
-            guard !trace.isEmpty else { continue }
-            spans += trace.count
-            guard spans <= limits.spansMax else {
-                throw QueryError.execution(
-                    "the traces hold more than \(limits.spansMax) spans; ask for fewer traces")
+            let some = ids[first..<min(first + Self.tracesAtOnce, ids.count)]
+            for trace in try store.traces(Array(some)) where !trace.isEmpty {
+                spans += trace.count
+                guard spans <= limits.spansMax else {
+                    throw QueryError.execution(
+                        "the traces hold more than \(limits.spansMax) spans; ask for fewer traces")
+                }
+                found.append(trace)
             }
-            found.append(trace)
         }
         return found
     }

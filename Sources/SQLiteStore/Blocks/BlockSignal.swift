@@ -1,4 +1,5 @@
 import ColumnEncoding
+import Synchronization
 import Telemetry
 
 /// What a signal kept in row blocks (spans, logs) brings along: its codec, its order on disk and what
@@ -23,6 +24,12 @@ protocol BlockSignal: Sendable {
     /// Distinct short descriptions of what is in the batch (service and operation; stream labels): kept
     /// in memory for every block.
     static func summary(_ batch: Batch) -> [[UInt8]]
+    /// What else is kept in memory of a block so that queries can skip it.
+    static func index(_ batch: Batch) -> SpanBlockIndex?
+}
+
+extension BlockSignal {
+    static func index(_ batch: Batch) -> SpanBlockIndex? { nil }
 }
 
 /// One journalled batch that no block holds yet.
@@ -53,10 +60,15 @@ final class BlockInfo: Sendable {
     let filter: FuseFilter
     /// Ids in the store's summary table, ascending.
     let summary: [StringID]
+    /// Of a block of spans written with one.
+    let index: SpanBlockIndex?
+    /// Whether the checksum of the body has been found right since the program started.
+    let isVerified = Atomic(false)
 
     init(
         id: Int64, partition: Partition, through: UInt64, tier: Int, rows: Int, bytes: Int,
-        bounds: ClosedRange<Timestamp>, filter: FuseFilter, summary: [StringID]
+        bounds: ClosedRange<Timestamp>, filter: FuseFilter, summary: [StringID],
+        index: SpanBlockIndex? = nil
     ) {
         self.id = id
         self.partition = partition
@@ -67,6 +79,7 @@ final class BlockInfo: Sendable {
         self.bounds = bounds
         self.filter = filter
         self.summary = summary
+        self.index = index
     }
 }
 
@@ -78,6 +91,7 @@ struct NewBlock: Sendable {
     var bounds: ClosedRange<Timestamp>
     var filter: FuseFilter
     var summary: [[UInt8]]
+    var index: SpanBlockIndex?
     var body: [UInt8]
 }
 
@@ -90,6 +104,6 @@ extension NewBlock {
             through: through, tier: tier, rows: Signal.count(batch),
             bounds: Signal.timeBounds(batch),
             filter: FuseFilter(Signal.filterKeys(batch)), summary: Signal.summary(batch),
-            body: Signal.encode(batch, effort: effort))
+            index: Signal.index(batch), body: Signal.encode(batch, effort: effort))
     }
 }

@@ -77,7 +77,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
                     BlockInfo(
                         id: row.id, partition: partition, through: row.through, tier: row.tier,
                         rows: row.rows, bytes: row.bytes, bounds: row.bounds, filter: row.filter,
-                        summary: summary))
+                        summary: summary, index: row.index))
             }
         }
     }
@@ -183,7 +183,8 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
                 BlockInfo(
                     id: row.id, partition: partition, through: row.through, tier: row.tier,
                     rows: row.rows, bytes: row.bytes, bounds: row.bounds, filter: row.filter,
-                    summary: row.summary.map { state.summaries.intern(bytes: $0) }.sorted())
+                    summary: row.summary.map { state.summaries.intern(bytes: $0) }.sorted(),
+                    index: row.index)
             }
         }
     }
@@ -195,7 +196,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         return BlockInfo(
             id: id, partition: partition, through: block.through, tier: block.tier,
             rows: block.rows, bytes: block.body.count, bounds: block.bounds, filter: block.filter,
-            summary: summary)
+            summary: summary, index: block.index)
     }
 
     // MARK: Reading

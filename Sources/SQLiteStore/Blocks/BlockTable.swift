@@ -33,6 +33,7 @@ enum BlockTable {
         var bounds: ClosedRange<Timestamp>
         var filter: FuseFilter
         var summary: [[UInt8]]
+        var index: SpanBlockIndex?
     }
 
     static func insert(_ block: NewBlock, _ db: Database) throws -> Int64 {
@@ -46,7 +47,8 @@ enum BlockTable {
                 Int64(bitPattern: block.through), block.tier, block.rows,
                 block.bounds.lowerBound.nanoseconds,
                 block.bounds.upperBound.nanoseconds, encodeFilter(block.filter),
-                Data(encodeSummary(block.summary)), Data(block.body),
+                Data(encodeSummary(block.summary) + (block.index?.encoded ?? [])),
+                Data(block.body),
             ])
         return db.lastInsertedRowID
     }
@@ -84,7 +86,7 @@ enum BlockTable {
             let last: Int64 = row[4]
             let filterBytes: Data = row[5]
             let summaryBytes: Data = row[6]
-            guard first <= last, let summary = decodeSummary(summaryBytes),
+            guard first <= last, let (summary, index) = decodeSummary(summaryBytes),
                 let filter = decodeFilter(filterBytes)
             else {
                 damaged.append(id)
@@ -95,7 +97,7 @@ enum BlockTable {
                     id: id, through: UInt64(bitPattern: row[8] as Int64), tier: row[1],
                     rows: row[2], bytes: row[7],
                     bounds: Timestamp(nanoseconds: first)...Timestamp(nanoseconds: last),
-                    filter: filter, summary: summary))
+                    filter: filter, summary: summary, index: index))
         }
         return (rows, damaged)
     }
@@ -129,7 +131,7 @@ enum BlockTable {
         }
     }
 
-    /// varint count │ (varint length │ bytes)*
+    /// varint count │ (varint length │ bytes)* │ index of the block, up to the end
     private static func encodeSummary(_ entries: [[UInt8]]) -> [UInt8] {
         var bytes: [UInt8] = []
         Varint.append(UInt64(entries.count), to: &bytes)
@@ -140,7 +142,9 @@ enum BlockTable {
         return bytes
     }
 
-    private static func decodeSummary(_ data: Data) -> [[UInt8]]? {
+    private static func decodeSummary(
+        _ data: Data
+    ) -> (entries: [[UInt8]], index: SpanBlockIndex?)? {
         data.withUnsafeBytes { bytes in
             var offset = 0
             guard let count = Varint.read(bytes, &offset), count <= bytes.count else { return nil }
@@ -151,7 +155,12 @@ enum BlockTable {
                 entries.append(Array(bytes[offset..<(offset + Int(length))]))
                 offset += Int(length)
             }
-            return entries
+            do throws(ColumnDecodeError) {
+                return (entries, try SpanBlockIndex(Array(bytes[offset...])))
+            } catch {
+                // Without its index a block is read where it could have been skipped.
+                return (entries, nil)
+            }
         }
     }
 }

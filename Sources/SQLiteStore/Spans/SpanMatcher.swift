@@ -152,7 +152,9 @@ private struct CellTest {
         switch test {
         case .exists: kind = .exists
         case .text(let text):
-            kind = .text(text, string: strings.id(of: text), int: Int64(text))
+            // "007" is a number, but not the text of one.
+            let int = Int64(text).flatMap { String($0) == text ? $0 : nil }
+            kind = .text(text, string: strings.id(of: text), int: int)
         case .equals(let value):
             switch value {
             case .string(let string):

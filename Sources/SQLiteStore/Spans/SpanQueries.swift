@@ -1,27 +1,54 @@
 import ColumnEncoding
 import Store
+import Synchronization
 import Telemetry
 
 /// The reads of `SpanStore` on a block store of spans.
 extension BlockStore where Signal == SpanSignal {
     func trace(_ id: TraceID) throws(StoreError) -> SpanBatch {
-        try withSnapshot { (snapshot) throws(StoreError) in
+        try traces([id])[0]
+    }
+
+    /// Each trace over all its fragments. A block is read once, whichever of them it holds.
+    func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
+        let wanted = Set(ids)
+        let keys = wanted.map { (id: $0, key: SpanSignal.filterKey($0)) }
+        return try withSnapshot { (snapshot) throws(StoreError) in
             var fragments: [SpanBatch] = []
-            let key = SpanSignal.filterKey(id)
-            for block in snapshot.blocks where block.filter.contains(key) {
-                // The ids alone are cheap to decode and refute most false positives.
-                let found = try withBody(of: block) { bytes throws(ColumnDecodeError) in
-                    let identity = try SpanBatchCodec.decode(bytes, columns: .identity)
-                    return identity.traceIDs.contains(id) ? try SpanBatchCodec.decode(bytes) : nil
+            for block in snapshot.blocks {
+                let possible = keys.filter { block.filter.contains($0.key) }
+                guard !possible.isEmpty else { continue }
+                let ids = Set(possible.map(\.id))
+                let found = try withReader(of: block) { reader throws(ColumnDecodeError) in
+                    let rows = try reader.rows { ids.contains($0) }
+                    return rows.isEmpty ? nil : try reader.batch(rows: rows)
                 }
                 if let batch = found ?? nil { fragments.append(batch) }
             }
-            fragments += snapshot.head.lazy.map(\.batch).filter { $0.traceIDs.contains(id) }
-            return Self.gather(id, from: fragments)
+            for head in snapshot.head {
+                let rows = head.batch.traceIDs.indices.filter {
+                    wanted.contains(head.batch.traceIDs[$0])
+                }
+                if !rows.isEmpty { fragments.append(head.batch.rows(rows)) }
+            }
+            return ids.map { Self.gather($0, from: fragments) }
+        }
+    }
+
+    /// Reads columns of a block; `nil` (counted and logged) if it is missing or damaged.
+    func withReader<T>(
+        of block: BlockInfo, _ body: (SpanBlockReader) throws(ColumnDecodeError) -> T
+    ) throws(StoreError) -> T? {
+        try withBody(of: block) { bytes throws(ColumnDecodeError) in
+            let isVerified = block.isVerified.load(ordering: .relaxed)
+            let reader = try SpanBlockReader(bytes, isVerified: isVerified)
+            if !isVerified { block.isVerified.store(true, ordering: .relaxed) }
+            return try body(reader)
         }
     }
 
     private static func gather(_ id: TraceID, from fragments: [SpanBatch]) -> SpanBatch {
+        let fragments = fragments.filter { $0.traceIDs.contains(id) }
         var merger = SpanBatchMerger()
         var rows: [SourceRow] = []
         for (source, batch) in fragments.enumerated() {
@@ -42,62 +69,44 @@ extension BlockStore where Signal == SpanSignal {
     }
 
     func scan(
-        _ predicate: SpanPredicate, in range: TimeRange,
+        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
         visit: (SpanBatch, Timestamp) -> Bool
     ) throws(StoreError) {
         try withSnapshot { (snapshot) throws(StoreError) in
-            let wanted = Self.summaries(admitting: predicate, snapshot.summaries)
+            let pruning = SpanPruning(predicate, in: range, snapshot.summaries)
             var parts: [(last: Timestamp, part: ScanPart<SpanBatch>)] = []
             for head in snapshot.head
             where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
                 parts.append((head.bounds.upperBound, .head(head.batch)))
             }
-            for block in snapshot.blocks
-            where range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
-                && (wanted.map { wanted in block.summary.contains { wanted[Int($0)] } } ?? true)
-            {
+            for block in snapshot.blocks where pruning.admits(block) {
                 parts.append((block.bounds.upperBound, .block(block)))
             }
             parts.sort { $0.last > $1.last }
             for (index, entry) in parts.enumerated() {
-                let batch: SpanBatch? =
-                    switch entry.part {
-                    case .head(let batch): batch
-                    case .block(let block): try self.batch(of: block)
-                    }
-                guard let batch else { continue }
-                let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
+                let matches: SpanBatch
+                switch entry.part {
+                case .head(let batch):
+                    let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
+                    matches = rows.isEmpty ? SpanBatch() : batch.rows(rows)
+                case .block(let block):
+                    matches = try self.matches(predicate, in: range, of: block, fields)
+                }
                 let bound = index + 1 < parts.count ? parts[index + 1].last : .distantPast
-                if !visit(rows.isEmpty ? SpanBatch() : batch.rows(rows), bound) { return }
+                if !visit(matches, bound) { return }
             }
         }
     }
 
-    /// Which entries of the summary table a matching span may come from; `nil` if all.
-    private static func summaries(
-        admitting predicate: SpanPredicate, _ table: StringTable
-    ) -> [Bool]? {
-        var service: String?
-        var name: String?
-        var kind: SpanKind?
-        for condition in predicate.conditions {
-            switch condition {
-            case .service(let value): service = value
-            case .name(let value): name = value
-            case .kind(let value): kind = value
-            default: break
-            }
+    private func matches(
+        _ predicate: SpanPredicate, in range: TimeRange, of block: BlockInfo, _ fields: SpanFields
+    ) throws(StoreError) -> SpanBatch {
+        let found = try withReader(of: block) { (reader) throws(ColumnDecodeError) in
+            let rows = try SpanBlockMatcher.rows(predicate, in: range, of: block, reader)
+            return rows.isEmpty
+                ? SpanBatch() : try reader.batch(rows: rows, columns: fields.columns)
         }
-        if service == nil, name == nil, kind == nil { return nil }
-        return (0..<table.count).map { id in
-            guard
-                let summary = table.withBytes(
-                    of: StringID(id), { SpanSummary(encoded: $0) })
-            else { return false }
-            return (service.map { $0 == summary.service } ?? true)
-                && (name.map { $0 == summary.name } ?? true)
-                && (kind.map { $0 == summary.kind } ?? true)
-        }
+        return found ?? SpanBatch()
     }
 
     func values(
@@ -106,7 +115,7 @@ extension BlockStore where Signal == SpanSignal {
         var found = Set<String>()
         if let pick = Self.summaryField(field), Self.isAnsweredBySummary(predicate) {
             try withSnapshot { (snapshot) throws(StoreError) in
-                let wanted = Self.summaries(admitting: predicate, snapshot.summaries)
+                let wanted = SpanPruning.admitted(by: predicate, snapshot.summaries)
                 var ids = Set<StringID>()
                 for block in snapshot.blocks
                 where range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
@@ -126,7 +135,7 @@ extension BlockStore where Signal == SpanSignal {
                 }
             }
         } else {
-            try scan(predicate, in: range) { batch, _ in
+            try scan(predicate, in: range, fields: .all) { batch, _ in
                 Self.collect(field, Array(0..<batch.count), of: batch, into: &found)
                 return found.count < limit
             }
@@ -192,5 +201,18 @@ extension BlockStore where Signal == SpanSignal {
                 + batch.scope(at: batch.scopeIndices[row]).attributes
                 + span.links.flatMap(\.attributes)
         }
+    }
+}
+
+extension SpanFields {
+    var columns: SpanColumns {
+        var columns: SpanColumns = []
+        if contains(.identity) { columns.insert(.identity) }
+        if contains(.core) { columns.insert(.core) }
+        if contains(.attributes) { columns.insert(.attributes) }
+        if contains(.events) { columns.insert(.events) }
+        if contains(.links) { columns.insert(.links) }
+        if contains(.rest) { columns.insert(.rest) }
+        return columns
     }
 }

@@ -59,6 +59,8 @@ enum SpanSignal: BlockSignal {
         return Array(Set(entries))
     }
 
+    static func index(_ batch: SpanBatch) -> SpanBlockIndex? { SpanBlockIndex(batch) }
+
     /// Traces in order of their first span, spans of a trace by start: what a trace's page reads is
     /// together, and blocks stay narrow in time. A trace is not cut between blocks unless it alone
     /// exceeds `rowsMax`.

@@ -1,0 +1,268 @@
+import Telemetry
+
+/// The attributes of the spans, events or links of a block, read by key or by item; see `AttributeSets`
+/// for the form.
+struct AttributeSetReader {
+    private enum Content {
+        case none
+        case shapes(AttributeSetDecoder.Shapes)
+        /// Items without shapes are decoded whole.
+        case cells(AttributeColumns, ends: [UInt32])
+    }
+
+    private let decoder: BatchDecoder
+    private let ids: AttributeSets.ColumnIDs
+    private let content: Content
+
+    /// - Parameter decoder: one that knows all strings that the attributes refer to.
+    init(
+        _ decoder: BatchDecoder, _ ids: AttributeSets.ColumnIDs, items: Int
+    ) throws(ColumnDecodeError) {
+        self.decoder = decoder
+        self.ids = ids
+        var sets = AttributeSetDecoder(decoder, ids, items: items)
+        switch try sets.readHeader() {
+        case .none: content = .none
+        case .shapes(let shapes): content = .shapes(shapes)
+        case .cells:
+            let (attributes, ends) = try AttributeSetDecoder.decode(
+                from: decoder, ids: ids, items: items)
+            content = .cells(attributes, ends: ends)
+        }
+    }
+
+    // MARK: By key
+
+    /// For each item whether an attribute under `key` passes; `nil` if none does.
+    func matches(
+        key: [UInt8], _ test: AttributeValueTest, _ strings: LazyStrings
+    ) throws(ColumnDecodeError) -> [Bool]? {
+        switch content {
+        case .none: return nil
+        case .shapes(let shapes): return try matches(shapes, key, test, strings)
+        case .cells(let attributes, let ends):
+            let flags = ends.indices.map { item in
+                SpanBatch.run(ends, item).contains { cell in
+                    strings.equals(attributes.keys[cell], key)
+                        && Self.accepts(
+                            test, attributes.types[cell], attributes.payloads[cell], strings)
+                }
+            }
+            return flags.contains(true) ? flags : nil
+        }
+    }
+
+    private static func accepts(
+        _ test: AttributeValueTest, _ type: AttributeType, _ payload: UInt64,
+        _ strings: LazyStrings
+    ) -> Bool {
+        guard type.isInterned else { return test.accepts(type, payload: payload) }
+        return strings.withBytes(of: StringID(truncatingIfNeeded: payload)) {
+            test.accepts(type, bytes: $0)
+        }
+    }
+
+    private func matches(
+        _ shapes: AttributeSetDecoder.Shapes, _ key: [UInt8], _ test: AttributeValueTest,
+        _ strings: LazyStrings
+    ) throws(ColumnDecodeError) -> [Bool]? {
+        let wanted = shapes.pairKeys.indices.filter { pair in
+            !test.refuses(shapes.pairTypes[pair]) && strings.equals(shapes.pairKeys[pair], key)
+        }
+        if wanted.isEmpty { return nil }
+        var slotOfPair = [Int?](repeating: nil, count: shapes.pairKeys.count)
+        for (slot, pair) in wanted.enumerated() { slotOfPair[pair] = slot }
+        var slotsOfShape: [[Int]] = []
+        var start = 0
+        for end in shapes.ends {
+            slotsOfShape.append(shapes.pairs[start..<end].compactMap { slotOfPair[Int($0)] })
+            start = end
+        }
+        if test.acceptsAll {
+            let hasKey = slotsOfShape.map { !$0.isEmpty }
+            return shapes.ofItem.map { hasKey[Int($0)] }
+        }
+        let counts = try pairCounts(shapes)
+        var accepted: [[Bool]] = []
+        for pair in wanted {
+            accepted.append(
+                try accepts(
+                    test, shapes.pairTypes[pair], id: ids.values(pair), count: counts[pair],
+                    strings))
+        }
+        guard accepted.contains(where: { $0.contains(true) }) else { return nil }
+        return Self.walk(shapes.ofItem, slotsOfShape, accepted)
+    }
+
+    private static func walk(
+        _ shapeOfItem: [UInt32], _ slotsOfShape: [[Int]], _ accepted: [[Bool]]
+    ) -> [Bool] {
+        if accepted.count == 1 {
+            // The usual case: a key of one type, at most once an item.
+            let uses = slotsOfShape.map(\.count)
+            if uses.allSatisfy({ $0 <= 1 }) {
+                var cursor = 0
+                let accepted = accepted[0]
+                return shapeOfItem.map { shape in
+                    guard uses[Int(shape)] == 1 else { return false }
+                    defer { cursor &+= 1 }
+                    return accepted[cursor]
+                }
+            }
+        }
+        var cursors = [Int](repeating: 0, count: accepted.count)
+        return shapeOfItem.map { shape in
+            var isMatch = false
+            for slot in slotsOfShape[Int(shape)] {
+                isMatch = accepted[slot][cursors[slot]] || isMatch
+                cursors[slot] &+= 1
+            }
+            return isMatch
+        }
+    }
+
+    /// Whether each value of a column passes; of strings the distinct ones are tested.
+    private func accepts(
+        _ test: AttributeValueTest, _ type: AttributeType, id: UInt32, count: Int,
+        _ strings: LazyStrings
+    ) throws(ColumnDecodeError) -> [Bool] {
+        guard type.isInterned else {
+            let payloads = try decoder.filled(count: count) { (out) throws(ColumnDecodeError) in
+                try AttributeValues.decode(out, type: type, id: id, from: decoder)
+            }
+            return payloads.map { test.accepts(type, payload: $0) }
+        }
+        let limit = decoder.stringCount
+        let found = try decoder.container.read(id, "attribute values \(id)") {
+            (reader) throws(ColumnDecodeError) -> [Bool] in
+            let dictionary = try BatchDecoder.dictionary(&reader, count: count, limit: limit)
+            let codes: [UInt32] = try IntegerCodec.decode(from: &reader, count: count)
+            guard codes.allSatisfy({ Int($0) < dictionary.count }) else {
+                throw reader.corrupt("rank beyond the dictionary")
+            }
+            let accepted = dictionary.map { id in
+                strings.withBytes(of: id) { test.accepts(type, bytes: $0) }
+            }
+            guard accepted.contains(true) else { return [Bool](repeating: false, count: count) }
+            return codes.map { accepted[Int($0)] }
+        }
+        // An absent column is one of empty strings.
+        return found
+            ?? [Bool](
+                repeating: test.accepts(type, bytes: UnsafeRawBufferPointer(start: nil, count: 0)),
+                count: count)
+    }
+
+    /// How many values each pair has.
+    private func pairCounts(
+        _ shapes: AttributeSetDecoder.Shapes
+    ) throws(ColumnDecodeError) -> [Int] {
+        var uses = [Int](repeating: 0, count: shapes.ends.count)
+        for shape in shapes.ofItem { uses[Int(shape)] &+= 1 }
+        var counts = [Int](repeating: 0, count: shapes.pairKeys.count)
+        var total = 0
+        var start = 0
+        for (shape, end) in shapes.ends.enumerated() {
+            total += uses[shape] * (end - start)
+            guard total <= ColumnLimits.cellsMax else {
+                throw .corrupt(
+                    column: "attribute shapes \(ids.group)", offset: 0,
+                    reason: "more than \(ColumnLimits.cellsMax) attributes")
+            }
+            for pair in shapes.pairs[start..<end] { counts[Int(pair)] &+= uses[shape] }
+            start = end
+        }
+        return counts
+    }
+
+    // MARK: By item
+
+    /// Appends the attributes of `items`, ascending, and where those of each end.
+    func append(
+        items: [Int], _ strings: LazyStrings, _ mapping: inout LazyStringMapping,
+        to attributes: inout AttributeColumns, ends: inout [UInt32]
+    ) throws(ColumnDecodeError) {
+        switch content {
+        case .none:
+            ends.append(
+                contentsOf: repeatElement(
+                    UInt32(truncatingIfNeeded: attributes.count), count: items.count))
+        case .shapes(let shapes):
+            try append(shapes, items, strings, &mapping, to: &attributes, &ends)
+        case .cells(let source, let sourceEnds):
+            for item in items {
+                for cell in SpanBatch.run(sourceEnds, item) {
+                    Self.append(
+                        source.keys[cell], source.types[cell], source.payloads[cell], strings,
+                        &mapping, to: &attributes)
+                }
+                ends.append(UInt32(truncatingIfNeeded: attributes.count))
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func append(
+        _ key: StringID, _ type: AttributeType, _ payload: UInt64, _ strings: LazyStrings,
+        _ mapping: inout LazyStringMapping, to attributes: inout AttributeColumns
+    ) {
+        attributes.append(
+            key: mapping.map(key, of: strings), type: type,
+            payload: type.isInterned
+                ? UInt64(mapping.map(StringID(truncatingIfNeeded: payload), of: strings))
+                : payload)
+    }
+
+    private func append(
+        _ shapes: AttributeSetDecoder.Shapes, _ items: [Int], _ strings: LazyStrings,
+        _ mapping: inout LazyStringMapping, to attributes: inout AttributeColumns,
+        _ ends: inout [UInt32]
+    ) throws(ColumnDecodeError) {
+        let counts = try pairCounts(shapes)
+        var shapeStarts = [0]
+        shapeStarts.append(contentsOf: shapes.ends)
+        // Where the next value of each pair stands, as of `position`.
+        var cursors = [Int](repeating: 0, count: counts.count)
+        var values = [[UInt64]?](repeating: nil, count: counts.count)
+        var position = 0
+        for item in items {
+            Self.skip(shapes, shapeStarts, from: position, to: item, &cursors)
+            position = item + 1
+            let shape = Int(shapes.ofItem[item])
+            for pair in shapes.pairs[shapeStarts[shape]..<shapeStarts[shape + 1]] {
+                let pair = Int(pair)
+                let column: [UInt64]
+                if let known = values[pair] {
+                    column = known
+                } else {
+                    column = try decoder.filled(count: counts[pair]) {
+                        (out) throws(ColumnDecodeError) in
+                        try AttributeValues.decode(
+                            out, type: shapes.pairTypes[pair], id: ids.values(pair), from: decoder)
+                    }
+                    values[pair] = column
+                }
+                Self.append(
+                    shapes.pairKeys[pair], shapes.pairTypes[pair], column[cursors[pair]],
+                    strings, &mapping, to: &attributes)
+                cursors[pair] &+= 1
+            }
+            ends.append(UInt32(truncatingIfNeeded: attributes.count))
+        }
+    }
+
+    /// Moves the cursors over the values of items that are not wanted.
+    private static func skip(
+        _ shapes: AttributeSetDecoder.Shapes, _ shapeStarts: [Int], from first: Int, to end: Int,
+        _ cursors: inout [Int]
+    ) {
+        guard first < end else { return }
+        var uses = [Int](repeating: 0, count: shapes.ends.count)
+        for item in first..<end { uses[Int(shapes.ofItem[item])] &+= 1 }
+        for shape in uses.indices where uses[shape] > 0 {
+            for pair in shapes.pairs[shapeStarts[shape]..<shapeStarts[shape &+ 1]] {
+                cursors[Int(pair)] &+= uses[shape]
+            }
+        }
+    }
+}
