@@ -40,6 +40,7 @@ PEERS = {"victoria-metrics": servers.VictoriaMetrics, "prometheus": servers.Prom
 # Prometheus takes minutes for what the others take in seconds: one run of it says enough.
 ONCE = {"prometheus"}
 NAMES = [*STORING, "proxy"]
+ALL_PEERS = [*PEERS, "nginx", "envoy"]
 
 DESCRIPTION = """Loads each server alone with the same packs of telemetry, queries it, stops it, and
 compares: figures are medians over the runs, thresholds are those of thresholds.toml."""
@@ -63,7 +64,8 @@ def arguments() -> argparse.Namespace:
     add("--quick", action="store_true",
         help="a minute's smoke check: small packs, one round, no peers unless --peers; "
         "missed thresholds are shown but do not count")
-    add("--peers", action=argparse.BooleanOptionalAction, help="measure peers beside ours")
+    add("--peers", metavar="NAME,…|none",
+        help=f"measure these peers beside ours (default: {','.join(ALL_PEERS)}; with --quick none)")
     add("--sidelight", metavar="FILE", default=os.environ.get("SIDELIGHT"),
         help="the binary (default: $SIDELIGHT, else .build/release/sidelight)")
     add("--packs", metavar="DIR", help="keep packs in this folder and use those that are there")
@@ -74,16 +76,24 @@ def arguments() -> argparse.Namespace:
     add("--write", action="store_true", help="put the tables into Benchmarks/README.md")
     given = parser.parse_args()
     given.names = given.only.split(",") if given.only else NAMES
-    unknown = [name for name in given.names if name not in NAMES]
-    if unknown:
-        parser.error(f"no scenario {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    check_names(parser, "scenario", given.names, NAMES)
     if given.runs is not None and given.runs < 1:
         parser.error("--runs must be 1 or more")
     given.runs = given.runs or (1 if given.quick else 3)
-    given.peers = given.peers if given.peers is not None else not given.quick
+    if given.peers is None:
+        given.peers = [] if given.quick else ALL_PEERS
+    else:
+        given.peers = [] if given.peers == "none" else given.peers.split(",")
+    check_names(parser, "peer", given.peers, ALL_PEERS)
     # The telemetry must be young: receivers refuse what is older than what they keep.
     given.end = given.end or int(time.time()) // 3600 * 3600
     return given
+
+
+def check_names(parser, kind: str, names: list[str], known: list[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        parser.error(f"no {kind} {', '.join(unknown)}; there are {', '.join(known)}")
 
 
 def find_sidelight(given: argparse.Namespace) -> Path:
@@ -208,7 +218,7 @@ def conclude(given, bench: Bench, results: verdict.Results, said: list[str]) -> 
     for one in missed:
         peers.note(f"missed: {report.row(one)}")
     for threshold in absent:
-        if not threshold.peer or given.peers:
+        if not threshold.peer or threshold.program in given.peers:
             peers.note(f"not measured: {threshold.title} ({threshold.peer or 'sidelight'})")
     for problem in bench.problems:
         peers.note(f"problem: {problem}")
@@ -220,7 +230,7 @@ def main() -> int:
     # Ctrl-C and SIGTERM unwind the stack, so that every server is ended and every file removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sidelight = find_sidelight(given)
-    wanted = sorted(needed_peers(given.names)) if given.peers else []
+    wanted = sorted(needed_peers(given.names) & set(given.peers))
     found = {name: path for name in wanted if (path := peers.find(name, True))}
     cores, results = Cores.choose(), verdict.Results()
     with tempfile.TemporaryDirectory(prefix="sidelight-bench-") as temporary:

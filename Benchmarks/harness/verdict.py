@@ -41,6 +41,11 @@ class Threshold:
     def scenario(self) -> str:
         return self.of.split(".", 1)[0]
 
+    @property
+    def program(self) -> str | None:
+        """The peer's program: nginx and Envoy are measured in several settings."""
+        return self.peer and self.peer.removesuffix("-logged").removesuffix("-traced")
+
     def of_peer(self) -> str:
         scenario, _, figure = self.of.split(".", 2)
         return f"{scenario}.{self.peer}.{figure}"
