@@ -44,20 +44,29 @@ class Generator:
         self.cores = cores.generator
         self.seed = seed
         self.end = end
+        self.working: list[subprocess.Popen] = []
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(self.binary), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+        self.working.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Ends what still works, after a failure or an interruption."""
+        for process in self.working:
+            process.kill()
+            process.communicate()
+        self.working.clear()
 
     def finish(self, process: subprocess.Popen, seconds: float) -> list[dict]:
         try:
             output, errors = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
             raise Failure(f"the generator did not end in {seconds:.0f} s: {process.args}")
+        self.working.remove(process)
         if process.returncode:
             raise Failure(errors.strip()[-800:])
         answers = [json.loads(line) for line in output.splitlines()]

@@ -58,38 +58,30 @@ def table(verdicts: list[Verdict]) -> str:
     return "\n".join(head + [row(verdict) for verdict in verdicts])
 
 
-def more(results: Results) -> str:
-    """What every server did in every scenario, for the reader who asks where a ratio comes from."""
-    columns = [
-        ("items / s", "items_per_s"), ("items / CPU-s", "items_per_cpu_s"),
-        ("settled", "settled_items_per_cpu_s"), ("bytes / item", "bytes_per_item"),
-        ("peak MB", "peak_mb"), ("refusals", "refusals"), ("stop s", "stop_s"),
-        ("others' cores", "noise")]
-    lines = ["| scenario | server | " + " | ".join(title for title, _ in columns) + " |",
+STORING = [
+    ("items / s", "items_per_s"), ("items / CPU-s", "items_per_cpu_s"),
+    ("settled", "settled_items_per_cpu_s"), ("bytes / item", "bytes_per_item"),
+    ("peak MB", "peak_mb"), ("refusals", "refusals"), ("items / s while queried", "busy_items_per_s"),
+    ("stop s", "stop_s"), ("others' cores", "noise")]
+STARTS = [("ready s", "ready_s"), ("idle MB", "idle_mb")]
+PROXIES = [
+    ("requests / CPU-s", "requests_per_cpu_s"), ("requests / s", "requests_per_s"),
+    ("p50 ms at 5k/s", "p50_ms"), ("p99 ms", "p99_ms"), ("share of 5k/s sent", "rate_kept"),
+    ("core at 5k/s", "core_share_5k"), ("peak MB", "peak_mb"), ("others' cores", "noise")]
+
+
+def details(title: str, results: Results, scenarios: list[str], columns) -> list[str]:
+    """A table of every subject of some scenarios, for the reader who asks where a ratio comes from."""
+    lines = ["| scenario | of | " + " | ".join(title for title, _ in columns) + " |",
              "|---|---|" + "---|" * len(columns)]
-    for scenario, subjects in results.values.items():
-        if scenario in ("proxy", "machine", "start"):
-            continue
-        for subject, figures in subjects.items():
+    for scenario in scenarios:
+        for subject, figures in results.values.get(scenario, {}).items():
             cells = [middle(figures.get(name)) for _, name in columns]
             lines.append(f"| {scenario} | {subject} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return [title, "\n".join(lines)] if len(lines) > 2 else []
 
 
-def proxies(results: Results) -> str:
-    columns = [
-        ("requests / CPU-s", "requests_per_cpu_s"), ("requests / s", "requests_per_s"),
-        ("p50 ms at 5k/s", "p50_ms"), ("p99 ms", "p99_ms"), ("core at 5k/s", "core_share_5k"),
-        ("peak MB", "peak_mb"), ("others' cores", "noise")]
-    lines = ["| proxy | " + " | ".join(title for title, _ in columns) + " |",
-             "|---|" + "---|" * len(columns)]
-    for subject, figures in results.values.get("proxy", {}).items():
-        cells = [middle(figures.get(name)) for _, name in columns]
-        lines.append(f"| {subject} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def latencies(results: Results) -> str:
+def latencies(results: Results) -> list[str]:
     """p50 / p99 of every query on every server."""
     lines = ["| scenario | query | server: p50 / p99 ms |", "|---|---|---|"]
     for scenario, subjects in results.values.items():
@@ -101,7 +93,7 @@ def latencies(results: Results) -> str:
                     pair = f"{middle(figures[figure])} / {middle(figures[query + '.p99_ms'])}"
                     names.setdefault(query, []).append(f"{subject}: {pair}")
         lines += [f"| {scenario} | {query} | {' · '.join(said)} |" for query, said in names.items()]
-    return "\n".join(lines)
+    return ["### Each query", "\n".join(lines)] if len(lines) > 2 else []
 
 
 def middle(values: list[float] | None) -> str:
@@ -109,12 +101,12 @@ def middle(values: list[float] | None) -> str:
 
 
 def document(facts: list[str], verdicts: list[Verdict], results: Results) -> str:
+    storing = [name for name in results.values if name not in ("start", "proxy", "machine")]
     parts = [" ".join(facts), table(verdicts)]
-    parts += ["### Each server", more(results)]
-    if "proxy" in results.values:
-        parts += ["### Each proxy", proxies(results)]
-    parts += ["### Each query", latencies(results)]
-    return "\n\n".join(parts)
+    parts += details("### Each server", results, storing, STORING)
+    parts += details("### Starts", results, ["start"], STARTS)
+    parts += details("### Each proxy", results, ["proxy"], PROXIES)
+    return "\n\n".join(parts + latencies(results))
 
 
 def write(text: str) -> None:

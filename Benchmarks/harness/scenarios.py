@@ -175,7 +175,9 @@ class Noise:
 class Run:
     """One life of one server in one scenario."""
 
-    def __init__(self, bench: Bench, scenario: str, kind) -> None:
+    def __init__(self, bench: Bench, scenario: str, kind, pack: Pack | None = None) -> None:
+        if pack:
+            bench.generator.pack(pack)  # made before the server is there
         self.bench = bench
         self.name = f"{scenario} ({kind.name})"
         self.kind = kind
@@ -264,7 +266,7 @@ def span_pack(scale: Scale, *options: str) -> Pack:
 def spans(bench: Bench, kind) -> Figures:
     """OTLP/HTTP protobuf, 250 spans a request, 4 connections; then Jaeger's queries."""
     pack = span_pack(bench.scale)
-    with Run(bench, "spans", kind) as run:
+    with Run(bench, "spans", kind, pack) as run:
         run.load(Load(pack, "/v1/traces", PROTOBUF))
         run.settle()
         run.ask(queries.by_id(bench.generator.trace_ids(pack, 100)), "--repeat", "2")
@@ -277,9 +279,10 @@ def spans(bench: Bench, kind) -> Figures:
 
 def spans_gzip(bench: Bench, kind) -> Figures:
     """The same spans with gzip bodies (level 6), as OpenTelemetry's collector sends by default."""
-    with Run(bench, "spans-gzip", kind) as run:
+    pack = span_pack(bench.scale, "--gzip")
+    with Run(bench, "spans-gzip", kind, pack) as run:
         options = PROTOBUF + ["--header", "Content-Encoding: gzip"]
-        run.load(Load(span_pack(bench.scale, "--gzip"), "/v1/traces", options))
+        run.load(Load(pack, "/v1/traces", options))
         run.settle()
         run.stop()
         return run.figures
@@ -287,9 +290,9 @@ def spans_gzip(bench: Bench, kind) -> Figures:
 
 def zipkin(bench: Bench, kind) -> Figures:
     """Zipkin v2 JSON, 250 spans a request."""
-    options = ("--zipkin", "--count", str(bench.scale.zipkin_spans))
-    with Run(bench, "zipkin", kind) as run:
-        run.load(Load(Pack("zipkin", "spans", options), "/api/v2/spans", JSON))
+    pack = Pack("zipkin", "spans", ("--zipkin", "--count", str(bench.scale.zipkin_spans)))
+    with Run(bench, "zipkin", kind, pack) as run:
+        run.load(Load(pack, "/api/v2/spans", JSON))
         run.settle()
         run.stop()
         return run.figures
@@ -304,7 +307,7 @@ def day_pack(scale: Scale) -> Pack:
 
 
 def samples(bench: Bench, kind, scenario: str, pack: Pack, span: int, step: int) -> Figures:
-    with Run(bench, scenario, kind) as run:
+    with Run(bench, scenario, kind, pack) as run:
         run.load(Load(pack, servers.WRITE_PATH, REMOTE_WRITE))
         run.settle()
         asked = queries.metrics(bench.generator.end, span, step, run.server.query_extra)
@@ -332,7 +335,7 @@ def lines(bench: Bench, kind) -> Figures:
     """Istio's JSON access-log lines, 500 a request, 4 connections; then LogQL."""
     pack = Pack("lines", "lines", ("--count", str(bench.scale.lines)))
     options = ["--header", "Content-Type: application/x-ndjson"]
-    with Run(bench, "lines", kind) as run:
+    with Run(bench, "lines", kind, pack) as run:
         path = "/api/sidelight/logs?service=istio-proxy&label=app"
         run.load(Load(pack, path, options))
         run.settle()
@@ -360,7 +363,7 @@ class Mix:
 def mixed(bench: Bench, scenario: str, kind, mix: Mix) -> Figures:
     """Queries during ingest, and ingest during queries."""
     generator, seconds = bench.generator, bench.scale.mixed_seconds
-    with Run(bench, scenario, kind) as run:
+    with Run(bench, scenario, kind, mix.load.pack) as run:
         run.load(mix.load, *mix.part(0, mix.stored))
         run.settle()
         asked = mix.choose(run.server)
