@@ -73,6 +73,8 @@ def arguments() -> argparse.Namespace:
         help="when the telemetry ends (default: the last full hour)")
     add("--seed", type=int, default=42, metavar="N", help="seed of the packs (default: 42)")
     add("--json", metavar="FILE", help="write every figure of every run")
+    add("--profile", action="store_true",
+        help="also say in which functions the servers' time went (perf; costs a few percent)")
     add("--write", action="store_true", help="put the tables into Benchmarks/README.md")
     given = parser.parse_args()
     given.names = given.only.split(",") if given.only else NAMES
@@ -216,6 +218,8 @@ def conclude(given, bench: Bench, results: verdict.Results, said: list[str]) -> 
     answers_differ(results, bench)
     text = report.document(said, judged, results)
     print(text)
+    for profile in bench.profiles:
+        print(f"\n{profile}")
     if given.write:
         report.write(text)
     if given.json:
@@ -250,7 +254,7 @@ def main() -> int:
             peers.note(str(failure))
             return 3
         scale = Scale.small() if given.quick else Scale()
-        bench = Bench(folder, generator, cores, scale)
+        bench = Bench(folder, generator, cores, scale, given.profile)
         session = Session(bench, sidelight, found, results)
         try:
             for index in range(given.runs):

@@ -15,6 +15,7 @@ import queries
 import servers
 from generator import Generator, Pack
 from machine import Cores
+from profiles import Profile
 from programs import Failure
 
 Figures = dict[str, float]
@@ -55,7 +56,9 @@ class Bench:
     generator: Generator
     cores: Cores
     scale: Scale
+    profiled: bool = False
     problems: list[str] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
 
     def problem(self, text: str) -> None:
         self.problems.append(text)
@@ -184,6 +187,7 @@ class Run:
         self.folder = bench.folder / "server"
         self.figures: Figures = {}
         self.calibrations: list[float] = []
+        self.profile: Profile | None = None
 
     def __enter__(self) -> "Run":
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -192,6 +196,8 @@ class Run:
         return self
 
     def __exit__(self, *_) -> None:
+        if self.profile:
+            self.profile.stop()
         self.server.program.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -199,6 +205,15 @@ class Run:
         bench = self.bench
         self.calibrations.append(machine.calibrate(bench.generator.binary, bench.cores.generator))
         self.figures["calibration"] = statistics.median(self.calibrations)
+
+    def begin_profile(self) -> None:
+        if self.bench.profiled:
+            self.profile = Profile(self.server.program.pid, self.folder)
+
+    def end_profile(self, phase: str) -> None:
+        if self.profile:
+            self.bench.profiles.append(f"{self.name}, {phase}:\n{self.profile.summary()}")
+            self.profile = None
 
     def cpu(self) -> float:
         return machine.cpu_seconds(self.server.program.pid)
@@ -209,6 +224,7 @@ class Run:
         arguments = post(load, bench, self.server, *extra)
         self.calibrate()
         self.figures["idle_mb"] = machine.memory_mb(pid, "VmRSS")
+        self.begin_profile()
         before, noise = self.cpu(), Noise()
         limit = 600
         sent = bench.generator.run(*arguments, "--seconds", str(limit), seconds=limit + 130)[0]
@@ -227,14 +243,17 @@ class Run:
         if self.server.flush_path:
             fetch(self.server.url(self.server.flush_path))
         settle(self.server, self.bench.scale.settle_seconds)
+        self.end_profile("loaded until settled")
         self.cpu_until_settled = self.cpu() - self.cpu_before_load
         self.figures["peak_mb"] = machine.memory_mb(self.server.program.pid, "VmHWM")
 
     def ask(self, asked: queries.Queries, *options: str) -> None:
         scale = self.bench.scale
         repeats = ["--repeat", str(scale.repeats), "--each-seconds", str(scale.each_seconds)]
+        self.begin_profile()
         self.figures |= ask(
             self.bench, self.name, self.server, asked, *(list(options) or repeats))
+        self.end_profile("asked " + ", ".join(dict.fromkeys(name for name, _ in asked)))
 
     def stop(self) -> None:
         """Ends the server; what it writes while stopping belongs to the cost of what it was sent."""
