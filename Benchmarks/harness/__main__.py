@@ -73,6 +73,8 @@ def arguments() -> argparse.Namespace:
         help="when the telemetry ends (default: the last full hour)")
     add("--seed", type=int, default=42, metavar="N", help="seed of the packs (default: 42)")
     add("--json", metavar="FILE", help="write every figure of every run")
+    add("--include", metavar="FILE", type=Path,
+        help="a file of --json: its scenarios that are not run now are part of the tables")
     add("--profile", action="store_true",
         help="also say in which functions the servers' time went (perf; costs a few percent)")
     add("--write", action="store_true", help="put the tables into Benchmarks/README.md")
@@ -87,6 +89,8 @@ def arguments() -> argparse.Namespace:
     else:
         given.peers = [] if given.peers == "none" else given.peers.split(",")
     check_names(parser, "peer", given.peers, ALL_PEERS)
+    if given.write and given.quick:
+        parser.error("--quick measures too little to be written down")
     # The telemetry must be young: receivers refuse what is older than what they keep.
     given.end = given.end or int(time.time()) // 3600 * 3600
     return given
@@ -96,6 +100,18 @@ def check_names(parser, kind: str, names: list[str], known: list[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         parser.error(f"no {kind} {', '.join(unknown)}; there are {', '.join(known)}")
+
+
+def include(given, results: verdict.Results) -> None:
+    """Adds what an earlier run has measured, and makes it count like what is measured now."""
+    earlier = json.loads(given.include.read_text())["values"]
+    for scenario, subjects in earlier.items():
+        if scenario in given.names or scenario == "machine":
+            continue
+        given.names.append(scenario)
+        for subject, figures in subjects.items():
+            for name, values in figures.items():
+                results.values[scenario][subject][name] = values
 
 
 def find_sidelight(given: argparse.Namespace) -> Path:
@@ -184,7 +200,8 @@ def facts(given, sidelight: Path, found: dict[str, Path], results: verdict.Resul
         value for subjects in results.values.values() for figures in subjects.values()
         for value in figures.get("noise", [])]
     others = f"Other processes took up to {max(taken):.1f} cores meanwhile." if taken else ""
-    return [
+    small = ["A smoke check with small packs, not a measurement."] if given.quick else []
+    return small + [
         f"Measured {now} UTC, sidelight {peers.version('sidelight', sidelight)}, {given.runs} runs each,",
         f"on {machine.describe()};",
         f"calibration {min(calibrations):.0f} to {max(calibrations):.0f} MB/CPU-s.",
@@ -208,6 +225,8 @@ def answers_differ(results: verdict.Results, bench: Bench) -> None:
 
 def conclude(given, bench: Bench, results: verdict.Results, said: list[str]) -> int:
     thresholds, reference = verdict.read()
+    if given.include:
+        include(given, results)
     judged, absent = [], []
     for threshold in thresholds:
         if threshold.scenario not in given.names:
@@ -220,7 +239,9 @@ def conclude(given, bench: Bench, results: verdict.Results, said: list[str]) -> 
     print(text)
     for profile in bench.profiles:
         print(f"\n{profile}")
-    if given.write:
+    if given.write and set(given.names) < set(NAMES):
+        bench.problem("not written down: not all scenarios are measured (see --include)")
+    elif given.write:
         report.write(text)
     if given.json:
         content = {"facts": said, "values": results.values, "problems": bench.problems}

@@ -82,13 +82,17 @@ class Generator:
         path = self.packs / f"{pack.name}-{self.end}-{self.seed}.pack"
         if not path.exists():
             partial = path.with_suffix(".partial")
-            self.run(
-                pack.kind, "--out", str(partial), "--end", str(self.end), "--seed", str(self.seed),
-                *pack.options)
             ids = Path(f"{partial}.ids")
-            if ids.exists():
-                ids.rename(f"{path}.ids")
-            partial.rename(path)
+            try:
+                self.run(
+                    pack.kind, "--out", str(partial), "--end", str(self.end),
+                    "--seed", str(self.seed), *pack.options)
+                if ids.exists():
+                    ids.rename(f"{path}.ids")
+                partial.rename(path)
+            finally:
+                partial.unlink(missing_ok=True)
+                ids.unlink(missing_ok=True)
         return path
 
     def trace_ids(self, pack: Pack, count: int) -> list[str]:
