@@ -150,11 +150,14 @@ let package = Package(
                 "CProcess", "Telemetry", "Platform", "OTLPExport", "WireFormats", nioCore,
                 nioHTTP1, nioPosix, logging, asyncHTTPClient,
             ]),
+        target(
+            "Demo",
+            ["CProcess", "HTTPServer", "Platform", asyncHTTPClient, nioCore, nioHTTP1, logging]),
         .executableTarget(
             name: "sidelight",
             dependencies: [
                 "Receivers", "QueryAPI", "WebUI", "SQLiteStore", "Proxy", "FunctionWrapper",
-                "OTLPExport",
+                "Demo", "OTLPExport",
                 "Rules", "Notifier", "Pipeline", "HTTPServer", "Platform", "Telemetry", "Store",
                 "PromQL",
                 "LogQL", "QueryCore", "WireFormats", "Compression",
@@ -234,6 +237,7 @@ let package = Package(
                 "FunctionWrapper", "OTLPExport", "WireFormats", "Telemetry", "Platform", nioCore,
                 nioHTTP1, nioPosix, logging, asyncHTTPClient,
             ]),
+        tests("DemoTests", ["Demo", "HTTPServer", "Proxy", "Rules"]),
         tests(
             "IntegrationTests",
             [

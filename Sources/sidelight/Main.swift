@@ -7,7 +7,10 @@ struct Sidelight: AsyncParsableCommand {
         commandName: "sidelight",
         abstract: "Traces, metrics and access logs of a mesh and its functions, with alerts.",
         version: ProgramVersion.current,
-        subcommands: [ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self])
+        subcommands: [
+            ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self,
+            DemoCommand.self, DemoServicesCommand.self, DemoFunctionCommand.self,
+        ])
 }
 
 /// The version that `--version` and the build information routes name.

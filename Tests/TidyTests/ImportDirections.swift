@@ -28,6 +28,7 @@ extension Check {
         "Proxy": ["Telemetry", "Platform", "OTLPExport"],
         "FunctionWrapper": ["Telemetry", "Platform", "OTLPExport"],
         "SidelightTracing": ["OTLPExport"],
+        "Demo": ["HTTPServer", "Platform"],
     ]
 
     /// C targets, and who binds them. Nobody else sees them.
@@ -38,7 +39,7 @@ extension Check {
         "CRE2": ["RegularExpressions"],
         "CSQLite": ["SQLiteStore", "CSQLiteVFS"],
         "CSQLiteVFS": ["SQLiteStore"],
-        "CProcess": ["FunctionWrapper"],
+        "CProcess": ["FunctionWrapper", "Demo"],
     ]
 
     private static let executable = "sidelight"
