@@ -20,7 +20,7 @@ import servers
 import verdict
 from generator import Generator
 from machine import Cores
-from scenarios import Bench, Scale
+from runs import Bench, Scale
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

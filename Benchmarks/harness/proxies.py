@@ -8,7 +8,7 @@ from pathlib import Path
 
 import machine
 from programs import Failure, Program, free_port, status_of
-from scenarios import Bench, Figures, Noise
+from runs import Bench, Figures, Noise
 
 PATH = "/api/v1/orders/42?limit=10"
 
