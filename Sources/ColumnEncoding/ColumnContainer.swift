@@ -21,8 +21,8 @@ package enum ColumnContainer {
         case spans = 1
         case logs = 2
         case metrics = 3
-        /// Samples of a metric partition.
-        case series = 4
+        /// Samples of a metric partition in chunks. 4 was a layout without chunks.
+        case series = 5
     }
 }
 
@@ -79,6 +79,12 @@ struct ColumnContainerWriter {
         write(&packed)
         planes.removeAll()
         addSmallest(id, level: level)
+    }
+
+    /// Adds bytes as they are, so that parts of them can be read by themselves.
+    mutating func addStored(_ id: UInt32, _ bytes: ByteWriter) {
+        enter(id, stored: bytes.count, raw: nil)
+        bodies.append(contentsOf: bytes.bytes)
     }
 
     /// Below this, zstd's frame header eats what it saves.

@@ -29,8 +29,10 @@ package struct StepSeries: Sendable {
 package enum StepValue {
     @usableFromInline package static let absentBits: UInt64 = 0x7FF0_0000_0000_0002
 
-    @inlinable package static var absent: Double { Double(bitPattern: 0x7FF0_0000_0000_0002) }
-    @inlinable package static func isPresent(_ value: Double) -> Bool {
+    @inlinable @inline(__always) package static var absent: Double {
+        Double(bitPattern: 0x7FF0_0000_0000_0002)
+    }
+    @inlinable @inline(__always) package static func isPresent(_ value: Double) -> Bool {
         value.bitPattern != 0x7FF0_0000_0000_0002
     }
 }

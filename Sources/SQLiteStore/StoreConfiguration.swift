@@ -22,6 +22,9 @@ package struct StoreConfiguration: Sendable {
     package var mergeFanIn = 8
     /// Share of one core that merging may take on average.
     package var mergeShare = 0.25
+    /// Blocks of samples that stay open for the next query, in memory: about what a day of 2,000 series
+    /// takes.
+    package var openBlockBytesMax = 24 << 20
     /// Open database files per signal; more days are opened and closed as queries need them.
     package var openPartitionsMax = 16
 

@@ -35,6 +35,12 @@ package protocol SeriesSelection: Sendable {
     /// Replaces the content of `columns` by the samples of series `index` in the selection's range, by
     /// ascending time, no time twice.
     func samples(_ index: Int, into columns: inout SampleColumns) throws(StoreError)
+    /// Replaces the content of `aggregates` by one a window, over the samples of series `index`.
+    /// - Parameter windows: within the selection's range.
+    /// - Returns: false if the series holds native histograms, which have no such aggregates.
+    func windowAggregates(
+        _ index: Int, _ windows: SampleWindows, into aggregates: inout [WindowAggregate]
+    ) throws(StoreError) -> Bool
 }
 
 /// Samples of one series in columns, by ascending time.

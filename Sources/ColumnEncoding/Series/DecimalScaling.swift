@@ -50,3 +50,16 @@ enum DecimalScaling {
         return failures * 4 > tried ? nil : best
     }
 }
+
+extension DecimalScaling {
+    /// Appends the doubles that `integers` stand for.
+    static func append(_ integers: [Int64], exponent: Int, to values: inout [Double]) {
+        values.reserveCapacity(integers.count)
+        if exponent == 0 {
+            for integer in integers { values.append(Double(integer)) }
+        } else {
+            let power = powers[exponent]
+            for integer in integers { values.append(Double(integer) / power) }
+        }
+    }
+}

@@ -25,12 +25,47 @@ package struct SeriesBlock: Sendable {
     }
 }
 
-/// How the values of one series in a block are laid out; raw values are on disk.
-enum ValueLayout: UInt8 {
-    /// Integers scaled by a power of ten, minus the first of them.
-    case offsets = 0
-    /// Integers scaled by a power of ten, differences to the one before.
-    case deltas = 1
-    /// Bit patterns, each combined by exclusive or with the one before.
-    case patterns = 2
+/// What is known of a chunk's samples without decoding them. Only chunks whose values are all finite
+/// have one: staleness markers, NaN and infinities take part in no sum.
+package struct ChunkSummary: Sendable, Hashable {
+    package var count: Int
+    package var firstTime: Int64
+    package var lastTime: Int64
+    package var first: Double
+    package var last: Double
+    /// Sum and compensation of Neumaier's summation, in the order of time.
+    package var sum: Double
+    package var compensation: Double
+    package var minimum: Double
+    package var maximum: Double
+    /// How often a value is below its predecessor, and the sum of those predecessors.
+    package var resets: Int
+    package var resetSum: Double
+}
+
+/// How the values of a chunk become integers and those a column; raw bits are on disk.
+struct ChunkLayout: OptionSet {
+    let rawValue: UInt8
+
+    /// Bits 0 to 3 hold the decimal exponent, unless the integers are bit patterns.
+    static let exponentMask: UInt8 = 0x0F
+    static let patterns = ChunkLayout(rawValue: 0x10)
+    /// Differences are predicted from those of an earlier chunk.
+    static let predicted = ChunkLayout(rawValue: 0x20)
+    /// The payload begins with values that the integers do not represent.
+    static let exceptions = ChunkLayout(rawValue: 0x40)
+    static let summary = ChunkLayout(rawValue: 0x80)
+
+    var exponent: Int { Int(rawValue & ChunkLayout.exponentMask) }
+}
+
+/// Predicts a chunk's differences from a sibling's: buckets of one histogram, requests by code and
+/// their count rise together. A fixed-point product, so that every machine predicts the same.
+enum DeltaPrediction {
+    static let fractionBits: Int64 = 16
+
+    @inline(__always)
+    static func predict(_ difference: Int64, factor: Int64) -> Int64 {
+        (difference &* factor) &>> fractionBits
+    }
 }

@@ -1,94 +1,60 @@
-/// Blocks of samples, bit-exact: every double comes back with its bits, NaN payloads and negative zero
-/// included.
+/// Blocks of samples in chunks that are decoded one by one, bit-exact: every double comes back with its
+/// bits, NaN payloads and negative zero included.
 ///
-/// Columns of a container of kind `series`, all over the whole block so that short series cost no
-/// headers of their own:
+/// A series' samples are cut into chunks of at most `chunkSamplesMax`. Times are kept once for all
+/// chunks that have the same (one scrape gives all its series one time). Values become integers, by a
+/// power of ten where that gives back every bit, else by bit pattern; then differences, offsets, or
+/// what a sibling's differences leave unpredicted, whichever packs best.
+///
+/// Columns of a container of kind `series`; per chunk unless said otherwise:
 /// ```
-/// 1 series ids (UInt32)      2 counts (UInt32)
-/// 3 first times              4 first intervals and differences of intervals, per series
-/// 5 layout │ exponent << 2 (UInt8, per series)
-/// 6 first values: mantissa or bit pattern     7 mantissa offsets or deltas, in series order
-/// 8 exclusive ors of bit patterns             9 exceptions: sample index, bit pattern (UInt64 pairs)
+///  1 chunk count varint │ series id (UInt32)     2 samples (UInt32)
+///  3 stream of times (UInt32)                    4 layout (UInt8, `ChunkLayout`)
+///  5 trailing zero bits left out (UInt8)         6 first integer (Int64)
+///  7 bytes in column 21 (UInt32)
+///  8 distance back to the chunk that predicts, 9 factor (Int64, /2^16): of predicted chunks
+/// 10 stream count varint │ first times; 11 last times; 12 bytes in column 20: per stream
+/// 13 kind of summary (UInt8); 14–20 its fields, see `ChunkSummaries`: of chunks with one
+/// 30 times after the first, per stream          31 payloads
+/// payload = [count varint │ (index varint │ bit pattern u64) …, with exceptions]
+///         │ integers after the first, nothing if all are equal
 /// ```
-/// An exception is a value that its series' exponent does not represent (a stale marker, an infinity);
-/// its place in column 7 repeats the value before.
 package enum SeriesBlockCodec {
+    /// Six hours at the usual interval of 15 s: a header for each costs little, and the edge of a long
+    /// window decodes little.
+    package static let chunkSamplesMax = 1_536
+
+    /// Below this many samples a chunk on average, payloads are too short to pack by themselves and
+    /// are compressed as a whole.
+    static let separateSamplesMin = 64
+
     package static func encode(_ block: SeriesBlock, effort: EncodingEffort) -> [UInt8] {
-        var encoder = SeriesBlockEncoder(block)
+        var encoder = SeriesBlockEncoder(block, effort: effort)
         encoder.run()
-        var writer = ColumnContainerWriter(
-            kind: .series, effort: effort, rows: block.sampleCount,
-            bytesExpected: block.sampleCount * 3 + 256)
-        writer.add(1) { out, layout in
-            out.appendVarint(block.series.count)
-            IntegerCodec.encode(block.series, into: &out, layout: layout)
-        }
-        writer.add(2) { IntegerCodec.encode(block.counts, into: &$0, layout: $1) }
-        writer.add(3) { IntegerCodec.encode(encoder.firstTimes, into: &$0, layout: $1) }
-        writer.add(4) { IntegerCodec.encode(encoder.timeSteps, into: &$0, layout: $1) }
-        writer.add(5) { IntegerCodec.encode(encoder.layouts, into: &$0, layout: $1) }
-        writer.add(6) { IntegerCodec.encode(encoder.firstValues, into: &$0, layout: $1) }
-        writer.add(7) { IntegerCodec.encode(encoder.mantissas, into: &$0, layout: $1) }
-        writer.add(8) { IntegerCodec.encode(encoder.patterns, into: &$0, layout: $1) }
-        writer.add(9) { out, layout in
-            out.appendVarint(encoder.exceptionIndices.count)
-            IntegerCodec.encode(encoder.exceptionIndices, into: &out, layout: layout)
-            IntegerCodec.encode(encoder.exceptionPatterns, into: &out, layout: layout)
-        }
-        return writer.finish()
+        return encoder.finish()
     }
 
+    /// All samples of a block.
     package static func decode(
         _ bytes: UnsafeRawBufferPointer
     ) throws(ColumnDecodeError) -> SeriesBlock {
-        let container = try ColumnContainerReader(bytes, expecting: .series)
+        let reader = try SeriesBlockReader(Array(bytes))
+        var scratch = SeriesScratch()
         var block = SeriesBlock()
-        block.series =
-            try container.read(1, "series") { (reader) throws(ColumnDecodeError) in
-                let count = try reader.readCount(atMost: container.rows)
-                return try IntegerCodec.decode(from: &reader, count: count)
-            } ?? []
-        let count = block.series.count
-        func column<T>(
-            _ id: UInt32, _ body: (inout ByteReader) throws(ColumnDecodeError) -> [T]
-        ) throws(ColumnDecodeError) -> [T] {
-            try container.read(id, "column \(id)", body) ?? []
+        block.times.reserveCapacity(reader.sampleCount)
+        block.values.reserveCapacity(reader.sampleCount)
+        for chunk in 0..<reader.chunkCount {
+            let count = reader.count(chunk)
+            if block.series.last == reader.series(chunk) {
+                block.counts[block.counts.count - 1] += UInt32(count)
+            } else {
+                block.series.append(reader.series(chunk))
+                block.counts.append(UInt32(count))
+            }
+            try reader.decode(chunk, &scratch)
+            block.times += scratch.times
+            block.values += scratch.values
         }
-        block.counts = try column(2) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: count)
-        }
-        let total = block.counts.reduce(UInt64(0)) { $0 + UInt64($1) }
-        guard block.counts.count == count, total == UInt64(container.rows),
-            !block.counts.contains(0)
-        else {
-            throw .corrupt(column: "counts", offset: 0, reason: "do not add up to the rows")
-        }
-        var decoder = SeriesBlockDecoder(block, rows: container.rows)
-        let rows = container.rows
-        decoder.firstTimes = try column(3) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: count)
-        }
-        decoder.timeSteps = try column(4) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: rows - count)
-        }
-        decoder.layouts = try column(5) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: count)
-        }
-        decoder.firstValues = try column(6) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: count)
-        }
-        let patternRows = try decoder.patternRows()
-        decoder.mantissas = try column(7) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: rows - count - patternRows)
-        }
-        decoder.patterns = try column(8) { (reader) throws(ColumnDecodeError) in
-            try IntegerCodec.decode(from: &reader, count: patternRows)
-        }
-        try container.read(9, "exceptions") { (reader) throws(ColumnDecodeError) in
-            let exceptions = try reader.readCount(atMost: rows)
-            decoder.exceptionIndices = try IntegerCodec.decode(from: &reader, count: exceptions)
-            decoder.exceptionPatterns = try IntegerCodec.decode(from: &reader, count: exceptions)
-        }
-        return try decoder.run()
+        return block
     }
 }

@@ -1,111 +1,118 @@
-/// Turns a block into the integer columns of `SeriesBlockCodec`.
+import Telemetry
+
+/// Cuts a block into chunks and encodes them; see `SeriesBlockCodec`.
 struct SeriesBlockEncoder {
     private let block: SeriesBlock
-    private(set) var firstTimes: [Int64] = []
-    private(set) var timeSteps: [Int64] = []
-    private(set) var layouts: [UInt8] = []
-    private(set) var firstValues: [Int64] = []
-    private(set) var mantissas: [Int64] = []
-    private(set) var patterns: [UInt64] = []
-    private(set) var exceptionIndices: [UInt32] = []
-    private(set) var exceptionPatterns: [UInt64] = []
-    private var scratch: [Int64] = []
+    private let effort: EncodingEffort
+    private var values: ChunkValueEncoder
+    private var series: [UInt32] = []
+    private var counts: [UInt32] = []
+    private var streams: [UInt32] = []
+    private var summaries = ChunkSummaries()
+    private var times = TimeStreams()
 
-    init(_ block: SeriesBlock) {
+    init(_ block: SeriesBlock, effort: EncodingEffort) {
         self.block = block
-        let count = block.counts.count
-        firstTimes.reserveCapacity(count)
-        layouts.reserveCapacity(count)
-        firstValues.reserveCapacity(count)
-        timeSteps.reserveCapacity(block.sampleCount)
-        mantissas.reserveCapacity(block.sampleCount)
+        self.effort = effort
+        values = ChunkValueEncoder()
     }
 
     mutating func run() {
         var start = 0
-        for count in block.counts {
-            let end = start + Int(count)
-            appendTimes(start, end)
+        block.times.withUnsafeBufferPointer { times in
             block.values.withUnsafeBufferPointer { values in
-                appendValues(UnsafeBufferPointer(rebasing: values[start..<end]), at: start)
-            }
-            start = end
-        }
-    }
-
-    private mutating func appendTimes(_ start: Int, _ end: Int) {
-        firstTimes.append(block.times[start])
-        var interval: Int64 = 0
-        for index in (start + 1)..<max(end, start + 1) {
-            let next = block.times[index] &- block.times[index - 1]
-            timeSteps.append(next &- interval)
-            interval = next
-        }
-    }
-
-    private mutating func appendValues(_ values: UnsafeBufferPointer<Double>, at start: Int) {
-        guard let exponent = DecimalScaling.exponent(for: values),
-            scale(values, exponent: exponent, at: start)
-        else {
-            appendPatterns(values)
-            return
-        }
-        appendScaled(exponent: exponent)
-    }
-
-    /// Fills `scratch` with mantissas; false if more than an eighth of the values are exceptions.
-    private mutating func scale(
-        _ values: UnsafeBufferPointer<Double>, exponent: Int, at start: Int
-    ) -> Bool {
-        let power = DecimalScaling.powers[exponent]
-        let known = exceptionIndices.count
-        let exceptionsMax = values.count / 8 + 1
-        scratch.removeAll(keepingCapacity: true)
-        var previous: Int64 = 0
-        for (index, value) in values.enumerated() {
-            if let mantissa = DecimalScaling.mantissa(value, power: power) {
-                previous = mantissa
-            } else {
-                exceptionIndices.append(UInt32(start + index))
-                exceptionPatterns.append(value.bitPattern)
-                if exceptionIndices.count - known > exceptionsMax {
-                    exceptionIndices.removeSubrange(known...)
-                    exceptionPatterns.removeSubrange(known...)
-                    return false
+                for (series, count) in zip(block.series, block.counts) {
+                    append(series, start..<(start + Int(count)), times, values)
+                    start += Int(count)
                 }
             }
-            scratch.append(previous)
-        }
-        return true
-    }
-
-    private mutating func appendScaled(exponent: Int) {
-        var deltaBits = 0
-        var smallest = scratch[0]
-        var largest = scratch[0]
-        for index in 1..<max(1, scratch.count) {
-            let delta = scratch[index] - scratch[index - 1]
-            deltaBits += 64 - abs(delta).leadingZeroBitCount
-            smallest = min(smallest, scratch[index])
-            largest = max(largest, scratch[index])
-        }
-        let offsetBits =
-            (64 - (largest - smallest).leadingZeroBitCount) * max(0, scratch.count - 1)
-        let useDeltas = deltaBits + scratch.count <= offsetBits
-        layouts.append(
-            (useDeltas ? ValueLayout.deltas : .offsets).rawValue | UInt8(exponent) << 2)
-        firstValues.append(scratch[0])
-        for index in 1..<max(1, scratch.count) {
-            mantissas.append(
-                useDeltas ? scratch[index] - scratch[index - 1] : scratch[index] - scratch[0])
         }
     }
 
-    private mutating func appendPatterns(_ values: UnsafeBufferPointer<Double>) {
-        layouts.append(ValueLayout.patterns.rawValue)
-        firstValues.append(Int64(bitPattern: values[0].bitPattern))
-        for index in 1..<max(1, values.count) {
-            patterns.append(values[index].bitPattern ^ values[index - 1].bitPattern)
+    /// Cuts the samples of one series into chunks of about equal length.
+    private mutating func append(
+        _ series: UInt32, _ samples: Range<Int>, _ times: UnsafeBufferPointer<Int64>,
+        _ values: UnsafeBufferPointer<Double>
+    ) {
+        let pieces =
+            (samples.count + SeriesBlockCodec.chunkSamplesMax - 1)
+            / SeriesBlockCodec.chunkSamplesMax
+        for piece in 0..<pieces {
+            let start = samples.lowerBound + samples.count * piece / pieces
+            let end = samples.lowerBound + samples.count * (piece + 1) / pieces
+            let chunk = start..<end
+            append(
+                series, UnsafeBufferPointer(rebasing: times[chunk]),
+                UnsafeBufferPointer(rebasing: values[chunk]))
         }
+    }
+
+    private mutating func append(
+        _ number: UInt32, _ chunkTimes: UnsafeBufferPointer<Int64>,
+        _ chunkValues: UnsafeBufferPointer<Double>
+    ) {
+        let stream = times.intern(chunkTimes)
+        series.append(number)
+        counts.append(UInt32(chunkValues.count))
+        streams.append(stream)
+        let hasSummary = summaries.append(chunkTimes, chunkValues)
+        values.append(chunkValues, stream: stream, hasSummary: hasSummary)
+    }
+
+    func finish() -> [UInt8] {
+        var writer = ColumnContainerWriter(
+            kind: .series, effort: effort, rows: block.sampleCount,
+            bytesExpected: block.sampleCount * 2 + 512)
+        writer.add(1) { out, layout in
+            out.appendVarint(series.count)
+            IntegerCodec.encode(series, into: &out, layout: layout)
+        }
+        writer.add(2) { IntegerCodec.encode(counts, into: &$0, layout: $1) }
+        writer.add(3) { IntegerCodec.encode(streams, into: &$0, layout: $1) }
+        writer.add(4) { IntegerCodec.encode(values.layouts, into: &$0, layout: $1) }
+        writer.add(5) { IntegerCodec.encode(values.shifts, into: &$0, layout: $1) }
+        writer.add(6) { IntegerCodec.encode(values.firsts, into: &$0, layout: $1) }
+        writer.add(7) { IntegerCodec.encode(values.lengths, into: &$0, layout: $1) }
+        writer.add(8) { IntegerCodec.encode(values.distances, into: &$0, layout: $1) }
+        writer.add(9) { IntegerCodec.encode(values.factors, into: &$0, layout: $1) }
+        writer.add(10) { out, layout in
+            out.appendVarint(times.firsts.count)
+            IntegerCodec.encode(times.firsts, into: &out, layout: layout)
+        }
+        writer.add(11) { IntegerCodec.encode(times.lasts, into: &$0, layout: $1) }
+        writer.add(12) { IntegerCodec.encode(times.lengths, into: &$0, layout: $1) }
+        summaries.write(to: &writer)
+        if block.sampleCount < counts.count * SeriesBlockCodec.separateSamplesMin {
+            writer.addPacked(30) { $0.append(contentsOf: times.payloads.bytes) }
+            writer.addPacked(31) { $0.append(contentsOf: values.payloads.bytes) }
+        } else {
+            writer.addStored(30, times.payloads)
+            writer.addStored(31, values.payloads)
+        }
+        return writer.finish()
+    }
+}
+
+/// Distinct columns of times, each kept once.
+struct TimeStreams {
+    private(set) var firsts: [Int64] = []
+    private(set) var lasts: [Int64] = []
+    private(set) var lengths: [UInt32] = []
+    private(set) var payloads = ByteWriter()
+    private var known: [ContentHash: UInt32] = [:]
+
+    /// The number of the stream with these times. Equal 128-bit hashes are taken for equal times, as
+    /// series ids are.
+    mutating func intern(_ times: UnsafeBufferPointer<Int64>) -> UInt32 {
+        let hash = ContentHash(UnsafeRawBufferPointer(times))
+        if let number = known[hash] { return number }
+        let number = UInt32(firsts.count)
+        known[hash] = number
+        let start = payloads.count
+        IntegerCodec.encode(UnsafeBufferPointer(rebasing: times.dropFirst()), into: &payloads)
+        firsts.append(times[0])
+        lasts.append(times[times.count - 1])
+        lengths.append(UInt32(payloads.count - start))
+        return number
     }
 }

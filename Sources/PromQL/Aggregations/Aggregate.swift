@@ -27,25 +27,36 @@ struct AggregationGroups {
 struct GroupingFilter {
     private let names: LabelNames
     private let isWithout: Bool
+    /// Whether labels that describe the metric may stay.
+    private let keepsMetadata: Bool
 
     init(_ grouping: Aggregation.Grouping) {
         switch grouping {
         case .by(let labels):
             names = LabelNames(labels)
             isWithout = false
+            keepsMetadata = labels.contains {
+                $0.utf8.elementsEqual("__name__".utf8) || $0.hasPrefix("__")
+            }
         case .without(let labels):
             names = LabelNames(labels + [Labels.metricName])
             isWithout = true
+            keepsMetadata = true
         }
     }
 
     func labels(_ labels: Labels) -> Labels {
         isWithout ? labels.dropping(names) : labels.keeping(names)
     }
+
+    /// What stays of the labels of an output series.
+    func labels(of columns: SeriesColumns, _ index: Int) -> Labels {
+        labels(keepsMetadata ? columns.outputLabels(index) : columns.labels[index])
+    }
 }
 
 /// Aggregates the members of one group, a series at a time.
-protocol GroupAccumulator {
+protocol GroupAccumulator: Sendable {
     init(stepCount: Int)
     /// - Parameter values: one entry a step, some absent.
     mutating func add(_ values: [Double])
@@ -76,7 +87,19 @@ extension Evaluator {
     private mutating func accumulate<Accumulator: GroupAccumulator>(
         _ node: Aggregation, _: Accumulator.Type
     ) throws(QueryError) -> [StepSeries] {
-        let input = try vector(node.operand)
+        if steps.count == 1 || !node.operand.isStepInvariant,
+            let columns = try lazyColumns(node.operand)
+        {
+            // Series that lose their names and collide are an error, which collecting them finds.
+            if columns.areDistinct { return try stream(columns, node, Accumulator.self) }
+            return try accumulate(try collect(columns), node, Accumulator.self)
+        }
+        return try accumulate(try vector(node.operand), node, Accumulator.self)
+    }
+
+    private func accumulate<Accumulator: GroupAccumulator>(
+        _ input: [StepSeries], _ node: Aggregation, _: Accumulator.Type
+    ) throws(QueryError) -> [StepSeries] {
         let groups = AggregationGroups(node.grouping, input)
         var output: [StepSeries] = []
         output.reserveCapacity(groups.labels.count)
@@ -87,5 +110,36 @@ extension Evaluator {
             output.append(StepSeries(labels: labels, values: accumulator.result()))
         }
         return output
+    }
+
+    /// Aggregates while columns are computed, so that only the groups' results are held.
+    private func stream<Accumulator: GroupAccumulator>(
+        _ columns: SeriesColumns, _ node: Aggregation, _: Accumulator.Type
+    ) throws(QueryError) -> [StepSeries] {
+        let filter = GroupingFilter(node.grouping)
+        var labels: [Labels] = []
+        var indices: [Labels: UInt32] = [:]
+        var groupOf: [UInt32] = []
+        groupOf.reserveCapacity(columns.labels.count)
+        for index in columns.labels.indices {
+            let key = filter.labels(of: columns, index)
+            if let known = indices[key] {
+                groupOf.append(known)
+            } else {
+                indices[key] = UInt32(labels.count)
+                groupOf.append(UInt32(labels.count))
+                labels.append(key)
+            }
+        }
+        let held = labels.count * steps.count
+        try context.hold(samples: held)
+        defer { context.release(samples: held) }
+        let groups = GroupShards<Accumulator>(
+            groupOf: groupOf, groupCount: labels.count, stepCount: steps.count,
+            shardCount: options.concurrency)
+        try SeriesLoop(
+            stepCount: steps.count, context: context, concurrency: options.concurrency
+        ).fold(columns, into: groups)
+        return groups.results().map { StepSeries(labels: labels[$0.group], values: $0.values) }
     }
 }

@@ -11,15 +11,22 @@ struct SumAccumulator: GroupAccumulator {
     }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) {
-            guard StepValue.isPresent(sums[step]) else {
-                sums[step] = values[step]
-                continue
+        values.withUnsafeBufferPointer { values in
+            sums.withUnsafeMutableBufferPointer { sums in
+                compensations.withUnsafeMutableBufferPointer { compensations in
+                    for step in 0..<min(values.count, sums.count)
+                    where StepValue.isPresent(values[step]) {
+                        guard StepValue.isPresent(sums[step]) else {
+                            sums[step] = values[step]
+                            continue
+                        }
+                        var sum = CompensatedSum(sums[step], compensation: compensations[step])
+                        sum.add(values[step])
+                        sums[step] = sum.sum
+                        compensations[step] = sum.compensation
+                    }
+                }
             }
-            var sum = CompensatedSum(sums[step], compensation: compensations[step])
-            sum.add(values[step])
-            sums[step] = sum.sum
-            compensations[step] = sum.compensation
         }
     }
 

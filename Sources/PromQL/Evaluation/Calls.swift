@@ -5,7 +5,7 @@ import Telemetry
 /// From a function's name to what computes it.
 extension Evaluator {
     mutating func call(_ node: FunctionCall) throws(QueryError) -> Operand {
-        if let result = try rangeCall(node) { return result }
+        if let columns = try rangeCall(node) { return .vector(try collect(columns)) }
         if let map = node.function.elementwise {
             return .vector(try mapping(node.arguments[0], map))
         }
@@ -18,6 +18,7 @@ extension Evaluator {
             let values = try scalar(node.arguments[0]).expanded(steps.count)
             return .vector([StepSeries(labels: .empty, values: values)])
         case .absent: return .vector(try absent(node.arguments[0]))
+        case .absentOverTime: return .vector(try absentOverTime(node.arguments[0]))
         case .timestamp: return .vector(try timestamp(node.arguments[0]))
         case .clamp, .clampMin, .clampMax: return .vector(try clamp(node))
         case .round: return .vector(try round(node))
@@ -32,10 +33,10 @@ extension Evaluator {
     }
 
     /// Functions over range vectors; `nil` for all others.
-    private mutating func rangeCall(_ node: FunctionCall) throws(QueryError) -> Operand? {
-        guard let position = node.function.arguments.firstIndex(of: .rangeVector) else {
-            return nil
-        }
+    mutating func rangeCall(_ node: FunctionCall) throws(QueryError) -> SeriesColumns? {
+        guard let position = node.function.arguments.firstIndex(of: .rangeVector),
+            node.function != .absentOverTime
+        else { return nil }
         let input = node.arguments[position]
         switch node.function {
         case .rate: return try rate(node, isCounter: true, isPerSecond: true)
@@ -43,18 +44,18 @@ extension Evaluator {
         case .delta: return try rate(node, isCounter: false, isPerSecond: false)
         case .irate: return try slide(InstantRate(isRate: true), over: input)
         case .idelta: return try slide(InstantRate(isRate: false), over: input)
-        case .resets: return try slide(Transitions(countsResetsOnly: true), over: input)
+        case .resets: return try summarize(Transitions(countsResetsOnly: true), over: input)
         case .changes: return try slide(Transitions(countsResetsOnly: false), over: input)
-        case .sumOverTime: return try slide(SumOverTime(), over: input)
-        case .avgOverTime: return try slide(AvgOverTime(), over: input)
-        case .countOverTime: return try slide(CountOverTime(), over: input)
-        case .presentOverTime: return try slide(CountOverTime(isPresence: true), over: input)
-        case .minOverTime: return try slide(ExtremeOverTime(isMaximum: false), over: input)
-        case .maxOverTime: return try slide(ExtremeOverTime(isMaximum: true), over: input)
+        case .sumOverTime: return try summarize(SumOverTime(), over: input)
+        case .avgOverTime: return try summarize(AvgOverTime(), over: input)
+        case .countOverTime: return try summarize(CountOverTime(), over: input)
+        case .presentOverTime: return try summarize(CountOverTime(isPresence: true), over: input)
+        case .minOverTime: return try summarize(ExtremeOverTime(isMaximum: false), over: input)
+        case .maxOverTime: return try summarize(ExtremeOverTime(isMaximum: true), over: input)
         case .firstOverTime:
-            return try slide(EdgeOverTime(isLast: false), over: input, keepsName: true)
+            return try summarize(EdgeOverTime(isLast: false), over: input, keepsName: true)
         case .lastOverTime:
-            return try slide(EdgeOverTime(isLast: true), over: input, keepsName: true)
+            return try summarize(EdgeOverTime(isLast: true), over: input, keepsName: true)
         case .stddevOverTime: return try slide(DeviationOverTime(isVariance: false), over: input)
         case .stdvarOverTime: return try slide(DeviationOverTime(isVariance: true), over: input)
         case .quantileOverTime:
@@ -65,14 +66,13 @@ extension Evaluator {
         case .predictLinear:
             let prediction = try scalar(node.arguments[1])
             return try slide(LinearRegression(prediction: prediction, steps: steps), over: input)
-        case .absentOverTime: return try absentOverTime(input)
         default: preconditionFailure("BUG: no window function for \(node.function.rawValue)")
         }
     }
 
     private mutating func rate(
         _ node: FunctionCall, isCounter: Bool, isPerSecond: Bool
-    ) throws(QueryError) -> Operand {
+    ) throws(QueryError) -> SeriesColumns {
         let input = node.arguments[0]
         let range: Int64
         switch input.unwrapped {
@@ -82,7 +82,7 @@ extension Evaluator {
         case .subquery(let subquery): range = subquery.duration
         default: preconditionFailure("BUG: the type checker let a non-range vector pass")
         }
-        return try slide(
+        return try summarize(
             Rate(isCounter: isCounter, isPerSecond: isPerSecond, range: range), over: input)
     }
 

@@ -52,7 +52,7 @@ struct Evaluator {
         switch expression {
         case .number(let node): return .scalar(StepScalar(node.value))
         case .string(let node): return .string(node.value)
-        case .vectorSelector(let node): return .vector(try select(node))
+        case .vectorSelector(let node): return .vector(try collect(try select(node)))
         case .rangeSelector, .subquery:
             preconditionFailure("BUG: a range vector is evaluated by its function")
         case .call(let node): return try call(node)

@@ -57,4 +57,9 @@ struct SeriesCollector {
         guard indices.updateValue(series.count, forKey: labels) == nil else { throw Self.duplicate }
         series.append(StepSeries(labels: labels, values: values))
     }
+
+    /// Adds a series whose labels no other can have.
+    mutating func addDistinct(_ labels: Labels, _ values: [Double]) {
+        series.append(StepSeries(labels: labels, values: values))
+    }
 }

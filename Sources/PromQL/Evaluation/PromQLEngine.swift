@@ -1,3 +1,4 @@
+import Foundation
 import QueryCore
 import Store
 import Telemetry
@@ -8,8 +9,9 @@ package struct PromQLOptions: Sendable, Hashable {
     package var lookback: Int64 = 300_000
     /// Step of subqueries that name none, in milliseconds: Prometheus's default evaluation interval.
     package var subqueryStep: Int64 = 60_000
-    /// Threads that one query may use for decoding and windows.
-    package var concurrency = 1
+    /// Threads that one query may use for decoding and windows: all cores, but on large machines no
+    /// more than leave room for other queries.
+    package var concurrency = min(8, ProcessInfo.processInfo.activeProcessorCount)
 
     package init() {}
 }

@@ -6,6 +6,8 @@ import Telemetry
 struct RangeInput: Sendable {
     let labels: [Labels]
     let windows: Windows
+    /// Where the samples come from; `nil` for a subquery.
+    var stored: StoredSeries?
     /// Fills the columns with a series' samples; stale markers may be among them.
     let load: @Sendable (_ index: Int, _ columns: inout SampleColumns) throws(QueryError) -> Void
 
@@ -39,7 +41,8 @@ extension Evaluator {
             let stored = try StoredSeries(
                 node.selector, in: windows.sampleRange, store: store, context: context)
             return RangeInput(
-                labels: (0..<stored.selection.count).map(stored.selection.labels), windows: windows
+                labels: (0..<stored.selection.count).map(stored.selection.labels),
+                windows: windows, stored: stored
             ) { index, columns throws(QueryError) in
                 try stored.load(index, into: &columns)
             }

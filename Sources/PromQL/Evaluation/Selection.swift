@@ -29,10 +29,24 @@ struct StoredSeries: Sendable {
         } catch {
             throw QueryError(error)
         }
-        guard columns.histograms.isEmpty else {
-            throw .execution(
-                "not supported yet: native histograms; \(selection.labels(index)) has them")
+        guard columns.histograms.isEmpty else { throw hasHistograms(index) }
+    }
+
+    /// Aggregates of windows, from what the store knows without decoding where it can.
+    func aggregates(
+        _ index: Int, _ windows: SampleWindows, into aggregates: inout [WindowAggregate]
+    ) throws(QueryError) {
+        let isAnswered: Bool
+        do throws(StoreError) {
+            isAnswered = try selection.windowAggregates(index, windows, into: &aggregates)
+        } catch {
+            throw QueryError(error)
         }
+        if !isAnswered { throw hasHistograms(index) }
+    }
+
+    private func hasHistograms(_ index: Int) -> QueryError {
+        .execution("not supported yet: native histograms; \(selection.labels(index)) has them")
     }
 }
 
@@ -59,34 +73,27 @@ extension Evaluator {
     }
 
     /// An instant vector selector: at every step the latest sample of the last `lookback`.
-    func select(_ node: VectorSelector) throws(QueryError) -> [StepSeries] {
+    func select(_ node: VectorSelector) throws(QueryError) -> SeriesColumns {
         try select(node) { _, value in value }
     }
 
     /// `timestamp(selector)`: the times of those samples, in seconds.
     func selectTimes(_ node: VectorSelector) throws(QueryError) -> [StepSeries] {
-        try select(node) { time, _ in Double(time) / 1_000 }
+        try collect(try select(node) { time, _ in Double(time) / 1_000 })
     }
 
     private func select(
         _ node: VectorSelector, _ pick: @escaping @Sendable (Int64, Double) -> Double
-    ) throws(QueryError) -> [StepSeries] {
+    ) throws(QueryError) -> SeriesColumns {
         let windows = windows(node.shift, range: options.lookback)
         let stored = try StoredSeries(
             node, in: windows.sampleRange, store: store, context: context)
-        let columns = try SeriesLoop(
-            count: stored.selection.count, stepCount: steps.count, context: context,
-            concurrency: options.concurrency
-        ).run { index, samples throws(QueryError) in
+        return SeriesColumns(
+            labels: (0..<stored.selection.count).map(stored.selection.labels), keepsName: true
+        ) { index, samples, column throws(QueryError) in
             try stored.load(index, into: &samples)
-            return windows.latest(in: samples, pick)
+            return windows.latest(in: samples, into: &column, pick)
         }
-        var series: [StepSeries] = []
-        series.reserveCapacity(columns.count)
-        for (index, values) in columns.enumerated() where !values.isEmpty {
-            series.append(StepSeries(labels: stored.selection.labels(index), values: values))
-        }
-        return series
     }
 }
 
@@ -106,10 +113,13 @@ struct Windows: Sendable {
         return first...max(first, end(count - 1))
     }
 
-    /// The latest sample of every window, or nothing at all. A stale marker ends the series.
-    func latest(in samples: SampleColumns, _ pick: (Int64, Double) -> Double) -> [Double] {
-        guard !samples.times.isEmpty else { return [] }
-        var output = [Double](repeating: StepValue.absent, count: count)
+    /// The latest sample of every window. A stale marker ends the series.
+    /// - Parameter output: one entry a step, absent before.
+    /// - Returns: whether any step has a value.
+    func latest(
+        in samples: SampleColumns, into output: inout [Double], _ pick: (Int64, Double) -> Double
+    ) -> Bool {
+        guard !samples.times.isEmpty else { return false }
         var isEmpty = true
         samples.times.withUnsafeBufferPointer { times in
             samples.values.withUnsafeBufferPointer { values in
@@ -117,7 +127,7 @@ struct Windows: Sendable {
                 var next = 0
                 for index in 0..<count {
                     let end = end(index)
-                    while next < times.count, times[next] <= end { next += 1 }
+                    while next < times.count, times[next] <= end { next &+= 1 }
                     guard next > 0, times[next - 1] > end &- range else { continue }
                     let value = values[next - 1]
                     guard value.bitPattern != Sample.staleMarker.bitPattern else { continue }
@@ -126,6 +136,6 @@ struct Windows: Sendable {
                 }
             }
         }
-        return isEmpty ? [] : output
+        return !isEmpty
     }
 }

@@ -3,63 +3,139 @@ import QueryCore
 import Store
 import Synchronization
 
-/// Runs a computation for every series of a selection, each giving a column of steps or nothing, on as
-/// many threads as the engine allows. Checks the deadline once a series and accounts for what is held
-/// while it runs.
+/// Runs a computation for every series of a selection on as many threads as the engine allows. Checks
+/// the deadline once a series and accounts for what is held while it runs. What comes out does not
+/// depend on the number of threads.
 struct SeriesLoop: Sendable {
-    let count: Int
     let stepCount: Int
     let context: QueryContext
     let concurrency: Int
 
     /// Fewer series than this are not worth a second thread (waking one costs about 10 µs).
-    private static let parallelMin = 32
-
-    typealias Body =
-        @Sendable (_ index: Int, _ samples: inout SampleColumns) throws(QueryError)
-        -> [Double]
+    private static let parallelMin = 16
+    /// Neighbours that one thread computes: the series of a target share what is decoded.
+    private static let runLength = 16
 
     /// - Returns: a column a series, in order; an empty one where there is no value.
-    func run(_ body: Body) throws(QueryError) -> [[Double]] {
-        guard concurrency > 1, count >= Self.parallelMin else {
-            return try runSlice(0..<count, body)
-        }
-        let slices = Mutex<[Int: [[Double]]]>([:])
-        let failure = Mutex<QueryError?>(nil)
-        let size = (count + concurrency - 1) / concurrency
-        DispatchQueue.concurrentPerform(iterations: concurrency) { worker in
-            let slice = min(worker * size, count)..<min((worker + 1) * size, count)
-            do throws(QueryError) {
-                let columns = try runSlice(slice, body)
-                slices.withLock { $0[worker] = columns }
-            } catch {
-                failure.withLock { $0 = $0 ?? error }
+    func columns(_ input: SeriesColumns) throws(QueryError) -> [[Double]] {
+        let count = input.labels.count
+        let output = Mutex([[Double]](repeating: [], count: count))
+        try forEachRun(of: 0..<count) { run throws(QueryError) in
+            var samples = SampleColumns()
+            for index in run {
+                try context.check()
+                // Before the column is allocated, so that the limit bounds memory.
+                try context.hold(samples: stepCount)
+                var column = [Double](repeating: StepValue.absent, count: stepCount)
+                if try input.body(index, &samples, &column) {
+                    output.withLock { $0[index] = column }
+                } else {
+                    context.release(samples: stepCount)
+                }
             }
         }
-        if let error = failure.withLock({ $0 }) { throw error }
-        return slices.withLock { slices in
-            (0..<concurrency).flatMap { slices[$0] ?? [] }
+        let columns = output.withLock { output in
+            var taken: [[Double]] = []
+            swap(&taken, &output)
+            return taken
+        }
+        context.release(samples: stepCount * columns.count { !$0.isEmpty })
+        return columns
+    }
+
+    /// Folds all columns into `groups`, the columns of a group in the order of the series. Only the
+    /// columns of one round are held: rounds are computed by series, then folded by group.
+    func fold<Accumulator: GroupAccumulator>(
+        _ input: SeriesColumns, into groups: GroupShards<Accumulator>
+    ) throws(QueryError) {
+        let count = input.labels.count
+        let roundLength = min(count, Self.roundLength(stepCount))
+        try context.hold(samples: roundLength * stepCount)
+        defer { context.release(samples: roundLength * stepCount) }
+        let buffers = Mutex([[Double]](repeating: [], count: roundLength))
+        var start = 0
+        while start < count {
+            let round = start..<min(start + roundLength, count)
+            try computeRound(round, input, buffers)
+            var columns: [[Double]] = []
+            buffers.withLock { swap(&columns, &$0) }
+            try foldRound(round, columns, into: groups)
+            buffers.withLock { swap(&columns, &$0) }
+            start = round.upperBound
         }
     }
 
-    private func runSlice(_ slice: Range<Int>, _ body: Body) throws(QueryError) -> [[Double]] {
-        var columns: [[Double]] = []
-        columns.reserveCapacity(slice.count)
-        var samples = SampleColumns()
-        var held = 0
-        defer { context.release(samples: held) }
-        for index in slice {
-            try context.check()
-            // Before the column is allocated, so that the limit bounds memory.
-            try context.hold(samples: stepCount)
-            held += stepCount
-            let column = try body(index, &samples)
-            if column.isEmpty {
-                held -= stepCount
-                context.release(samples: stepCount)
+    /// Series of one round: enough for all threads, at most 16 MB.
+    private static func roundLength(_ stepCount: Int) -> Int {
+        max(runLength, min(512, 2_097_152 / max(1, stepCount)))
+    }
+
+    /// A column without values is left empty.
+    private func computeRound(
+        _ round: Range<Int>, _ input: SeriesColumns, _ buffers: borrowing Mutex<[[Double]]>
+    ) throws(QueryError) {
+        try forEachRun(of: round) { run throws(QueryError) in
+            var samples = SampleColumns()
+            for index in run {
+                try context.check()
+                var column = buffers.withLock { buffers in
+                    var taken: [Double] = []
+                    swap(&taken, &buffers[index - round.lowerBound])
+                    return taken
+                }
+                column.removeAll(keepingCapacity: true)
+                column.append(contentsOf: repeatElement(StepValue.absent, count: stepCount))
+                if try !input.body(index, &samples, &column) {
+                    column.removeAll(keepingCapacity: true)
+                }
+                buffers.withLock { swap(&column, &$0[index - round.lowerBound]) }
             }
-            columns.append(column)
         }
-        return columns
+    }
+
+    private func foldRound<Accumulator: GroupAccumulator>(
+        _ round: Range<Int>, _ columns: [[Double]], into groups: GroupShards<Accumulator>
+    ) throws(QueryError) {
+        guard concurrency > 1, groups.groupCount > 1, round.count >= Self.parallelMin else {
+            for shard in 0..<groups.shardCount { groups.fold(round, columns, shard: shard) }
+            return
+        }
+        DispatchQueue.concurrentPerform(iterations: groups.shardCount) { shard in
+            groups.fold(round, columns, shard: shard)
+        }
+    }
+
+    /// Hands out runs of neighbouring series to the threads, first come, first served.
+    private func forEachRun(
+        of series: Range<Int>, _ body: @Sendable (Range<Int>) throws(QueryError) -> Void
+    ) throws(QueryError) {
+        let runs = (series.count + Self.runLength - 1) / Self.runLength
+        @Sendable func run(_ number: Int) -> Range<Int> {
+            let start = series.lowerBound + number * Self.runLength
+            return start..<min(start + Self.runLength, series.upperBound)
+        }
+        guard concurrency > 1, series.count >= Self.parallelMin, runs > 1 else {
+            for number in 0..<runs { try body(run(number)) }
+            return
+        }
+        let next = Atomic<Int>(0)
+        let failure = Mutex<(run: Int, error: QueryError)?>(nil)
+        DispatchQueue.concurrentPerform(iterations: min(concurrency, runs)) { _ in
+            while true {
+                let number = next.add(1, ordering: .relaxed).oldValue
+                guard number < runs else { return }
+                do throws(QueryError) {
+                    try body(run(number))
+                } catch {
+                    // The others stop at their next run; of several failures the first run's counts.
+                    next.store(runs, ordering: .relaxed)
+                    failure.withLock { known in
+                        if known.map({ number < $0.run }) ?? true { known = (number, error) }
+                    }
+                    return
+                }
+            }
+        }
+        if let failure = failure.withLock({ $0 }) { throw failure.error }
     }
 }

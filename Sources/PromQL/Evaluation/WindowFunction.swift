@@ -34,11 +34,13 @@ extension WindowFunction {
 
 extension Windows {
     /// Slides over the samples with two indices that only move forward.
-    /// - Returns: a value a step, or nothing at all.
-    func slide<Kernel: WindowFunction>(_ kernel: Kernel, over columns: SampleColumns) -> [Double] {
-        guard !columns.times.isEmpty else { return [] }
+    /// - Parameter output: one entry a step, absent before.
+    /// - Returns: whether any step has a value.
+    func slide<Kernel: WindowFunction>(
+        _ kernel: Kernel, over columns: SampleColumns, into output: inout [Double]
+    ) -> Bool {
+        guard !columns.times.isEmpty else { return false }
         var kernel = kernel
-        var output = [Double](repeating: StepValue.absent, count: count)
         var isEmpty = true
         columns.times.withUnsafeBufferPointer { times in
             columns.values.withUnsafeBufferPointer { values in
@@ -49,8 +51,8 @@ extension Windows {
                 for index in 0..<count {
                     let end = end(index)
                     let start = end &- range
-                    while upper < times.count, times[upper] <= end { upper += 1 }
-                    while lower < upper, times[lower] <= start { lower += 1 }
+                    while upper < times.count, times[upper] <= end { upper &+= 1 }
+                    while lower < upper, times[lower] <= start { lower &+= 1 }
                     guard lower < upper else { continue }
                     let value = kernel.value(
                         samples, Window(samples: lower..<upper, start: start, end: end, step: index)
@@ -62,28 +64,25 @@ extension Windows {
                 }
             }
         }
-        return isEmpty ? [] : output
+        return !isEmpty
     }
 }
 
 extension Evaluator {
-    /// Applies `kernel` to every series of a range vector.
+    /// `kernel` applied to every series of a range vector.
     mutating func slide<Kernel: WindowFunction>(
         _ kernel: Kernel, over argument: Expression, keepsName: Bool = false
-    ) throws(QueryError) -> Operand {
-        let input = try rangeInput(argument)
-        let columns = try SeriesLoop(
-            count: input.labels.count, stepCount: steps.count, context: context,
-            concurrency: options.concurrency
-        ).run { index, samples throws(QueryError) in
+    ) throws(QueryError) -> SeriesColumns {
+        slide(kernel, over: try rangeInput(argument), keepsName: keepsName)
+    }
+
+    func slide<Kernel: WindowFunction>(
+        _ kernel: Kernel, over input: RangeInput, keepsName: Bool
+    ) -> SeriesColumns {
+        SeriesColumns(labels: input.labels, keepsName: keepsName) {
+            index, samples, column throws(QueryError) in
             try input.loadFresh(index, into: &samples)
-            return input.windows.slide(kernel, over: samples)
+            return input.windows.slide(kernel, over: samples, into: &column)
         }
-        var collector = SeriesCollector(capacity: columns.count)
-        for (index, values) in columns.enumerated() where !values.isEmpty {
-            let labels = input.labels[index]
-            try collector.addUnique(keepsName ? labels : labels.withoutName, values)
-        }
-        return .vector(collector.series)
     }
 }

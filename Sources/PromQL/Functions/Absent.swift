@@ -8,18 +8,14 @@ extension Evaluator {
         missing(from: try vector(argument), argument)
     }
 
-    mutating func absentOverTime(_ argument: Expression) throws(QueryError) -> Operand {
-        let input = try rangeInput(argument)
+    mutating func absentOverTime(_ argument: Expression) throws(QueryError) -> [StepSeries] {
+        let input = try slide(CountOverTime(isPresence: true), over: argument)
         let columns = try SeriesLoop(
-            count: input.labels.count, stepCount: steps.count, context: context,
-            concurrency: options.concurrency
-        ).run { index, samples throws(QueryError) in
-            try input.loadFresh(index, into: &samples)
-            return input.windows.slide(CountOverTime(isPresence: true), over: samples)
-        }
+            stepCount: steps.count, context: context, concurrency: options.concurrency
+        ).columns(input)
         let present = columns.filter { !$0.isEmpty }
             .map { StepSeries(labels: .empty, values: $0) }
-        return .vector(missing(from: present, argument))
+        return missing(from: present, argument)
     }
 
     private func missing(from input: [StepSeries], _ argument: Expression) -> [StepSeries] {

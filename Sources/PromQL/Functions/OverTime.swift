@@ -1,35 +1,56 @@
 import QueryCore
+import Store
 
 /// `sum_over_time`.
-struct SumOverTime: WindowFunction {
+struct SumOverTime: SummaryFunction {
+    var looksAtEndsOnly: Bool { false }
+
     func value(_ samples: SampleView, _ window: Window) -> Double {
         var sum = CompensatedSum()
         for index in window.samples { sum.add(samples.values[index]) }
         return sum.sum.isInfinite ? sum.sum : sum.value
     }
+
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        aggregate.sum.isFinite ? aggregate.sum + aggregate.compensation : nil
+    }
 }
 
 /// `avg_over_time`.
-struct AvgOverTime: WindowFunction {
+struct AvgOverTime: SummaryFunction {
+    var looksAtEndsOnly: Bool { false }
+
     func value(_ samples: SampleView, _ window: Window) -> Double {
         var mean = CompensatedMean(first: samples.values[window.samples.lowerBound])
         for index in window.samples.dropFirst() { mean.add(samples.values[index]) }
         return mean.value
     }
+
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        guard aggregate.sum.isFinite else { return nil }
+        let count = Double(aggregate.count)
+        return aggregate.sum / count + aggregate.compensation / count
+    }
 }
 
 /// `count_over_time`, and `present_over_time` where every window counts one.
-struct CountOverTime: WindowFunction {
+struct CountOverTime: SummaryFunction {
     var isPresence = false
+    var looksAtEndsOnly: Bool { true }
 
     func value(_ samples: SampleView, _ window: Window) -> Double {
         isPresence ? 1 : Double(window.samples.count)
     }
+
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        isPresence ? 1 : Double(aggregate.count)
+    }
 }
 
 /// `min_over_time` and `max_over_time`; NaN loses against every number.
-struct ExtremeOverTime: WindowFunction {
+struct ExtremeOverTime: SummaryFunction {
     let isMaximum: Bool
+    var looksAtEndsOnly: Bool { false }
 
     func value(_ samples: SampleView, _ window: Window) -> Double {
         var extreme = samples.values[window.samples.lowerBound]
@@ -43,14 +64,23 @@ struct ExtremeOverTime: WindowFunction {
         }
         return extreme
     }
+
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        isMaximum ? aggregate.maximum : aggregate.minimum
+    }
 }
 
 /// `first_over_time` and `last_over_time`.
-struct EdgeOverTime: WindowFunction {
+struct EdgeOverTime: SummaryFunction {
     let isLast: Bool
+    var looksAtEndsOnly: Bool { true }
 
     func value(_ samples: SampleView, _ window: Window) -> Double {
         samples.values[isLast ? window.samples.upperBound - 1 : window.samples.lowerBound]
+    }
+
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        isLast ? aggregate.last : aggregate.first
     }
 }
 

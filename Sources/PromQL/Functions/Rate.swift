@@ -1,4 +1,5 @@
 import QueryCore
+import Store
 
 /// `rate`, `increase` and `delta`: the difference over a window, extrapolated to its bounds
 /// (`extrapolatedRate` of Prometheus).
@@ -6,7 +7,7 @@ import QueryCore
 /// Between the first and last sample the difference is exact, resets added. It is stretched to each
 /// bound that lies within 1.1 average sample distances of a sample, else by half that distance, for a
 /// counter at most back to where it would have been zero.
-struct Rate: WindowFunction {
+struct Rate: SummaryFunction {
     let isCounter: Bool
     let isPerSecond: Bool
     /// Milliseconds.
@@ -14,6 +15,8 @@ struct Rate: WindowFunction {
     /// Samples that are below their predecessor, found once a series: most series have none.
     private var resets: [Int] = []
     private var firstReset = 0
+
+    var looksAtEndsOnly: Bool { true }
 
     init(isCounter: Bool, isPerSecond: Bool, range: Int64) {
         self.isCounter = isCounter
@@ -35,16 +38,34 @@ struct Rate: WindowFunction {
         let first = window.samples.lowerBound
         let last = window.samples.upperBound - 1
         guard last > first else { return StepValue.absent }
-        let firstValue = samples.values[first]
-        var difference = samples.values[last] - firstValue
+        var difference = samples.values[last] - samples.values[first]
         addResets(samples, after: first, through: last, to: &difference)
+        return extrapolate(
+            difference, firstValue: samples.values[first],
+            times: (samples.times[first], samples.times[last]), intervals: last - first,
+            start: window.start, end: window.end)
+    }
 
-        let firstTime = samples.times[first]
-        let lastTime = samples.times[last]
-        var toStart = Double(firstTime &- window.start) / 1_000
-        var toEnd = Double(window.end &- lastTime) / 1_000
-        let sampled = Double(lastTime &- firstTime) / 1_000
-        let average = sampled / Double(last - first)
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        guard aggregate.count > 1 else { return StepValue.absent }
+        var difference = aggregate.last - aggregate.first
+        if isCounter { difference += aggregate.resetSum }
+        return extrapolate(
+            difference, firstValue: aggregate.first,
+            times: (aggregate.firstTime, aggregate.lastTime), intervals: aggregate.count - 1,
+            start: start, end: end)
+    }
+
+    /// Stretches what was seen between the first and the last sample to the window's bounds.
+    @inline(__always)
+    private func extrapolate(
+        _ difference: Double, firstValue: Double, times: (first: Int64, last: Int64),
+        intervals: Int, start: Int64, end: Int64
+    ) -> Double {
+        var toStart = Double(times.first &- start) / 1_000
+        var toEnd = Double(end &- times.last) / 1_000
+        let sampled = Double(times.last &- times.first) / 1_000
+        let average = sampled / Double(intervals)
         let threshold = average * 1.1
         if toStart >= threshold { toStart = average / 2 }
         if isCounter, difference > 0, firstValue >= 0 {

@@ -1,8 +1,10 @@
 import QueryCore
+import Store
 
 /// `resets` and `changes`: how often a value fell, or differed from the one before.
-struct Transitions: WindowFunction {
+struct Transitions: SummaryFunction {
     let countsResetsOnly: Bool
+    var looksAtEndsOnly: Bool { false }
 
     func value(_ samples: SampleView, _ window: Window) -> Double {
         var count = 0
@@ -16,5 +18,9 @@ struct Transitions: WindowFunction {
             }
         }
         return Double(count)
+    }
+
+    func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        countsResetsOnly ? Double(aggregate.resets) : nil
     }
 }

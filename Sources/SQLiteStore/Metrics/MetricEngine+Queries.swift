@@ -17,7 +17,7 @@ extension MetricEngine {
         var days: [MetricDay]
         var index: SeriesIndex
         var head: [HeadSamples]
-        var generation: UInt64
+        var lease: ReadLease
 
         /// By series number: whether the head holds a sample of it.
         func presentInHead() -> [Bool] {
@@ -32,7 +32,7 @@ extension MetricEngine {
     private func view(of range: ClosedRange<Int64>) throws(StoreError) -> View {
         let wanted = daysOverlapping(range)
         for day in wanted { _ = try load(day) }
-        let view = state.withLock { state in
+        return state.withLock { state in
             state.readers[state.generation, default: 0] += 1
             let first = UTCDay(containingMilliseconds: range.lowerBound)
             let last = UTCDay(containingMilliseconds: range.upperBound)
@@ -46,9 +46,8 @@ extension MetricEngine {
                 head: (state.sealing + state.head).filter {
                     $0.overlaps(range) || $0.extras != nil
                 },
-                generation: state.generation)
+                lease: ReadLease(self, generation: state.generation))
         }
-        return view
     }
 
     /// Ends the use of a generation's blocks.
@@ -73,16 +72,13 @@ extension MetricEngine {
             slots[id] = labels.count - 1
             return labels.count - 1
         }
-        var parts: [MetricSelection.DayPart] = []
+        var days: [(blocks: [MetricBlockInfo], slots: [(slot: Int, number: UInt32)])] = []
         for day in view.days {
-            var daySlots: [UInt32: Int] = [:]
             let numbers = day.index.match(prepared)
             guard let first = numbers.first, let last = numbers.last else { continue }
             let blocks = day.blocks.filter { $0.series.overlaps(first...last) }
-            if !blocks.isEmpty {
-                for number in numbers { daySlots[number] = slot(number, day.index) }
-                parts.append(MetricSelection.DayPart(blocks: blocks, slots: daySlots))
-            }
+            guard !blocks.isEmpty else { continue }
+            days.append((blocks, numbers.map { (slot($0, day.index), $0) }))
         }
         let present = view.presentInHead()
         var headSlots = [Int32](repeating: -1, count: view.index.count)
@@ -99,9 +95,40 @@ extension MetricEngine {
                 slots[candidate.seriesID] = labels.count - 1
             }
         }
-        return MetricSelection.sorted(
-            labels: labels, days: parts, head: view.head, headSlots: headSlots, extras: extras,
-            range: range, engine: self, generation: view.generation)
+        let order = labels.indices.sorted {
+            labels[$0].bytes.lexicographicallyPrecedes(labels[$1].bytes)
+        }
+        var position = [Int](repeating: 0, count: labels.count)
+        for (new, old) in order.enumerated() { position[old] = new }
+        let parts = days.map { day in
+            var numbers = [UInt32](
+                repeating: MetricSelection.DayPart.missing, count: labels.count)
+            for (slot, number) in day.slots { numbers[position[slot]] = number }
+            return MetricSelection.DayPart(
+                parts: MetricEngine.parts(day.blocks), numbers: numbers)
+        }
+        let head = HeadPart(
+            [
+                HeadPart.Source(
+                    batches: view.head,
+                    slots: headSlots.map { $0 < 0 ? -1 : Int32(position[Int($0)]) })
+            ], count: labels.count)
+        return MetricSelection(
+            labels: order.map { labels[$0] }, days: parts, head: head, extras: extras,
+            range: range, engine: self, lease: view.lease)
+    }
+
+    /// Blocks, which are ordered by part and series, part by part.
+    private static func parts(_ blocks: [MetricBlockInfo]) -> [[MetricBlockInfo]] {
+        var parts: [[MetricBlockInfo]] = []
+        for block in blocks {
+            if parts.last?.last?.part == block.part {
+                parts[parts.count - 1].append(block)
+            } else {
+                parts.append([block])
+            }
+        }
+        return parts
     }
 
     /// Native histograms and exemplars near `range`, oldest written first.
@@ -128,22 +155,42 @@ extension MetricEngine {
         }
     }
 
-    /// The decoded block; `nil` (counted and logged) if it is missing or damaged.
-    func block(_ info: MetricBlockInfo) throws(StoreError) -> SeriesBlock? {
-        let body = try info.partition.read { try MetricTables.body(info.id, $0) }
-        let reason: String
-        if let body {
-            do {
-                return try body.withUnsafeBytes { try SeriesBlockCodec.decode($0) }
-            } catch {
-                reason = "\(error)"
-            }
-        } else {
-            reason = "block is missing"
+    /// The block, opened; `nil` (counted and logged) if it is missing or damaged.
+    func reader(_ info: MetricBlockInfo) throws(StoreError) -> SeriesBlockReader? {
+        try readers.reader(info) { () throws(StoreError) in try open(info) }
+    }
+
+    /// As `reader`, for a block that will not be read again soon.
+    func open(_ info: MetricBlockInfo) throws(StoreError) -> SeriesBlockReader? {
+        guard let body = try info.partition.read({ try MetricTables.body(info.id, $0) }) else {
+            report(info, "block is missing")
+            return nil
         }
+        do throws(ColumnDecodeError) {
+            return try SeriesBlockReader(body)
+        } catch {
+            report(info, error.description)
+            return nil
+        }
+    }
+
+    /// Decodes into `scratch`. False (counted and logged) if the chunk is damaged.
+    func decode(
+        _ chunk: Int, of reader: SeriesBlockReader, _ info: MetricBlockInfo,
+        _ scratch: inout SeriesScratch
+    ) -> Bool {
+        do throws(ColumnDecodeError) {
+            try reader.decode(chunk, &scratch)
+            return true
+        } catch {
+            report(info, error.description)
+            return false
+        }
+    }
+
+    private func report(_ info: MetricBlockInfo, _ reason: String) {
         events.emit(
             StoreDamage(kind: "block", path: "\(info.partition.path)#\(info.id)", reason: reason))
-        return nil
     }
 
     func labelNames(
@@ -172,7 +219,6 @@ extension MetricEngine {
     ) throws(StoreError) {
         let prepared = try MetricEngine.prepare(matchers)
         let view = try view(of: range)
-        defer { release(view.generation) }
         for day in view.days where !day.blocks.isEmpty {
             body(day.index.match(prepared), day.index)
         }
@@ -189,26 +235,5 @@ extension MetricEngine {
             }
         }
         body(histograms.match(prepared), histograms)
-    }
-}
-
-extension MetricSelection {
-    /// Puts the series in the order of their canonical labels.
-    static func sorted(
-        labels: [Labels], days: [DayPart], head: [HeadSamples], headSlots: [Int32],
-        extras: [MetricBatch], range: ClosedRange<Int64>, engine: MetricEngine, generation: UInt64
-    ) -> MetricSelection {
-        let order = labels.indices.sorted {
-            labels[$0].bytes.lexicographicallyPrecedes(labels[$1].bytes)
-        }
-        var position = [Int](repeating: 0, count: labels.count)
-        for (new, old) in order.enumerated() { position[old] = new }
-        return MetricSelection(
-            labels: order.map { labels[$0] },
-            days: days.map { day in
-                DayPart(blocks: day.blocks, slots: day.slots.mapValues { position[$0] })
-            }, head: head, headSlots: headSlots.map { $0 < 0 ? -1 : Int32(position[Int($0)]) },
-            extras: extras,
-            range: range, engine: engine, generation: generation)
     }
 }

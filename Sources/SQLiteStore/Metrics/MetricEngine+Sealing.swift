@@ -6,10 +6,6 @@ import Synchronization
 import Telemetry
 
 extension MetricEngine {
-    /// Samples in a block: large enough for the columns to pack well, small enough that a query for one
-    /// series decodes little.
-    private static let blockSamplesMax = 32_768
-
     /// Writes the whole head into the partitions of its samples' days.
     func seal() throws(StoreError) {
         let (batches, labels, metadata) = state.withLock { state in
@@ -70,9 +66,7 @@ extension MetricEngine {
         let firstNew = content.index.count
         let numbered = MetricEngine.renumber(samples, labels, into: &content.index)
         let newSeries = MetricEngine.labels(of: firstNew..<content.index.count, content.index)
-        let blocks = MetricEngine.blocks(numbered).map {
-            NewMetricBlock($0, part: sequence, tier: 0, effort: .sealed)
-        }
+        let blocks = MetricEngine.blocks(numbered, part: sequence)
         let ids = try partition.write { db in
             if newSeries.seriesCount > 0 {
                 try MetricTables.insertSeries(first: firstNew, newSeries, db)
@@ -132,33 +126,16 @@ extension MetricEngine {
         return batch
     }
 
-    /// Cuts sorted samples into blocks of whole series, a series of more than a block's samples apart.
-    static func blocks(_ all: SeriesBlock) -> [SeriesBlock] {
-        var blocks: [SeriesBlock] = []
-        var current = SeriesBlock()
+    /// Cuts sorted samples into encoded blocks of whole series.
+    private static func blocks(_ all: SeriesBlock, part: UInt64) -> [NewMetricBlock] {
+        var cutter = BlockCutter { NewMetricBlock($0, part: part, tier: 0, effort: .sealed) }
         var start = 0
         for (series, count) in zip(all.series, all.counts) {
-            var rest = start..<(start + Int(count))
-            start = rest.upperBound
-            if current.sampleCount > 0, current.sampleCount + rest.count > blockSamplesMax {
-                blocks.append(current)
-                current = SeriesBlock()
-            }
-            while !rest.isEmpty {
-                let piece = rest.prefix(blockSamplesMax)
-                current.series.append(series)
-                current.counts.append(UInt32(piece.count))
-                current.times += all.times[piece]
-                current.values += all.values[piece]
-                rest = piece.upperBound..<rest.upperBound
-                if !rest.isEmpty {
-                    blocks.append(current)
-                    current = SeriesBlock()
-                }
-            }
+            let run = start..<(start + Int(count))
+            cutter.append(series, all.times[run], all.values[run])
+            start = run.upperBound
         }
-        if current.sampleCount > 0 { blocks.append(current) }
-        return blocks
+        return cutter.finish()
     }
 
     // MARK: Merging and retention
@@ -172,9 +149,8 @@ extension MetricEngine {
             let wanted = Set(parts)
             let sources = content.blocks.filter { wanted.contains($0.part) }
             guard let tier = sources.map(\.tier).max(), let part = parts.max() else { return false }
-            let merged = try MetricMerge(sources, reader: self).blocks().map {
-                NewMetricBlock($0, part: part, tier: tier + 1, effort: .compacted)
-            }
+            var merge = MetricMerge(sources, engine: self)
+            let merged = try merge.blocks(part: part, tier: tier + 1)
             let ids = try content.partition.write { db in
                 try MetricTables.supersede(sources.map(\.id), db)
                 return try merged.map { try MetricTables.insert($0, db) }
@@ -189,6 +165,7 @@ extension MetricEngine {
             content.blocks.sort {
                 ($0.part, $0.series.lowerBound) < ($1.part, $1.series.lowerBound)
             }
+            readers.forget(sources)
             state.withLock { state in
                 state.days[day] = content
                 state.retired += sources.map { (generation: state.generation, block: $0) }

@@ -40,6 +40,7 @@ final class MetricEngine: MaintainedSignal {
     /// Held while a partition's lists are read from its file or changed in it, so that no change falls
     /// between reading and remembering.
     let partitionLock = Mutex(())
+    let readers: BlockReaders
     private let pending = Mutex<[PendingRecord]>([])
     private let sealedDays = Mutex<[UTCDay: UInt64]>([:])
 
@@ -53,6 +54,7 @@ final class MetricEngine: MaintainedSignal {
     init(configuration: StoreConfiguration, events: EventLog) throws(StoreError) {
         self.configuration = configuration
         self.events = events
+        readers = BlockReaders(bytesMax: configuration.openBlockBytesMax)
         partitions = try PartitionDirectory(
             directory: "\(configuration.directory)/metrics", signal: "metrics",
             schema: MetricTables.schema, configuration: configuration, events: events)

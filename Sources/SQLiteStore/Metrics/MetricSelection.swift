@@ -1,47 +1,43 @@
 import ColumnEncoding
-import Foundation
 import Store
 import Synchronization
 import Telemetry
 
-/// Series found in head and partitions, with where their samples are. Samples of all series are read
-/// together when the first is asked for: blocks hold many series, and each is decoded once.
-///
-/// `@unchecked Sendable`: `columns` is touched only under `lock`.
-final class MetricSelection: SeriesSelection, @unchecked Sendable {
-    /// A day's series numbers and which series of the selection each is.
-    struct DayPart {
-        var blocks: [MetricBlockInfo]
-        var slots: [UInt32: Int]
+/// Series found in head and partitions, with where their samples are. Samples are decoded when a series
+/// is asked for, straight into the caller's columns, on the caller's thread.
+final class MetricSelection: SeriesSelection {
+    /// A day's blocks and the numbers that the selection's series have there.
+    struct DayPart: Sendable {
+        /// By part, the oldest first; within one by series.
+        var parts: [[MetricBlockInfo]]
+        /// By series of the selection; `missing` if the day does not know it.
+        var numbers: [UInt32]
+
+        static let missing = UInt32.max
     }
 
     let labels: [Labels]
-    private let days: [DayPart]
-    private let head: [HeadSamples]
-    /// By the head's series number; -1 if the series is not selected.
-    private let headSlots: [Int32]
-    private let extras: [MetricBatch]
-    private let range: ClosedRange<Int64>
-    private let engine: MetricEngine
-    private let generation: UInt64
-    private let lock = Mutex(())
-    private var columns: [SampleColumns]?
+    let days: [DayPart]
+    private let head: HeadPart
+    let extras: [MetricBatch]
+    let range: ClosedRange<Int64>
+    let engine: MetricEngine
+    private let lease: ReadLease
+    private let histogramSlots = Mutex<[Labels: [HistogramSample]]?>(nil)
+    private let scratches = Mutex<[SeriesScratch]>([])
 
     init(
-        labels: [Labels], days: [DayPart], head: [HeadSamples], headSlots: [Int32],
-        extras: [MetricBatch], range: ClosedRange<Int64>, engine: MetricEngine, generation: UInt64
+        labels: [Labels], days: [DayPart], head: HeadPart, extras: [MetricBatch],
+        range: ClosedRange<Int64>, engine: MetricEngine, lease: ReadLease
     ) {
         self.labels = labels
         self.days = days
         self.head = head
-        self.headSlots = headSlots
         self.extras = extras
         self.range = range
         self.engine = engine
-        self.generation = generation
+        self.lease = lease
     }
-
-    deinit { engine.release(generation) }
 
     var count: Int { labels.count }
 
@@ -49,79 +45,96 @@ final class MetricSelection: SeriesSelection, @unchecked Sendable {
 
     func samples(_ index: Int, into target: inout SampleColumns) throws(StoreError) {
         target.removeAll()
-        let found = try lock.withLock { _ throws(StoreError) in
-            if columns == nil { columns = try load() }
-            return columns?[index] ?? SampleColumns()
-        }
-        target.times += found.times
-        target.values += found.values
-        target.histograms += found.histograms
-    }
-
-    private func load() throws(StoreError) -> [SampleColumns] {
-        var loaded = [SampleColumns](repeating: SampleColumns(), count: labels.count)
-        for day in days {
-            for info in day.blocks {
-                guard let block = try engine.block(info) else { continue }
-                copy(block, day.slots, into: &loaded)
+        try withScratch { (scratch) throws(StoreError) in
+            for day in days where day.numbers[index] != DayPart.missing {
+                let number = day.numbers[index]
+                for part in day.parts {
+                    for info in MetricSelection.blocks(part, of: number) {
+                        guard let reader = try engine.reader(info) else { continue }
+                        for chunk in reader.chunks(of: number) {
+                            try append(chunk, of: reader, info, &scratch, to: &target)
+                        }
+                    }
+                }
             }
         }
-        for samples in head { copy(samples, into: &loaded) }
-        for index in loaded.indices { MetricSelection.order(&loaded[index]) }
-        copyExtras(into: &loaded)
-        return loaded
+        appendHead(index, to: &target)
+        MetricSelection.order(&target)
+        if !extras.isEmpty { target.histograms = histograms(index) }
     }
 
-    private func copy(
-        _ block: SeriesBlock, _ slots: [UInt32: Int], into loaded: inout [SampleColumns]
-    ) {
-        var start = 0
-        for (series, count) in zip(block.series, block.counts) {
-            let run = start..<(start + Int(count))
-            start = run.upperBound
-            guard let slot = slots[series] else { continue }
-            let first = MetricSelection.lowerBound(block.times, run, range.lowerBound)
-            let last =
-                range.upperBound == .max
-                ? run.upperBound
-                : MetricSelection.lowerBound(block.times, run, range.upperBound + 1)
-            loaded[slot].times += block.times[first..<last]
-            loaded[slot].values += block.values[first..<last]
+    /// The blocks of a part that may hold a series; more than one only if it is very long.
+    static func blocks(
+        _ part: [MetricBlockInfo], of series: UInt32
+    ) -> ArraySlice<MetricBlockInfo> {
+        var low = 0
+        var high = part.count
+        while low < high {
+            let middle = (low + high) / 2
+            if part[middle].series.upperBound < series { low = middle + 1 } else { high = middle }
+        }
+        var end = low
+        while end < part.count, part[end].series.lowerBound <= series { end += 1 }
+        return part[low..<end]
+    }
+
+    func append(
+        _ chunk: Int, of reader: SeriesBlockReader, _ info: MetricBlockInfo,
+        _ scratch: inout SeriesScratch, to target: inout SampleColumns
+    ) throws(StoreError) {
+        let first = reader.firstTime(chunk)
+        let last = reader.lastTime(chunk)
+        guard first <= range.upperBound, last >= range.lowerBound else { return }
+        guard engine.decode(chunk, of: reader, info, &scratch) else { return }
+        if range.lowerBound <= first, last <= range.upperBound {
+            target.times += scratch.times
+            target.values += scratch.values
+            return
+        }
+        let kept = MetricSelection.indices(of: range, in: scratch.times)
+        target.times += scratch.times[kept]
+        target.values += scratch.values[kept]
+    }
+
+    func appendHead(_ index: Int, to target: inout SampleColumns) {
+        head.append(index, in: range, to: &target)
+    }
+
+    func withScratch<Result>(
+        _ body: (inout SeriesScratch) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        var scratch = scratches.withLock { $0.popLast() } ?? SeriesScratch()
+        defer { scratches.withLock { $0.append(scratch) } }
+        return try body(&scratch)
+    }
+
+    // MARK: Histograms
+
+    func histograms(_ index: Int) -> [HistogramSample] {
+        histogramSlots.withLock { slots in
+            if slots == nil { slots = gatherHistograms() }
+            return slots?[labels[index]] ?? []
         }
     }
 
-    private func copy(_ samples: HeadSamples, into loaded: inout [SampleColumns]) {
-        for (index, series) in samples.series.enumerated() {
-            let slot = Int(headSlots[Int(series)])
-            guard slot >= 0, range.contains(samples.times[index]) else { continue }
-            loaded[slot].times.append(samples.times[index])
-            loaded[slot].values.append(samples.values[index])
-        }
-    }
-
-    private func copyExtras(into loaded: inout [SampleColumns]) {
-        guard !extras.isEmpty else { return }
-        let slots = Dictionary(
-            labels.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { a, _ in a })
+    /// Histograms of all series by time, of equal times the last written.
+    private func gatherHistograms() -> [Labels: [HistogramSample]] {
+        var gathered: [Labels: [HistogramSample]] = [:]
         for batch in extras {
             for histogram in batch.histograms where range.contains(histogram.time) {
-                guard let slot = slots[batch.labels(Int(histogram.series))] else { continue }
-                loaded[slot].histograms.removeAll { $0.time == histogram.time }
-                loaded[slot].histograms.append(histogram)
+                let labels = batch.labels(Int(histogram.series))
+                gathered[labels, default: []].removeAll { $0.time == histogram.time }
+                gathered[labels, default: []].append(histogram)
             }
         }
-        for index in loaded.indices { loaded[index].histograms.sort { $0.time < $1.time } }
+        return gathered.mapValues { $0.sorted { $0.time < $1.time } }
     }
 
+    // MARK: Order
+
     /// Sorts by time where parts overlap; of equal times the last written stays.
-    private static func order(_ columns: inout SampleColumns) {
-        var isAscending = true
-        for index in 1..<max(1, columns.times.count)
-        where columns.times[index] <= columns.times[index - 1] {
-            isAscending = false
-            break
-        }
-        if isAscending { return }
+    static func order(_ columns: inout SampleColumns) {
+        guard !isAscending(columns.times) else { return }
         let order = columns.times.indices.sorted { a, b in
             columns.times[a] != columns.times[b] ? columns.times[a] < columns.times[b] : a < b
         }
@@ -135,16 +148,115 @@ final class MetricSelection: SeriesSelection, @unchecked Sendable {
             sorted.times.append(columns.times[index])
             sorted.values.append(columns.values[index])
         }
-        columns = sorted
+        columns.times = sorted.times
+        columns.values = sorted.values
     }
 
-    private static func lowerBound(_ times: [Int64], _ run: Range<Int>, _ wanted: Int64) -> Int {
-        var low = run.lowerBound
-        var high = run.upperBound
+    private static func isAscending(_ times: [Int64]) -> Bool {
+        times.withUnsafeBufferPointer { times in
+            for index in 1..<max(1, times.count) where times[index] <= times[index - 1] {
+                return false
+            }
+            return true
+        }
+    }
+
+    /// Where the times of `range` stand in ascending `times`.
+    static func indices(of range: ClosedRange<Int64>, in times: [Int64]) -> Range<Int> {
+        let first = lowerBound(times, range.lowerBound)
+        let end =
+            range.upperBound == .max ? times.count : lowerBound(times, range.upperBound + 1)
+        return first..<max(first, end)
+    }
+
+    private static func lowerBound(_ times: [Int64], _ wanted: Int64) -> Int {
+        var low = 0
+        var high = times.count
         while low < high {
             let middle = (low + high) / 2
             if times[middle] < wanted { low = middle + 1 } else { high = middle }
         }
         return low
     }
+}
+
+/// The head's samples of a selection, gathered by series when the first is asked for.
+final class HeadPart: Sendable {
+    /// Batches numbered by one index, and what the selection calls its series; -1 if not selected.
+    struct Source: Sendable {
+        var batches: [HeadSamples]
+        var slots: [Int32]
+    }
+
+    private struct Gathered: Sendable {
+        /// Per series of the selection, one more than there are: where its samples begin.
+        var starts: [Int]
+        var times: [Int64]
+        var values: [Double]
+    }
+
+    private let sources: [Source]
+    private let count: Int
+    private let gathered = Mutex<Gathered?>(nil)
+
+    init(_ sources: [Source], count: Int) {
+        self.sources = sources.filter { !$0.batches.isEmpty }
+        self.count = count
+    }
+
+    func append(_ index: Int, in range: ClosedRange<Int64>, to target: inout SampleColumns) {
+        guard !sources.isEmpty else { return }
+        let gathered = gathered.withLock { known in
+            if let known { return known }
+            let new = gather(range)
+            known = new
+            return new
+        }
+        let run = gathered.starts[index]..<gathered.starts[index + 1]
+        target.times += gathered.times[run]
+        target.values += gathered.values[run]
+    }
+
+    /// Counts, then places: the order of arrival within a series stays.
+    private func gather(_ range: ClosedRange<Int64>) -> Gathered {
+        var ends = [Int](repeating: 0, count: count + 1)
+        forEach(range) { slot, _, _ in ends[slot + 1] += 1 }
+        for index in 1..<ends.count { ends[index] += ends[index - 1] }
+        var next = ends
+        var times = [Int64](repeating: 0, count: ends[count])
+        var values = [Double](repeating: 0, count: ends[count])
+        forEach(range) { slot, time, value in
+            times[next[slot]] = time
+            values[next[slot]] = value
+            next[slot] += 1
+        }
+        return Gathered(starts: ends, times: times, values: values)
+    }
+
+    @inline(__always)
+    private func forEach(_ range: ClosedRange<Int64>, _ body: (Int, Int64, Double) -> Void) {
+        for source in sources {
+            for batch in source.batches where batch.overlaps(range) {
+                for (index, series) in batch.series.enumerated() {
+                    let slot = Int(source.slots[Int(series)])
+                    guard slot >= 0, range.contains(batch.times[index]) else { continue }
+                    body(slot, batch.times[index], batch.values[index])
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the blocks of a generation from being deleted while somebody reads them.
+final class ReadLease: Sendable {
+    private let engine: MetricEngine
+    private let generation: UInt64
+
+    /// - Parameter generation: already counted as read.
+    init(_ engine: MetricEngine, generation: UInt64) {
+        self.engine = engine
+        self.generation = generation
+    }
+
+    deinit { engine.release(generation) }
 }

@@ -93,9 +93,10 @@ enum MetricTables {
         }
     }
 
-    static func body(_ id: Int64, _ db: Database) throws -> Data? {
+    static func body(_ id: Int64, _ db: Database) throws -> [UInt8]? {
         try Data.fetchOne(
-            db.cachedStatement(sql: "SELECT body FROM block WHERE id = ?"), arguments: [id])
+            db.cachedStatement(sql: "SELECT body FROM block WHERE id = ?"), arguments: [id]
+        ).map { Array($0) }
     }
 
     static func supersede(_ ids: [Int64], _ db: Database) throws {

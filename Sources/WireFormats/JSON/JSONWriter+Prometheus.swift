@@ -6,6 +6,7 @@ package enum GoFloat {
     /// Format `'f'`: never an exponent, however many zeros that takes; `NaN`, `+Inf`, `-Inf`.
     package static func appendFixed(_ number: Double, to output: inout [UInt8]) {
         if let decimal = ShortDecimal(number) { return decimal.append(to: &output) }
+        if appendPlain(number, to: &output) { return }
         guard let decimal = finite(number, to: &output) else { return }
         let pointAt = decimal.pointAt
         if pointAt <= 0 {
@@ -22,6 +23,23 @@ package enum GoFloat {
             output.append(contentsOf: decimal.digits[..<pointAt])
             output.append(UInt8(ascii: "."))
             output.append(contentsOf: decimal.digits[pointAt...])
+        }
+    }
+
+    /// Appends what `description` writes, which has the shortest digits, if that has no exponent: the
+    /// usual case, and quicker than taking it apart. False if nothing has been appended.
+    private static func appendPlain(_ number: Double, to output: inout [UInt8]) -> Bool {
+        guard number.isFinite else { return false }
+        var text = number.description
+        return text.withUTF8 { utf8 in
+            guard !utf8.contains(UInt8(ascii: "e")), utf8.count > 2 else { return false }
+            let isWhole =
+                utf8[utf8.count - 1] == UInt8(ascii: "0")
+                && utf8[utf8.count - 2] == UInt8(ascii: ".")
+            output.append(
+                contentsOf: UnsafeBufferPointer(
+                    rebasing: utf8[..<(utf8.count - (isWhole ? 2 : 0))]))
+            return true
         }
     }
 

@@ -1,0 +1,308 @@
+import Telemetry
+
+/// An encoded block whose chunks are decoded one by one, in any order and from any thread. The columns
+/// that describe the chunks are decoded once; payloads stay encoded.
+package final class SeriesBlockReader: Sendable {
+    private let directory: ChunkDirectory
+    /// None at all where every chunk is short.
+    private let summaries: [ChunkSummary?]
+    private let times: Payloads
+    private let values: Payloads
+    package let sampleCount: Int
+
+    /// Pieces of one run of bytes.
+    struct Payloads: Sendable {
+        var bytes: [UInt8]
+        /// One more than there are pieces; the last is the end.
+        var starts: [Int]
+    }
+
+    /// - Throws: if the block is damaged; what chunks hold is checked as they are decoded.
+    package init(_ bytes: [UInt8]) throws(ColumnDecodeError) {
+        (directory, summaries, times, values, sampleCount) =
+            try bytes
+            .withUnsafeBufferPointer { (buffer) throws(ColumnDecodeError) in
+                let container = try ColumnContainerReader(
+                    UnsafeRawBufferPointer(buffer), expecting: .series)
+                let directory = try ChunkDirectory(container)
+                let times = try SeriesBlockReader.payloads(
+                    30, "times", directory.timeLengths, container)
+                let values = try SeriesBlockReader.payloads(
+                    31, "values", directory.lengths, container)
+                return (
+                    directory, try SeriesBlockReader.summaries(container, directory), times, values,
+                    container.rows
+                )
+            }
+    }
+
+    private static func payloads(
+        _ id: UInt32, _ name: String, _ lengths: [UInt32], _ container: ColumnContainerReader
+    ) throws(ColumnDecodeError) -> Payloads {
+        let bytes =
+            try container.read(id, name) { (reader) throws(ColumnDecodeError) in
+                Array(try reader.read(reader.remaining))
+            } ?? []
+        var starts = [0]
+        starts.reserveCapacity(lengths.count + 1)
+        for length in lengths { starts.append(starts[starts.count - 1] + Int(length)) }
+        guard starts[starts.count - 1] == bytes.count else {
+            throw .corrupt(column: name, offset: 0, reason: "lengths do not add up")
+        }
+        return Payloads(bytes: bytes, starts: starts)
+    }
+
+    private static func summaries(
+        _ container: ColumnContainerReader, _ directory: ChunkDirectory
+    ) throws(ColumnDecodeError) -> [ChunkSummary?] {
+        let chunks = directory.layouts.indices.filter {
+            ChunkLayout(rawValue: directory.layouts[$0]).contains(.summary)
+        }
+        if chunks.isEmpty { return [] }
+        let columns = try ChunkSummaries(from: container, count: chunks.count)
+        var summaries = [ChunkSummary?](repeating: nil, count: directory.layouts.count)
+        columns.forEach { number in
+            let chunk = chunks[number]
+            let stream = Int(directory.streams[chunk])
+            var frame = ChunkSummary(
+                first: directory.firstValue(chunk), time: directory.firstTimes[stream])
+            frame.count = Int(directory.counts[chunk])
+            frame.lastTime = directory.lastTimes[stream]
+            return frame
+        } _: { number, summary in
+            summaries[chunks[number]] = summary
+        }
+        return summaries
+    }
+
+    // MARK: Chunks
+
+    package var chunkCount: Int { directory.series.count }
+    /// About the memory it takes.
+    package var byteCount: Int {
+        times.bytes.count + values.bytes.count + chunkCount * 200 + times.starts.count * 32
+    }
+
+    package func series(_ chunk: Int) -> UInt32 { directory.series[chunk] }
+    package func count(_ chunk: Int) -> Int { Int(directory.counts[chunk]) }
+    package func firstTime(_ chunk: Int) -> Int64 {
+        directory.firstTimes[Int(directory.streams[chunk])]
+    }
+    package func lastTime(_ chunk: Int) -> Int64 {
+        directory.lastTimes[Int(directory.streams[chunk])]
+    }
+    /// `nil` if the chunk must be decoded to know.
+    package func summary(_ chunk: Int) -> ChunkSummary? {
+        summaries.isEmpty ? nil : summaries[chunk]
+    }
+
+    /// The chunks of one series, which lie side by side.
+    package func chunks(of series: UInt32) -> Range<Int> {
+        let ids = directory.series
+        var low = 0
+        var high = ids.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ids[middle] < series { low = middle + 1 } else { high = middle }
+        }
+        var end = low
+        while end < ids.count, ids[end] == series { end += 1 }
+        return low..<end
+    }
+
+    // MARK: Decoding
+
+    /// Puts all samples of a chunk into `scratch.times` and `scratch.values`.
+    package func decode(
+        _ chunk: Int, _ scratch: inout SeriesScratch
+    ) throws(ColumnDecodeError) {
+        try decodeTimes(Int(directory.streams[chunk]), count(chunk), &scratch)
+        let slot = try decodeIntegers(chunk, &scratch)
+        let integers = scratch.slots[slot].integers
+        scratch.values.removeAll(keepingCapacity: true)
+        let layout = ChunkLayout(rawValue: directory.layouts[chunk])
+        if layout.contains(.patterns) {
+            for integer in integers {
+                scratch.values.append(Double(bitPattern: UInt64(bitPattern: integer)))
+            }
+        } else {
+            DecimalScaling.append(integers, exponent: layout.exponent, to: &scratch.values)
+        }
+        if layout.contains(.exceptions) { try putExceptions(chunk, &scratch.values) }
+    }
+
+    private func decodeTimes(
+        _ stream: Int, _ count: Int, _ scratch: inout SeriesScratch
+    ) throws(ColumnDecodeError) {
+        let slot = stream & (SeriesScratch.streamSlots - 1)
+        if scratch.streams[slot].holds(self, stream) {
+            scratch.times = scratch.streams[slot].integers
+            return
+        }
+        scratch.streams[slot].reader = nil
+        scratch.times = []
+        try times.read(stream, "times") { (reader) throws(ColumnDecodeError) in
+            try SeriesBlockReader.fill(
+                &scratch.streams[slot].integers, count: count,
+                first: directory.firstTimes[stream], from: &reader)
+        }
+        guard scratch.streams[slot].integers.last == directory.lastTimes[stream] else {
+            throw .corrupt(column: "times", offset: 0, reason: "do not end where they should")
+        }
+        scratch.streams[slot].reader = self
+        scratch.streams[slot].number = stream
+        scratch.times = scratch.streams[slot].integers
+    }
+
+    /// Makes `out` as long as `count`, with `first` and then the values of a column.
+    private static func fill(
+        _ out: inout [Int64], count: Int, first: Int64, from reader: inout ByteReader
+    ) throws(ColumnDecodeError) {
+        if out.count > count { out.removeLast(out.count - count) }
+        if out.count < count {
+            out.append(contentsOf: repeatElement(0, count: count - out.count))
+        }
+        try out.withUnsafeMutableBufferPointer { (buffer) throws(ColumnDecodeError) in
+            buffer[0] = first
+            try IntegerCodec.decode(
+                from: &reader, into: UnsafeMutableBufferPointer(rebasing: buffer.dropFirst()))
+        }
+    }
+
+    /// The slot of the scratch that holds the chunk's integers afterwards.
+    private func decodeIntegers(
+        _ chunk: Int, _ scratch: inout SeriesScratch
+    ) throws(ColumnDecodeError) -> Int {
+        let slot = chunk & (SeriesScratch.chunkSlots - 1)
+        if scratch.slots[slot].holds(self, chunk) { return slot }
+        let layout = ChunkLayout(rawValue: directory.layouts[chunk])
+        let source = directory.sources[chunk]
+        // At most `depthMax` deep, as the directory has checked; a source is never in the same slot.
+        let sourceSlot = layout.contains(.predicted) ? try decodeIntegers(source, &scratch) : slot
+        let count = count(chunk)
+        let first = directory.firsts[chunk]
+        let shift = Int64(directory.shifts[chunk])
+        scratch.slots[slot].reader = nil
+        var integers: [Int64] = []
+        swap(&integers, &scratch.slots[slot].integers)
+        if shift >= 64 {
+            integers.removeAll(keepingCapacity: true)
+            integers.append(contentsOf: repeatElement(first, count: count))
+        } else {
+            try values.read(chunk, "values") { (reader) throws(ColumnDecodeError) in
+                if layout.contains(.exceptions) {
+                    try SeriesBlockReader.readExceptions(&reader, count) { _, _ in }
+                }
+                try SeriesBlockReader.fill(&integers, count: count, first: first, from: &reader)
+            }
+            if layout.contains(.predicted) {
+                SeriesBlockReader.addPrediction(
+                    &integers, from: scratch.slots[sourceSlot].integers,
+                    factor: directory.factors[chunk], shift: shift)
+            } else {
+                SeriesBlockReader.addFirst(&integers, shift: shift)
+            }
+        }
+        swap(&integers, &scratch.slots[slot].integers)
+        scratch.slots[slot].reader = self
+        scratch.slots[slot].number = chunk
+        return slot
+    }
+
+    /// Turns offsets from the first integer into integers.
+    private static func addFirst(_ integers: inout [Int64], shift: Int64) {
+        integers.withUnsafeMutableBufferPointer { out in
+            let first = out[0]
+            for index in 1..<max(1, out.count) { out[index] = first &+ out[index] &<< shift }
+        }
+    }
+
+    /// Turns what a prediction left over into integers.
+    private static func addPrediction(
+        _ integers: inout [Int64], from source: [Int64], factor: Int64, shift: Int64
+    ) {
+        integers.withUnsafeMutableBufferPointer { out in
+            source.withUnsafeBufferPointer { source in
+                var value = out[0]
+                for index in 1..<max(1, min(out.count, source.count)) {
+                    let predicted = DeltaPrediction.predict(
+                        source[index] &- source[index - 1], factor: factor)
+                    value &+= (out[index] &+ predicted) &<< shift
+                    out[index] = value
+                }
+            }
+        }
+    }
+
+    private func putExceptions(
+        _ chunk: Int, _ out: inout [Double]
+    ) throws(ColumnDecodeError) {
+        try values.read(chunk, "values", isWhole: false) { (reader) throws(ColumnDecodeError) in
+            try SeriesBlockReader.readExceptions(&reader, out.count) { index, pattern in
+                out[index] = Double(bitPattern: pattern)
+            }
+        }
+    }
+
+    private static func readExceptions(
+        _ reader: inout ByteReader, _ count: Int, _ body: (Int, UInt64) -> Void
+    ) throws(ColumnDecodeError) {
+        let exceptions = try reader.readCount(atMost: count)
+        for _ in 0..<exceptions {
+            let index = try reader.readCount(atMost: count - 1)
+            body(index, try reader.readUInt64())
+        }
+    }
+}
+
+extension SeriesBlockReader.Payloads {
+    /// Lends the piece with number `index`.
+    @inline(__always)
+    func read(
+        _ index: Int, _ name: String, isWhole: Bool = true,
+        _ body: (inout ByteReader) throws(ColumnDecodeError) -> Void
+    ) throws(ColumnDecodeError) {
+        try bytes.withUnsafeBufferPointer { (buffer) throws(ColumnDecodeError) in
+            var reader = ByteReader(
+                UnsafeRawBufferPointer(
+                    UnsafeBufferPointer(rebasing: buffer[starts[index]..<starts[index + 1]])),
+                column: name)
+            try body(&reader)
+            guard reader.isAtEnd || !isWhole else {
+                throw reader.corrupt("\(reader.remaining) bytes left over")
+            }
+        }
+    }
+}
+
+/// Buffers that decoding reuses, and what was decoded last: series of one histogram share times and
+/// are predicted from each other. Belongs to one thread at a time.
+package struct SeriesScratch: Sendable {
+    struct Slot: Sendable {
+        var reader: SeriesBlockReader?
+        var number = 0
+        var integers: [Int64] = []
+
+        func holds(_ reader: SeriesBlockReader, _ number: Int) -> Bool {
+            self.reader === reader && self.number == number
+        }
+    }
+
+    static let streamSlots = 8
+    /// More than `ChunkValueEncoder.distanceMax`, so that no source takes the place of what it predicts.
+    static let chunkSlots = 64
+
+    /// The samples of the chunk that was decoded last.
+    package var times: [Int64] = []
+    package var values: [Double] = []
+    var streams = [Slot](repeating: Slot(), count: streamSlots)
+    var slots = [Slot](repeating: Slot(), count: chunkSlots)
+
+    package init() {}
+
+    /// Lets go of the blocks it has decoded from, so that keeping it keeps no block.
+    package mutating func forgetBlocks() {
+        for slot in streams.indices { streams[slot].reader = nil }
+        for slot in slots.indices { slots[slot].reader = nil }
+    }
+}
