@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import machine
-from programs import Failure, Program, free_port, status_of
+from programs import Program, free_port, status_of
 from runs import Bench, Figures, Noise
 
 PATH = "/api/v1/orders/42?limit=10"
