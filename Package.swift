@@ -156,8 +156,8 @@ let package = Package(
         .executableTarget(
             name: "sidelight",
             dependencies: [
-                "Receivers", "QueryAPI", "WebUI", "SQLiteStore", "Proxy", "FunctionWrapper",
-                "Demo", "OTLPExport",
+                "CProcess", "Receivers", "QueryAPI", "WebUI", "SQLiteStore", "Proxy",
+                "FunctionWrapper", "Demo", "OTLPExport",
                 "Rules", "Notifier", "Pipeline", "HTTPServer", "Platform", "Telemetry", "Store",
                 "PromQL",
                 "LogQL", "QueryCore", "WireFormats", "Compression",

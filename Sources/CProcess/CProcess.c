@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -106,4 +107,9 @@ int cprocess_reap(pid_t child) {
     }
     if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+void cprocess_keep_freed_memory(int piece_max, int kept_max) {
+    mallopt(M_MMAP_THRESHOLD, piece_max);
+    mallopt(M_TRIM_THRESHOLD, kept_max);
 }

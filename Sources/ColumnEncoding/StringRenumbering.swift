@@ -35,20 +35,36 @@ struct StringRenumbering {
         _ ids: UnsafeBufferPointer<Word>, into codes: UnsafeMutablePointer<UInt32>
     ) -> [StringID] {
         epoch += 1
-        var dictionary: [StringID] = []
         let mark = epoch << 32
-        for index in 0..<ids.count {
-            let old = StringID(truncatingIfNeeded: ids[index])
-            let entry = ranks[Int(old)]
-            if entry >> 32 == epoch {
-                codes[index] = UInt32(truncatingIfNeeded: entry)
-            } else {
-                let rank = UInt32(truncatingIfNeeded: dictionary.count)
-                ranks[Int(old)] = mark | UInt64(rank)
-                codes[index] = rank
-                dictionary.append(newID(old))
+        var dictionary: [StringID] = []
+        // Each turn takes the ids up to the next new one.
+        var index = 0
+        while true {
+            index = ranks.withUnsafeMutableBufferPointer { ranks in
+                Self.rankKnown(ids, from: index, ranks, epoch, into: codes)
             }
+            guard index < ids.count else { return dictionary }
+            let old = StringID(truncatingIfNeeded: ids[index])
+            let rank = UInt32(truncatingIfNeeded: dictionary.count)
+            ranks[Int(old)] = mark | UInt64(rank)
+            dictionary.append(newID(old))
         }
-        return dictionary
+    }
+
+    /// Ranks ids up to one that has no rank in this epoch; returns its index.
+    @inline(__always)
+    private static func rankKnown<Word: FixedWidthInteger & UnsignedInteger>(
+        _ ids: UnsafeBufferPointer<Word>, from start: Int,
+        _ ranks: UnsafeMutableBufferPointer<UInt64>, _ epoch: UInt64,
+        into codes: UnsafeMutablePointer<UInt32>
+    ) -> Int {
+        var index = start
+        while index < ids.count {
+            let entry = ranks[Int(truncatingIfNeeded: ids[index])]
+            guard entry >> 32 == epoch else { break }
+            codes[index] = UInt32(truncatingIfNeeded: entry)
+            index &+= 1
+        }
+        return index
     }
 }

@@ -4,12 +4,12 @@ import Telemetry
 ///
 /// Open addressing at a load factor of at most 1/2; a row of the same trace as its predecessor, the
 /// usual case, is answered without a look-up.
-struct TraceIndex {
-    private(set) var distinct: [TraceID] = []
+package struct TraceIndex {
+    package private(set) var distinct: [TraceID] = []
     /// The trace number of each row.
-    private(set) var ofRow: [UInt32] = []
+    package private(set) var ofRow: [UInt32] = []
 
-    init(_ ids: [TraceID]) {
+    package init(_ ids: [TraceID]) {
         var size = 64
         while size < ids.count * 2 { size *= 2 }
         let mask = size - 1

@@ -32,14 +32,21 @@ package struct LogLinesReceiver: Sendable {
         let decoded = try decode {
             try LogLines.decode(request.body, options: options, receivedAt: now)
         }
-        // The query decides what is stored as much as the body does.
-        let identity = ContentHash(Array(request.rawQuery.utf8) + [0] + request.body)
+        let identity = Self.identity(request)
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(
                 decoded, digest: decoded.retryDigest(identity, receivedAt: now), by: .logLines)
         }
         return .json(
             Array("{\"accepted\":\(receipt.accepted),\"rejected\":\(receipt.rejected)}\n".utf8))
+    }
+
+    /// The query decides what is stored as much as the body does.
+    private static func identity(_ request: HTTPRequest) -> ContentHash {
+        let query = ContentHash(Array(request.rawQuery.utf8))
+        let body = ContentHash(request.body)
+        let words = [query.high, query.low, body.high, body.low]
+        return words.withUnsafeBytes { ContentHash($0) }
     }
 
     private static func options(_ request: HTTPRequest) throws(HTTPError) -> LogLineOptions {

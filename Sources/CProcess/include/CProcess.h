@@ -19,4 +19,8 @@ int cprocess_wait(pid_t child);
 /// Frees the id of a child that has ended. Returns its exit status, or 128 plus the signal that ended it.
 int cprocess_reap(pid_t child);
 
+/// Has the allocator keep freed memory for the next use: pieces of up to `piece_max` bytes come from the
+/// heap, and up to `kept_max` free bytes at the end of each heap are not given back to the system.
+void cprocess_keep_freed_memory(int piece_max, int kept_max);
+
 #endif

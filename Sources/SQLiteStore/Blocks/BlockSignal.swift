@@ -16,9 +16,9 @@ protocol BlockSignal: Sendable {
     static func timeBounds(_ batch: Batch) -> ClosedRange<Timestamp>
     static func encode(_ batch: Batch, effort: EncodingEffort) -> [UInt8]
     static func decode(_ bytes: UnsafeRawBufferPointer) throws(ColumnDecodeError) -> Batch
-    /// The rows of `batches` in the order of the disk, cut into batches of at most about `rowsMax` rows;
-    /// duplicates collapsed as the signal defines.
-    static func arrange(_ batches: [Batch], rowsMax: Int) -> [Batch]
+    /// Hands the rows of `batches` to `body` in the order of the disk, cut into batches of at most about
+    /// `rowsMax` rows, one after the other; duplicates collapsed as the signal defines.
+    static func arrange(_ batches: [Batch], rowsMax: Int, _ body: (Batch) -> Void)
     /// Keys for the block's membership filter (trace ids).
     static func filterKeys(_ batch: Batch) -> [UInt64]
     /// Distinct short descriptions of what is in the batch (service and operation; stream labels): kept
@@ -96,6 +96,19 @@ struct NewBlock: Sendable {
 }
 
 extension NewBlock {
+    /// The rows of `batches` as blocks. Only one block's rows are in memory twice at a time.
+    static func make<Signal: BlockSignal>(
+        _ signal: Signal.Type, from batches: [Signal.Batch], rowsMax: Int, through: UInt64,
+        tier: Int, effort: EncodingEffort
+    ) -> [NewBlock] {
+        var blocks: [NewBlock] = []
+        Signal.arrange(batches, rowsMax: rowsMax) { batch in
+            blocks.append(
+                make(Signal.self, batch, through: through, tier: tier, effort: effort))
+        }
+        return blocks
+    }
+
     static func make<Signal: BlockSignal>(
         _ signal: Signal.Type, _ batch: Signal.Batch, through: UInt64, tier: Int,
         effort: EncodingEffort

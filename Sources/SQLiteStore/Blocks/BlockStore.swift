@@ -158,9 +158,9 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         guard !fresh.isEmpty else {
             return blocksNotYetListed(of: partition, try reload(partition))
         }
-        let blocks = Signal.arrange(fresh.map(\.batch), rowsMax: configuration.blockRowsMax).map {
-            NewBlock.make(Signal.self, $0, through: last.sequence, tier: 0, effort: .sealed)
-        }
+        let blocks = NewBlock.make(
+            Signal.self, from: fresh.map(\.batch), rowsMax: configuration.blockRowsMax,
+            through: last.sequence, tier: 0, effort: .sealed)
         let ids = try partition.write { db in
             let ids = try blocks.map { try BlockTable.insert($0, db) }
             try Partition.setSealedThrough(last.sequence, db)
@@ -258,9 +258,9 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         guard sources.count > 1, let tier = sources.map(\.tier).max(),
             let through = sources.map(\.through).max()
         else { return false }
-        let blocks = Signal.arrange(batches, rowsMax: configuration.blockRowsMax).map {
-            NewBlock.make(Signal.self, $0, through: through, tier: tier + 1, effort: .compacted)
-        }
+        let blocks = NewBlock.make(
+            Signal.self, from: batches, rowsMax: configuration.blockRowsMax, through: through,
+            tier: tier + 1, effort: .compacted)
         let partition = sources[0].partition
         let ids = try partition.write { db in
             let ids = try blocks.map { try BlockTable.insert($0, db) }

@@ -46,34 +46,11 @@ enum LogSignal: BlockSignal {
     }
 
     /// Lines by time; equal times keep their order of arrival. Never collapsed.
-    static func arrange(_ batches: [LogBatch], rowsMax: Int) -> [LogBatch] {
-        struct Key {
-            var time: Int64
-            var row: SourceRow
+    static func arrange(_ batches: [LogBatch], rowsMax: Int, _ body: (LogBatch) -> Void) {
+        let rows = RowOrder.byTime(batches.map(\.times))
+        var gatherer = LogBatchGatherer(batches)
+        for start in stride(from: 0, to: rows.count, by: rowsMax) {
+            body(gatherer.batch(rows[start..<min(start + rowsMax, rows.count)]))
         }
-        var merger = LogBatchMerger()
-        var keys: [Key] = []
-        keys.reserveCapacity(batches.reduce(0) { $0 + $1.count })
-        for (source, batch) in batches.enumerated() {
-            _ = merger.add(batch)
-            for row in 0..<batch.count {
-                keys.append(
-                    Key(
-                        time: batch.times[row].nanoseconds, row: SourceRow(source: source, row: row)
-                    )
-                )
-            }
-        }
-        keys.sort { a, b in
-            a.time != b.time
-                ? a.time < b.time : (a.row.source, a.row.row) < (b.row.source, b.row.row)
-        }
-        var blocks: [LogBatch] = []
-        for key in keys {
-            merger.append(row: key.row.row, of: key.row.source)
-            if merger.count >= rowsMax { blocks.append(merger.take()) }
-        }
-        if merger.count > 0 { blocks.append(merger.take()) }
-        return blocks
     }
 }

@@ -64,128 +64,23 @@ enum SpanSignal: BlockSignal {
     /// Traces in order of their first span, spans of a trace by start: what a trace's page reads is
     /// together, and blocks stay narrow in time. A trace is not cut between blocks unless it alone
     /// exceeds `rowsMax`.
-    static func arrange(_ batches: [SpanBatch], rowsMax: Int) -> [SpanBatch] {
-        var merger = SpanBatchMerger()
-        for batch in batches { _ = merger.add(batch) }
-        let rows = SpanDeduplication.kept(SpanOrder.byTrace(batches), of: batches)
-        var blocks: [SpanBatch] = []
-        var index = 0
-        while index < rows.count {
-            let trace = batches[rows[index].source].traceIDs[rows[index].row]
-            var end = index
-            while end < rows.count, batches[rows[end].source].traceIDs[rows[end].row] == trace {
-                end += 1
+    static func arrange(_ batches: [SpanBatch], rowsMax: Int, _ body: (SpanBatch) -> Void) {
+        let grouped = SpanDeduplication.kept(SpanOrder.byTrace(batches), of: batches)
+        var gatherer = SpanBatchGatherer(batches)
+        var begin = 0
+        var traceBegin = 0
+        for end in grouped.traceEnds {
+            if traceBegin > begin, end - begin > rowsMax {
+                body(gatherer.batch(grouped.rows[begin..<traceBegin]))
+                begin = traceBegin
             }
-            if merger.count > 0, merger.count + (end - index) > rowsMax {
-                blocks.append(merger.take())
+            while end - begin >= rowsMax {
+                body(gatherer.batch(grouped.rows[begin..<(begin + rowsMax)]))
+                begin += rowsMax
             }
-            for position in index..<end {
-                merger.append(row: rows[position].row, of: rows[position].source)
-                if merger.count >= rowsMax { blocks.append(merger.take()) }
-            }
-            index = end
+            traceBegin = end
         }
-        if merger.count > 0 { blocks.append(merger.take()) }
-        return blocks
-    }
-}
-
-/// A row of one of several batches.
-struct SourceRow: Hashable {
-    var source: Int
-    var row: Int
-}
-
-/// The order of rows in a block of spans.
-enum SpanOrder {
-    private struct Key {
-        var traceStart: Int64
-        var trace: TraceID
-        var start: Int64
-        var row: SourceRow
-    }
-
-    static func byTrace(_ batches: [SpanBatch]) -> [SourceRow] {
-        var firstStart: [TraceID: Int64] = [:]
-        for batch in batches {
-            for row in 0..<batch.count {
-                let start = batch.starts[row].nanoseconds
-                firstStart[batch.traceIDs[row], default: .max] = min(
-                    start, firstStart[batch.traceIDs[row], default: .max])
-            }
-        }
-        var keys: [Key] = []
-        keys.reserveCapacity(batches.reduce(0) { $0 + $1.count })
-        for (source, batch) in batches.enumerated() {
-            for row in 0..<batch.count {
-                keys.append(
-                    Key(
-                        traceStart: firstStart[batch.traceIDs[row], default: 0],
-                        trace: batch.traceIDs[row], start: batch.starts[row].nanoseconds,
-                        row: SourceRow(source: source, row: row)))
-            }
-        }
-        keys.sort { a, b in
-            if a.traceStart != b.traceStart { return a.traceStart < b.traceStart }
-            if a.trace != b.trace { return a.trace < b.trace }
-            if a.start != b.start { return a.start < b.start }
-            return (a.row.source, a.row.row) < (b.row.source, b.row.row)
-        }
-        return keys.map(\.row)
-    }
-}
-
-/// Collapses spans with equal (trace, span, kind): the one with more attributes, events and links is
-/// kept; of equally complete ones the latest written (the higher source, then the higher row).
-enum SpanDeduplication {
-    private struct Identity: Hashable {
-        var trace: TraceID
-        var span: SpanID
-        var kind: SpanKind
-    }
-
-    /// - Parameter rows: sorted so that the rows of a trace stand together; the order is kept.
-    static func kept(_ rows: [SourceRow], of batches: [SpanBatch]) -> [SourceRow] {
-        var dropped = Set<SourceRow>()
-        var index = 0
-        while index < rows.count {
-            let trace = batches[rows[index].source].traceIDs[rows[index].row]
-            var end = index + 1
-            while end < rows.count, batches[rows[end].source].traceIDs[rows[end].row] == trace {
-                end += 1
-            }
-            if end - index > 1 { collapse(rows[index..<end], of: batches, into: &dropped) }
-            index = end
-        }
-        return dropped.isEmpty ? rows : rows.filter { !dropped.contains($0) }
-    }
-
-    private static func collapse(
-        _ rows: ArraySlice<SourceRow>, of batches: [SpanBatch], into dropped: inout Set<SourceRow>
-    ) {
-        var best: [Identity: SourceRow] = [:]
-        best.reserveCapacity(rows.count)
-        for row in rows {
-            let batch = batches[row.source]
-            let identity = Identity(
-                trace: batch.traceIDs[row.row], span: batch.spanIDs[row.row],
-                kind: batch.kinds[row.row])
-            guard let other = best[identity] else {
-                best[identity] = row
-                continue
-            }
-            let isBetter = rank(row, batches) >= rank(other, batches)
-            dropped.insert(isBetter ? other : row)
-            if isBetter { best[identity] = row }
-        }
-    }
-
-    private static func rank(_ row: SourceRow, _ batches: [SpanBatch]) -> (Int, Int, Int) {
-        let batch = batches[row.source]
-        return (
-            batch.attributeRange(row.row).count + batch.eventRange(row.row).count
-                + batch.linkRange(row.row).count, row.source, row.row
-        )
+        if begin < grouped.rows.count { body(gatherer.batch(grouped.rows[begin...])) }
     }
 }
 

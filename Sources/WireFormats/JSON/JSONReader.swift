@@ -57,6 +57,13 @@ package struct JSONReader: ~Copyable {
         isFirst = false
     }
 
+    /// Goes on at `offset`, behind what somebody else has read: a value of the object or array that is
+    /// being read, and what stands before its next one.
+    mutating func skip(to offset: Int) {
+        self.offset = offset
+        isFirst = false
+    }
+
     // MARK: Looking ahead
 
     /// The kind of the value that starts at the next byte that is not white space.

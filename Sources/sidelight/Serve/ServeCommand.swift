@@ -108,6 +108,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         var logger = Logger(label: "sidelight") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = level
+        MemoryReuse.enable()
         try await ServeProcess.run(serve, logger: logger)
     }
 }
