@@ -99,7 +99,7 @@ package enum FunctionWrapperError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// `host:port` taken apart.
+/// `host:port` taken apart; without a host it is loopback.
 struct ListenAddress: Sendable, Equatable {
     var host: String
     var port: Int
@@ -110,7 +110,7 @@ struct ListenAddress: Sendable, Equatable {
         else { throw .configuration("\"\(text)\" is no address to listen on: give host:port") }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        self.host = host.isEmpty ? "0.0.0.0" : host
+        self.host = host.isEmpty ? "127.0.0.1" : host
         self.port = port
     }
 }

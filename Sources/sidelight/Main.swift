@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The `sidelight` program.
 @main
@@ -11,6 +12,24 @@ struct Sidelight: AsyncParsableCommand {
             ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self,
             DemoCommand.self, DemoServicesCommand.self, DemoFunctionCommand.self,
         ])
+}
+
+extension Sidelight {
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            // The parser's own code for a mistake in the flags is 64; scripts rely on ours.
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
+            exit(withError: ExitCode(ExitStatus.usage.rawValue))
+        }
+    }
 }
 
 /// The version that `--version` and the build information routes name.

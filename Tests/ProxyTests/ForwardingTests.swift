@@ -23,6 +23,35 @@ import Testing
         try await upstream.stop()
     }
 
+    @Test("a client that sends requests and reads no answers gets no further ones")
+    func unreadPipeline() async throws {
+        let body = String(repeating: "x", count: 8_000)
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 8000\r\n\r\n" + body
+        let upstream = try await TestUpstream { _, _ in .send(answer) }
+        let asked = 4_000
+        try await RunningProxy.with(upstream: upstream.address) { _, port in
+            let deaf = try await RawClient(port: port, reads: false)
+            async let sent: Void = deaf.send(
+                String(repeating: "GET /deaf HTTP/1.1\r\nHost: a\r\n\r\n", count: asked))
+            // The connections share a loop: it has had its turns when the other one has had many.
+            var answered = 0
+            var before = -1
+            while answered > before {
+                before = answered
+                for _ in 0..<40 { _ = try await RawClient.get(port, "/other") }
+                answered = upstream.requests.count { $0.target == "/deaf" }
+            }
+            // What the kernel's buffers hold, and no more: all answers would be 32 MB.
+            #expect(answered > 0 && answered < asked / 2)
+            try await deaf.startReading()
+            _ = try await sent
+            _ = try await deaf.wait { received, _ in received.count == asked * answer.utf8.count }
+            try await deaf.close()
+        }
+        #expect(upstream.requests.count { $0.target == "/deaf" } == asked)
+        try await upstream.stop()
+    }
+
     @Test("hop-by-hop fields stop at the proxy, others pass unchanged")
     func hopByHop() async throws {
         let upstream = try await TestUpstream { _, _ in

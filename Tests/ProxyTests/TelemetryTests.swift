@@ -79,6 +79,25 @@ import Testing
         try await collector.server.stop()
     }
 
+    @Test("B3 is read where traceparent is broken, and rewritten beside one that is not")
+    func b3AndW3C() async throws {
+        let upstream = try await TestUpstream { _, _ in .ok("") }
+        let trace = "80f198ee56343ba864fe8b2a57d3eff7"
+        let b3 = "b3: \(trace)-e457b5a2e4d86bd1-1\r\n"
+        try await RunningProxy.with(upstream: upstream.address) { _, port in
+            _ = try await RawClient.get(port, headers: "traceparent: 00-zz\r\n" + b3)
+            _ = try await RawClient.get(port, headers: "traceparent: \(Self.traceparent)\r\n" + b3)
+        }
+        let seen = upstream.requests
+        #expect(seen[0].header("traceparent")?.hasPrefix("00-\(trace)-") == true)
+        for request in seen {
+            let parent = try #require(request.header("traceparent")).split(separator: "-")
+            #expect(request.header("b3") == "\(parent[1])-\(parent[2])-1")
+        }
+        #expect(seen[1].header("traceparent")?.hasPrefix(Self.traceparent.prefix(35)) == true)
+        try await upstream.stop()
+    }
+
     @Test("a B3 caller's trace is joined and passed on in both forms")
     func b3() async throws {
         let upstream = try await TestUpstream { _, _ in .ok("") }

@@ -123,7 +123,14 @@ final class ClientConnection: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        if isWritable { upstream?.resumeReads() } else { upstream?.pauseReads() }
+        guard isWritable else {
+            upstream?.pauseReads()
+            return
+        }
+        upstream?.resumeReads()
+        guard phase == .idle, !isProcessing else { return }
+        resumeReads()
+        process()
     }
 
     func resumeReads() {
@@ -151,6 +158,9 @@ final class ClientConnection: ChannelDuplexHandler {
             case .idle:
                 skipEmptyLines()
                 guard input.readableBytes > 0 else { return releaseInput() }
+                // Who does not read the answers to pipelined requests gets no further ones: they
+                // would pile up here.
+                guard isWritable else { return boundInput() }
                 guard readHead() else { return }
             case .active:
                 if !requestFraming.isFinished { pumpBody() }

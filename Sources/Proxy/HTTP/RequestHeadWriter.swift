@@ -70,9 +70,9 @@ struct RequestHeadWriter {
         case .requestID: return exchange.generatedRequestID
         case .host: return exchange.head.isAbsoluteForm
         case .forwardedFor: return replacesForwardedFor(exchange)
-        case .b3: return exchange.trace.origin == .b3Single
+        case .b3: return rewritesB3(exchange)
         case .b3TraceID, .b3SpanID, .b3ParentSpanID, .b3Sampled, .b3Flags:
-            return exchange.trace.origin == .b3Multi
+            return rewritesB3(exchange) && exchange.head.block.contains(.b3TraceID)
         case .contentLength, .transferEncoding, .expect, .userAgent, .forwardedProto: return false
         }
     }
@@ -111,19 +111,24 @@ struct RequestHeadWriter {
         writer.append(peerLine)
     }
 
-    /// A caller that speaks B3 gets it passed on, in the form in which it sent it.
+    /// Whether B3 fields say again what `traceparent` says. In a trace that begins here there are none to
+    /// rewrite but a decision without ids, which holds as it is.
+    private func rewritesB3(_ exchange: Exchange) -> Bool { exchange.trace.origin != .new }
+
+    /// A caller that speaks B3 gets it passed on, in the forms in which it sent it, also beside a
+    /// `traceparent`: an upstream that reads only B3 must not end up under another parent.
     private func writeB3(_ exchange: Exchange, _ writer: inout RawWriter) {
+        guard rewritesB3(exchange) else { return }
         let trace = exchange.trace
-        switch trace.origin {
-        case .new, .w3c: break
-        case .b3Single:
+        if exchange.head.block.contains(.b3) {
             writer.append("b3: ")
             writer.append(hex: trace.traceID.high)
             writer.append(hex: trace.traceID.low)
             writer.append("-")
             writer.append(hex: parent.value)
             writer.append(trace.isSampled ? "-1\r\n" : "-0\r\n")
-        case .b3Multi:
+        }
+        if exchange.head.block.contains(.b3TraceID) {
             writer.append("x-b3-traceid: ")
             writer.append(hex: trace.traceID.high)
             writer.append(hex: trace.traceID.low)

@@ -74,11 +74,14 @@ extension TraceContext {
     /// (openzipkin/b3-propagation). A repeated or malformed `traceparent` counts as none, and so its
     /// `tracestate` must go.
     static func extract(_ block: FieldBlock, _ bytes: UnsafeRawBufferPointer) -> TraceContext? {
-        if let value = block.value(.traceparent) {
-            if block.isRepeated(.traceparent) { return nil }
-            return TraceContext(traceparent: bytes[value])
+        if let value = block.value(.traceparent), !block.isRepeated(.traceparent),
+            let context = TraceContext(traceparent: bytes[value])
+        {
+            return context
         }
-        if let value = block.value(.b3) { return TraceContext(b3: bytes[value]) }
+        if let value = block.value(.b3), let context = TraceContext(b3: bytes[value]) {
+            return context
+        }
         guard let trace = block.value(.b3TraceID), let span = block.value(.b3SpanID) else {
             return nil
         }

@@ -12,8 +12,9 @@ struct ProxyCommand: AsyncParsableCommand {
             Either --config FILE, which describes listeners, routes and clusters, or one inbound \
             listener by --listen, --upstream and --service.
 
-            One line "ready" goes to standard error when every listener is open. SIGTERM and Ctrl-C \
-            stop accepting, finish requests, send all telemetry and exit.
+            When every listener is open, one line "ready http://HOST:PORT" with the first of them goes \
+            to standard error, after a line for each other address. SIGTERM and Ctrl-C stop \
+            accepting, finish requests, send all telemetry and exit.
             """)
 
     @Option(help: ArgumentHelp("YAML file with listeners, routes and clusters.", valueName: "file"))
@@ -45,9 +46,16 @@ struct ProxyCommand: AsyncParsableCommand {
         } catch {
             try Failure.exit(.unreachable, error.description)
         }
-        FileHandle.standardError.write(Data("ready\n".utf8))
+        FileHandle.standardError.write(Data(Self.announcement(server).utf8))
         for await _ in signals.received { break }
         await server.stop()
+    }
+
+    private static func announcement(_ server: ProxyServer) -> String {
+        var lines = server.listeners.dropFirst().map { "\($0.name) on \($0.address)" }
+        if let admin = server.admin { lines.append("admin on \(admin)") }
+        lines.append("ready" + (server.listeners.first.map { " http://\($0.address)" } ?? ""))
+        return lines.joined(separator: "\n") + "\n"
     }
 
     private func read() throws -> ProxyConfiguration {

@@ -18,11 +18,11 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Name of the function.", valueName: "name"))
     var name: String
-    @Option(help: ArgumentHelp("lambda (default) or http.", valueName: "mode"))
+    @Option(help: ArgumentHelp("lambda or http.", valueName: "mode"))
     var mode: String = "lambda"
     @Option(
         help: ArgumentHelp(
-            "Where requests arrive (default: 127.0.0.1:8080).", valueName: "host:port"))
+            "Where requests arrive.", valueName: "host:port"))
     var listen: String = "127.0.0.1:8080"
     @Option(help: ArgumentHelp("Base URL of an OTLP/HTTP receiver.", valueName: "url"))
     var otlp: String?
@@ -30,19 +30,19 @@ struct RunCommand: AsyncParsableCommand {
     var handler: String?
     @Option(help: ArgumentHelp("Folder of the function's code.", valueName: "dir"))
     var taskRoot: String?
-    @Option(help: ArgumentHelp("Longest invocation (default: 30s).", valueName: "duration"))
+    @Option(help: ArgumentHelp("Longest invocation.", valueName: "duration"))
     var timeout: String = "30s"
     @Option(
-        help: ArgumentHelp("Longest start of the function (default: 10s).", valueName: "duration"))
+        help: ArgumentHelp("Longest start of the function.", valueName: "duration"))
     var initTimeout: String = "10s"
     @Option(
-        help: ArgumentHelp("0: start at the first request (default); 1: at once.", valueName: "0|1")
+        help: ArgumentHelp("0: start at the first request; 1: at once.", valueName: "0|1")
     )
     var minInstances: Int = 0
     @Option(help: ArgumentHelp("Memory the function is told it has, in MiB.", valueName: "MiB"))
     var memory: Int = 128
     @Option(
-        help: ArgumentHelp("Interval of exported metrics (default: 10s).", valueName: "duration"))
+        help: ArgumentHelp("Interval of exported metrics.", valueName: "duration"))
     var metricsInterval: String = "10s"
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
     var command: [String] = []
@@ -53,10 +53,13 @@ struct RunCommand: AsyncParsableCommand {
         let host: FunctionHost
         do {
             host = try await FunctionHost.start(configuration)
+        } catch FunctionWrapperError.configuration(let reason) {
+            try Failure.exit(.usage, reason)
         } catch {
             try Failure.exit(.unreachable, "\(error)")
         }
-        let address = listen.split(separator: ":").dropLast().joined(separator: ":")
+        let name = listen.split(separator: ":").dropLast().joined(separator: ":")
+        let address = name.isEmpty ? "127.0.0.1" : name
         FileHandle.standardError.write(Data("ready http://\(address):\(host.port)\n".utf8))
         let stopping = Task {
             for await _ in signals.received {
