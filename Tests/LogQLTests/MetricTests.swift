@@ -90,6 +90,25 @@ struct MetricTests {
                 == ["{service_name=\"api\"} 1.0"])
     }
 
+    @Test("Grafana's question whether the server is there is answered with 2")
+    func vectors() throws {
+        #expect(try range("vector(1)+vector(1)", 20, 30, 10) == ["{} 2.0 2.0"])
+        #expect(try range("2 ^ 3 ^ 2 - vector(1) * (2 + 3)", 30, 30, 1) == ["{} 507.0"])
+        #expect(try range("vector(-1) - -1", 30, 30, 1) == ["{} 0.0"])
+        #expect(try range("vector(1) / 0", 30, 30, 1) == ["{} nan"])
+    }
+
+    @Test("arithmetic joins series of the same labels, where both have a value")
+    func arithmetic() throws {
+        let all = "count_over_time({service_name=~\".+\"}[1m])"
+        let shop = "count_over_time({service_name=\"shop\"}[1m])"
+        #expect(try range("\(shop) / \(all) * 100", 30, 30, 1) == ["{service_name=\"shop\"} 100.0"])
+        #expect(
+            try range("sum(\(shop)) / sum(\(all))", 30, 30, 1)
+                == [try range("sum(\(shop)) * 0.2", 30, 30, 1)[0]])
+        #expect(try range("\(shop) + sum(\(all))", 30, 30, 1).isEmpty)
+    }
+
     @Test("an instant query yields a vector, and each kind of query has its own call")
     func kinds() throws {
         let engine = LogQLEngine(store: logs.store)

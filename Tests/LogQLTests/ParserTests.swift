@@ -134,8 +134,24 @@ struct ParserTests {
             ("{a=\"b\"} | json x=\"y\"", "not supported yet: json with parameters"),
             ("topk(5, rate({a=\"b\"}[5m]))", "not supported yet: topk"),
             (
-                "sum(rate({a=\"b\"}[5m])) / 2",
-                "not supported yet: operator / between metric queries"
+                "sum(rate({a=\"b\"}[5m])) > 2",
+                "not supported yet: operator > between metric queries"
+            ),
+            (
+                "sum(vector(1) or vector(2))",
+                "not supported yet: operator or between metric queries"
+            ),
+            (
+                "vector(1) / on (a) vector(1)", "not supported yet: on between metric queries"
+            ),
+            ("1 + 1", "not supported yet: a query of numbers alone"),
+            (
+                "vector(1) + ",
+                "parse error at line 1, col 13: syntax error: unexpected $end"
+            ),
+            (
+                "vector(1)" + String(repeating: "^1", count: 101),
+                "parse error at line 1, col 210: more than 100 operators"
             ),
         ])
     func refuses(_ source: String, _ message: String) {

@@ -96,6 +96,17 @@ extension TestRandom {
     }
 
     private mutating func metric(depth: Int) -> MetricQuery {
+        if depth > 0, below(4) == 0 {
+            let number = MetricQuery.number(pick([0, 2, -1.5, 1e300]), Self.nowhere)
+            let operands = [
+                metric(depth: depth - 1), below(2) == 0 ? number : .vector(1, Self.nowhere),
+            ]
+            let first = below(2)
+            return .arithmetic(
+                Arithmetic(
+                    operator: pick(Arithmetic.Operator.allCases), left: operands[first],
+                    right: operands[1 - first], range: Self.nowhere))
+        }
         if depth == 0 || below(2) == 0 {
             return .window(
                 WindowQuery(
@@ -132,6 +143,13 @@ extension MetricQuery {
             node.operand = node.operand.withoutRanges
             node.range = SourceRange(0, 0)
             return .aggregation(node)
+        case .vector(let value, _): return .vector(value, SourceRange(0, 0))
+        case .number(let value, _): return .number(value, SourceRange(0, 0))
+        case .arithmetic(var node):
+            node.left = node.left.withoutRanges
+            node.right = node.right.withoutRanges
+            node.range = SourceRange(0, 0)
+            return .arithmetic(node)
         }
     }
 }

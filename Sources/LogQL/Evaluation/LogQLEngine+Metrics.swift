@@ -65,6 +65,37 @@ extension LogQLEngine {
                 reduction.take(series)
             }
             return reduction.results
+        case .vector(let value, _), .number(let value, _):
+            let values = [Double](repeating: value, count: steps.count)
+            return [StepSeries(labels: .empty, values: values)]
+        case .arithmetic(let node):
+            return try series(of: node, at: steps, context: context)
+        }
+    }
+
+    private func series(
+        of node: Arithmetic, at steps: EvaluationSteps, context: QueryContext
+    ) throws(QueryError) -> [StepSeries] {
+        var left = try series(of: node.left, at: steps, context: context)
+        let right = try series(of: node.right, at: steps, context: context)
+        if node.right.isScalar, let number = right.first {
+            for index in left.indices { left[index].combine(number, node.operator) }
+            return left
+        }
+        if node.left.isScalar, let number = left.first {
+            return right.map { series in
+                var result = StepSeries(labels: series.labels, values: number.values)
+                result.combine(series, node.operator)
+                return result
+            }
+        }
+        var partners: [Labels: Int] = [:]
+        for (index, series) in right.enumerated() { partners[series.labels] = index }
+        return left.compactMap { series in
+            guard let partner = partners[series.labels] else { return nil }
+            var result = series
+            result.combine(right[partner], node.operator)
+            return result
         }
     }
 
@@ -78,5 +109,18 @@ extension LogQLEngine {
             window.query, needsByteCounts: window.function.countsBytes, context: context)
         try scan.run(on: store, in: counter.range, direction: .oldestFirst, into: &counter)
         return counter.results()
+    }
+}
+
+extension StepSeries {
+    /// Computes with the other series where both have a value, and has none elsewhere.
+    fileprivate mutating func combine(_ other: StepSeries, _ operation: Arithmetic.Operator) {
+        for step in values.indices {
+            let isPresent =
+                StepValue.isPresent(values[step]) && StepValue.isPresent(other.values[step])
+            values[step] =
+                isPresent
+                ? operation.apply(values[step], other.values[step]) : StepValue.absent
+        }
     }
 }

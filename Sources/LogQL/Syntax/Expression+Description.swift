@@ -74,9 +74,7 @@ extension QuantityFilter: CustomStringConvertible {
 extension QuantityFilter.Literal: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .number(let number):
-            number == number.rounded() && abs(number) < 0x1p53
-                ? String(Int64(number)) : "\(number)"
+        case .number(let number): Quantity.format(number)
         case .duration(let nanoseconds): Quantity.format(nanoseconds: nanoseconds)
         case .bytes(let bytes): Quantity.format(bytes: bytes)
         }
@@ -88,7 +86,20 @@ extension MetricQuery: CustomStringConvertible {
         switch self {
         case .window(let node): node.description
         case .aggregation(let node): node.description
+        case .vector(let value, _): "vector(\(Quantity.format(value)))"
+        case .number(let value, _): Quantity.format(value)
+        case .arithmetic(let node): node.description
         }
+    }
+}
+
+extension Arithmetic: CustomStringConvertible {
+    package var description: String {
+        "\(Self.operand(left)) \(`operator`.rawValue) \(Self.operand(right))"
+    }
+
+    private static func operand(_ query: MetricQuery) -> String {
+        if case .arithmetic = query { "(\(query))" } else { "\(query)" }
     }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import QueryCore
 import Store
 
@@ -13,14 +14,6 @@ package enum LogQLExpression: Hashable, Sendable {
         switch self {
         case .log(let query): query.range
         case .metric(let query): query.range
-        }
-    }
-
-    /// The lines that the query reads.
-    package var logQuery: LogQuery {
-        switch self {
-        case .log(let query): query
-        case .metric(let query): query.logQuery
         }
     }
 }
@@ -135,23 +128,80 @@ package struct QuantityFilter: Hashable, Sendable {
     }
 }
 
-/// A query that yields numbers: counts of lines in windows, perhaps grouped.
+/// A query that yields numbers: counts of lines in windows, perhaps grouped, and what is computed of them.
 package indirect enum MetricQuery: Hashable, Sendable {
     case window(WindowQuery)
     case aggregation(VectorAggregation)
+    /// `vector(1)`: one series without labels. Grafana asks for `vector(1)+vector(1)` to see whether a
+    /// server is there.
+    case vector(Double, SourceRange)
+    /// A number by itself, which stands beside an operator only.
+    case number(Double, SourceRange)
+    case arithmetic(Arithmetic)
 
     package var range: SourceRange {
         switch self {
         case .window(let node): node.range
         case .aggregation(let node): node.range
+        case .vector(_, let range), .number(_, let range): range
+        case .arithmetic(let node): node.range
         }
     }
 
-    package var logQuery: LogQuery {
+    /// Whether there are only numbers in it.
+    var isScalar: Bool {
         switch self {
-        case .window(let node): node.query
-        case .aggregation(let node): node.operand.logQuery
+        case .number: true
+        case .arithmetic(let node): node.left.isScalar && node.right.isScalar
+        case .window, .aggregation, .vector: false
         }
+    }
+}
+
+/// `left operator right`, for series with the same labels or for each series and a number.
+package struct Arithmetic: Hashable, Sendable {
+    package enum Operator: String, Sendable, CaseIterable {
+        case add = "+"
+        case subtract = "-"
+        case multiply = "*"
+        case divide = "/"
+        case modulo = "%"
+        case power = "^"
+
+        /// Those of higher levels bind more tightly.
+        var level: Int {
+            switch self {
+            case .add, .subtract: 1
+            case .multiply, .divide, .modulo: 2
+            case .power: 3
+            }
+        }
+
+        /// As Loki: a division by zero is no number rather than infinite.
+        func apply(_ a: Double, _ b: Double) -> Double {
+            switch self {
+            case .add: a + b
+            case .subtract: a - b
+            case .multiply: a * b
+            case .divide: b == 0 ? .nan : a / b
+            case .modulo: b == 0 ? .nan : a.truncatingRemainder(dividingBy: b)
+            case .power: pow(a, b)
+            }
+        }
+    }
+
+    package var `operator`: Operator
+    package var left: MetricQuery
+    package var right: MetricQuery
+    package var range: SourceRange
+
+    package init(
+        operator: Operator, left: MetricQuery, right: MetricQuery, range: SourceRange
+    ) {
+        self.operator = `operator`
+        self.left = left
+        self.right = right
+        self.range = range
     }
 }
 

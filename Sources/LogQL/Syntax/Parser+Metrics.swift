@@ -6,15 +6,68 @@ extension Parser {
         "absent_over_time", "approx_topk", "avg_over_time", "bottomk", "first_over_time",
         "label_replace", "last_over_time", "max_over_time", "min_over_time",
         "quantile_over_time", "rate_counter", "sort", "sort_desc", "stddev", "stddev_over_time",
-        "stdvar", "stdvar_over_time", "sum_over_time", "topk", "vector",
+        "stdvar", "stdvar_over_time", "sum_over_time", "topk",
     ]
 
+    private static let metricComparisons: Set<Token.Symbol> = [
+        .doubleEqual, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual,
+    ]
+
+    /// Operators of one query: trees of them are walked recursively.
+    private static let operatorsMax = 100
+
     mutating func metricQuery() throws(QueryError) -> MetricQuery {
+        let query = try arithmetic(from: 1)
+        guard !query.isScalar else { throw notSupported("a query of numbers alone", query.range) }
+        return query
+    }
+
+    /// Operands and the operators of `level` and above between them.
+    private mutating func arithmetic(from level: Int) throws(QueryError) -> MetricQuery {
+        var left = try operand()
+        while let found = try arithmeticOperator(), found.level >= level {
+            operators += 1
+            guard operators <= Parser.operatorsMax else {
+                throw failure("more than \(Parser.operatorsMax) operators", current.range)
+            }
+            advance()
+            try refuseMatching()
+            // `^` binds to the right, the others to the left.
+            let right = try arithmetic(from: found == .power ? found.level : found.level + 1)
+            left = .arithmetic(
+                Arithmetic(
+                    operator: found, left: left, right: right,
+                    range: SourceRange(left.range.start, previousEnd)))
+        }
+        return left
+    }
+
+    private func arithmeticOperator() throws(QueryError) -> Arithmetic.Operator? {
+        switch current.kind {
+        case .symbol(let symbol):
+            if let found = Arithmetic.Operator(rawValue: symbol.rawValue) { return found }
+            guard Parser.metricComparisons.contains(symbol) else { return nil }
+            throw notSupported("operator \(symbol.rawValue) between metric queries", current.range)
+        case .identifier where ["and", "or", "unless"].contains(current.text):
+            throw notSupported("operator \(current.text) between metric queries", current.range)
+        default: return nil
+        }
+    }
+
+    private func refuseMatching() throws(QueryError) {
+        guard current.kind == .identifier,
+            ["bool", "ignoring", "on"].contains(current.text)
+        else { return }
+        throw notSupported("\(current.text) between metric queries", current.range)
+    }
+
+    private mutating func operand() throws(QueryError) -> MetricQuery {
         if accept(.leftParenthesis) {
-            let query = try nested { parser throws(QueryError) in try parser.metricQuery() }
+            let query = try nested { parser throws(QueryError) in try parser.arithmetic(from: 1) }
             try expect(.rightParenthesis)
             return query
         }
+        if let number = try number() { return .number(number.value, number.range) }
         guard current.kind == .identifier else { throw unexpected() }
         if let function = WindowQuery.Function(rawValue: current.text) {
             return .window(try window(function))
@@ -25,7 +78,28 @@ extension Parser {
         if Parser.unsupportedFunctions.contains(current.text) {
             throw notSupported(current.text, current.range)
         }
-        throw unexpected()
+        guard current.text == "vector" else { throw unexpected() }
+        return try vector()
+    }
+
+    private mutating func vector() throws(QueryError) -> MetricQuery {
+        let start = current.range.start
+        advance()
+        try expect(.leftParenthesis)
+        guard let number = try number() else { throw unexpected("NUMBER") }
+        try expect(.rightParenthesis)
+        return .vector(number.value, SourceRange(start, previousEnd))
+    }
+
+    /// A number, perhaps with a sign; `nil` if there is something else.
+    private mutating func number() throws(QueryError) -> (value: Double, range: SourceRange)? {
+        let start = current.range.start
+        let isNegative = current.kind == .symbol(.subtract)
+        let hasSign = isNegative || current.kind == .symbol(.add)
+        guard case .number(let value) = (hasSign ? following : current).kind else { return nil }
+        if hasSign { advance() }
+        advance()
+        return (isNegative ? -value : value, SourceRange(start, previousEnd))
     }
 
     /// The interval stands after the selector or after the pipeline.

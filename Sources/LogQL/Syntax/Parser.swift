@@ -14,6 +14,8 @@ struct Parser {
     private let tokens: [Token]
     private var index = 0
     var depth = 0
+    /// Arithmetic ones read so far.
+    var operators = 0
 
     static func parse(_ source: String) throws(QueryError) -> LogQLExpression {
         guard source.utf8.count <= queryBytesMax else {
@@ -43,7 +45,7 @@ struct Parser {
     private mutating func expression() throws(QueryError) -> LogQLExpression {
         switch current.kind {
         case .symbol(.leftBrace): return .log(try logQuery())
-        case .symbol(.leftParenthesis), .identifier:
+        case .symbol(.leftParenthesis), .symbol(.add), .symbol(.subtract), .number, .identifier:
             if current.kind == .symbol(.leftParenthesis), beginsLogQuery {
                 advance()
                 let query = try nested { parser throws(QueryError) in try parser.expression() }
@@ -62,20 +64,8 @@ struct Parser {
     }
 
     private mutating func expectEnd() throws(QueryError) {
-        switch current.kind {
-        case .end: return
-        case .symbol(let symbol) where Parser.binaryOperators.contains(symbol):
-            throw notSupported("operator \(symbol.rawValue) between metric queries", current.range)
-        case .identifier where ["and", "or", "unless"].contains(current.text):
-            throw notSupported("operator \(current.text) between metric queries", current.range)
-        default: throw unexpected()
-        }
+        guard current.kind == .end else { throw unexpected() }
     }
-
-    private static let binaryOperators: Set<Token.Symbol> = [
-        .add, .subtract, .multiply, .divide, .modulo, .power, .doubleEqual, .notEqual, .less,
-        .lessOrEqual, .greater, .greaterOrEqual,
-    ]
 
     // MARK: Selectors
 

@@ -17,6 +17,11 @@ enum Quantity {
         ("eb", 1_000_000_000_000_000_000), ("e", 1_000_000_000_000_000_000),
     ]
 
+    /// As short as it can be read back.
+    static func format(_ number: Double) -> String {
+        number == number.rounded() && abs(number) < 0x1p53 ? String(Int64(number)) : "\(number)"
+    }
+
     /// Nanoseconds; `nil` if `text` is no duration or does not fit.
     static func duration(_ text: some StringProtocol) -> Int64? {
         var rest = Substring(text)
