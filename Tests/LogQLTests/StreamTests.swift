@@ -16,6 +16,19 @@ struct StreamTests {
         logs.add(at: 30, .string("DELETE /cart"))
     }
 
+    @Test("entries carry the severity, by its number where the record has no word")
+    func severities() throws {
+        let logs = TestLogs()
+        logs.add(at: 1, .string("a"), severity: ("Fehler", 17))
+        logs.add(at: 2, .string("b"), severity: ("", 18))
+        logs.add(at: 3, .string("c"))
+        let streams = try LogQLEngine(store: logs.store).streams(
+            "{service_name=\"shop\"}", start: .zero, end: .distantFuture, limit: 9)
+        #expect(streams.flatMap(\.entries).map(\.severity) == ["", "ERROR", "Fehler"])
+        let shop = "{service_name=\"shop\"}"
+        #expect(try logs.lines(shop + " | severity_text=\"ERROR\"") == [shop + " 2 b"])
+    }
+
     @Test("lines come grouped by stream, newest first")
     func newestFirst() throws {
         #expect(

@@ -24,24 +24,24 @@ struct LokiTests {
         }
     }
 
-    @Test("lines come newest first by stream, ids as labels of the stream")
+    @Test("lines come newest first by stream, ids and severity as labels of the stream")
     func lines() async throws {
         let answer = try await get("/loki/api/v1/query_range?\(Self.web)&unknown=1")
         #expect(answer.status == 200)
-        let labels = #""service_name":"web""#
+        let labels = #""service_name":"web","severity_text":"INFO""#
         #expect(
             answer.text
                 == streams(
                     #"{"stream":{\#(labels)},"values":[[\#(time(1)),"last"],[\#(time(4)),"first"]]},"#
-                        + #"{"stream":{\#(labels),"span_id":"0000000000000002","#
+                        + #"{"stream":{"service_name":"web","severity_text":"INFO","span_id":"0000000000000002","#
                         + #""trace_id":"00000000000000000000000000000007"},"#
                         + #""values":[[\#(time(2)),"traced two"]]},"#
-                        + #"{"stream":{\#(labels),"span_id":"0000000000000001","#
+                        + #"{"stream":{"service_name":"web","severity_text":"INFO","span_id":"0000000000000001","#
                         + #""trace_id":"00000000000000000000000000000007"},"#
                         + #""values":[[\#(time(3)),"traced \"one\""]]}"#))
     }
 
-    @Test("clients that can read it get the ids as a third element")
+    @Test("clients that can read it get ids and severity as a third element")
     func categorized() async throws {
         let answer = try await get(
             "/loki/loki/api/v1/query_range?\(Self.web)&limit=2&direction=FORWARD",
@@ -49,11 +49,21 @@ struct LokiTests {
         #expect(
             answer.text
                 == streams(
-                    #"{"stream":{"service_name":"web"},"values":[[\#(time(4)),"first",{}],"#
+                    #"{"stream":{"service_name":"web"},"values":[[\#(time(4)),"first","#
+                        + #"{"structuredMetadata":{"severity_text":"INFO"}}],"#
                         + #"[\#(time(3)),"traced \"one\"",{"structuredMetadata":{"#
-                        + #""span_id":"0000000000000001","#
+                        + #""severity_text":"INFO","span_id":"0000000000000001","#
                         + #""trace_id":"00000000000000000000000000000007"}}]]}"#,
                     flags: #""encodingFlags":["categorize-labels"],"#))
+    }
+
+    @Test("Grafana's test of a Loki data source succeeds")
+    func health() async throws {
+        let answer = try await get("/loki/api/v1/query?query=vector(1)%2Bvector(1)&time=5")
+        #expect(
+            answer.text
+                == #"{"status":"success","data":{"resultType":"vector","result":"#
+                + #"[{"metric":{},"value":[5,"2"]}],"stats":{}}}"#)
     }
 
     @Test("times may be nanoseconds, seconds, fractions, RFC 3339 or back from the end")
@@ -78,6 +88,7 @@ struct LokiTests {
         let success = #"{"status":"success","data":"#
         #expect(
             try await get("/loki/api/v1/labels").text == success + #"["service_name"]}"#)
+        #expect(try await get("/loki/api/v1/label").text == success + #"["service_name"]}"#)
         #expect(
             try await get("/loki/api/v1/label/service_name/values").text
                 == success + #"["cart","web"]}"#)

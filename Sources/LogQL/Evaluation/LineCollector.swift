@@ -37,7 +37,10 @@ struct LineCollector: LineConsumer {
     ) throws(QueryError) {
         var entry = LogEntry(
             time: batch.times[row], line: [], traceID: batch.traceIDs[row],
-            spanID: batch.spanIDs[row])
+            spanID: batch.spanIDs[row],
+            severity: RecordSeverity.withText(batch, row: row) {
+                String(decoding: $0, as: UTF8.self)
+            })
         entry.line.reserveCapacity(labels.lineByteCount)
         LogLine.append(batch, row: row, to: &entry.line)
         let labels = labels.all

@@ -6,6 +6,7 @@ import Telemetry
 struct LineLabels {
     static let traceID = "trace_id"
     static let spanID = "span_id"
+    static let severity = "severity_text"
     static let errorName = "__error__"
 
     /// Why a stage could not do its work on the line; values of the label `__error__`, as Loki's.
@@ -151,9 +152,7 @@ struct LineLabels {
         _ name: LabelName, _ batch: borrowing LogBatch, row: Int, to output: inout [UInt8]
     ) {
         if name.kind == .severityText {
-            return batch.strings.withBytes(of: batch.severityTexts[row]) {
-                output.append(contentsOf: $0)
-            }
+            return RecordSeverity.withText(batch, row: row) { output.append(contentsOf: $0) }
         }
         guard batch.bodyTypes[row] != .empty else { return }
         for cell in batch.attributeRange(row) {
@@ -205,7 +204,7 @@ struct LabelName: Sendable {
         case LineLabels.traceID: kind = .traceID
         case LineLabels.spanID: kind = .spanID
         case LineLabels.errorName: kind = .error
-        case "severity_text": kind = .severityText
+        case LineLabels.severity: kind = .severityText
         default: kind = .other
         }
     }

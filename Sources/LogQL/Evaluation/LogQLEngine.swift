@@ -7,12 +7,13 @@ import Telemetry
 ///
 /// Log queries (`streams`): stream selectors, line filters `|= != |~ !~` with `or`, `| json`, label
 /// filters, `| drop`. Metric queries (`instant`, `range`): `rate`, `count_over_time`, `bytes_rate`,
-/// `bytes_over_time`, under `sum`, `avg`, `min`, `max`, `count` with `by` or `without`. Everything else
-/// that Loki has is refused by name before anything is read.
+/// `bytes_over_time`, under `sum`, `avg`, `min`, `max`, `count` with `by` or `without`, `vector(1)`, and
+/// arithmetic between them and with numbers. Everything else that Loki has is refused by name before
+/// anything is read.
 ///
 /// A label filter on `trace_id` or `span_id` means those of the record; `severity_text` and, of records
 /// with a body, the attributes are labels too where no other label has the name, as Loki's structured
-/// metadata. They are not part of a result's labels.
+/// metadata. They are not part of a result's labels; entries carry the ids and the severity.
 package struct LogQLEngine: Sendable {
     let store: any LogStore
 

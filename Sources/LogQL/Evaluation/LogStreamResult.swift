@@ -22,13 +22,17 @@ package struct LogEntry: Sendable, Hashable {
     package var traceID: TraceID
     /// Loki's structured metadata `span_id`.
     package var spanID: SpanID
+    /// Loki's structured metadata `severity_text`; "" when the record says nothing.
+    package var severity: String
 
     package init(
-        time: Timestamp, line: [UInt8], traceID: TraceID = .invalid, spanID: SpanID = .invalid
+        time: Timestamp, line: [UInt8], traceID: TraceID = .invalid, spanID: SpanID = .invalid,
+        severity: String = ""
     ) {
         self.time = time
         self.line = line
         self.traceID = traceID
         self.spanID = spanID
+        self.severity = severity
     }
 }

@@ -26,6 +26,7 @@ package struct LokiAPI: Sendable {
             group.on(methods, "/loki/api/v1/query_range", queryRange)
             group.on(methods, "/loki/api/v1/query", query)
             group.on(methods, "/loki/api/v1/labels", labelNames)
+            group.on(methods, "/loki/api/v1/label", labelNames)
             group.on(.get, "/loki/api/v1/label/{name}/values", labelValues)
             group.on(methods, "/loki/api/v1/series", series)
             group.on(.get, "/loki/api/v1/status/buildinfo", buildInfo)

@@ -59,24 +59,28 @@ struct LokiResult {
     }
 
     private func metadata(_ entry: LogEntry, to writer: inout JSONWriter) {
-        guard entry.traceID.isValid || entry.spanID.isValid else { return }
+        guard entry.traceID.isValid || entry.spanID.isValid || !entry.severity.isEmpty else {
+            return
+        }
         writer.objectField("structuredMetadata") {
+            if !entry.severity.isEmpty { $0.field("severity_text", entry.severity) }
             if entry.spanID.isValid { $0.field("span_id", entry.spanID) }
             if entry.traceID.isValid { $0.field("trace_id", entry.traceID) }
         }
     }
 
-    /// The stream split by the ids of its lines, each part with its ids as labels, in order of first
-    /// appearance.
+    /// The stream split by the ids and severities of its lines, each part with its own as labels, in order
+    /// of first appearance.
     private static func merged(_ stream: LogStreamResult) -> [LogStreamResult] {
         struct Ids: Hashable {
             var trace: TraceID
             var span: SpanID
+            var severity: String
         }
         var parts: [LogStreamResult] = []
         var partOf: [Ids: Int] = [:]
         for entry in stream.entries {
-            let ids = Ids(trace: entry.traceID, span: entry.spanID)
+            let ids = Ids(trace: entry.traceID, span: entry.spanID, severity: entry.severity)
             if let part = partOf[ids] {
                 parts[part].entries.append(entry)
                 continue
@@ -85,6 +89,9 @@ struct LokiResult {
             var pairs = stream.labels.pairs
             if entry.traceID.isValid { pairs.append(("trace_id", entry.traceID.hex)) }
             if entry.spanID.isValid { pairs.append(("span_id", entry.spanID.hex)) }
+            if !entry.severity.isEmpty, stream.labels["severity_text"] == nil {
+                pairs.append(("severity_text", entry.severity))
+            }
             parts.append(LogStreamResult(labels: Labels(pairs), entries: [entry]))
         }
         return parts
