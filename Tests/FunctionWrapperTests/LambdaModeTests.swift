@@ -252,6 +252,21 @@ struct LambdaModeTests {
         #expect(try receiver?.last("faas_invocations_total") == 0)
     }
 
+    @Test(
+        "names the exception in the span where the runtime's header is general, not to the caller")
+    func exception() async throws {
+        var receiver: RecordingReceiver?
+        try await hosted { function in
+            receiver = function.receiver
+            let answer = try await function.send("/raise")
+            #expect(answer.status == 502)
+            #expect(!String(decoding: answer.body, as: UTF8.self).contains("cart"))
+        }
+        let servers = try #require(try receiver?.spans().filter { $0.kind == .server })
+        #expect(servers.map { $0.attribute("error.type") } == ["KeyError"])
+        #expect(servers.map(\.statusMessage) == ["KeyError: no \"cart\""])
+    }
+
     @Test("has one invocation at a time; others wait, and are refused when too many do")
     func queue() async throws {
         try await hosted(configure: { $0.queueMax = 2 }) { function in

@@ -95,7 +95,7 @@ struct RuntimeAPI: Sendable {
     }
 
     private static func errorType(_ request: FunctionRequest) -> String {
-        request.header("lambda-runtime-function-error-type") ?? "Unhandled"
+        request.header("lambda-runtime-function-error-type") ?? FunctionErrorText.generalType
     }
 
     private static func bytes(_ request: FunctionRequest) -> [UInt8] {

@@ -18,13 +18,26 @@ enum InvocationSpan {
     }
 
     static func setError(_ outcome: InvocationReport.Outcome, in span: inout SpanRecord) {
-        guard let error = error(outcome) else { return }
+        guard var error = error(outcome) else { return }
+        if case .functionError(_, let body) = outcome {
+            explain(&error, FunctionErrorText(body: body))
+        }
         span.status = .error
         span.statusMessage = error.message
         span.attributes.append(Attribute("error.type", .string(error.type)))
     }
 
-    /// `nil` for success.
+    /// Puts the exception in the place of the runtime's general word for all of them.
+    private static func explain(
+        _ error: inout (type: String, message: String), _ told: FunctionErrorText
+    ) {
+        if error.type == FunctionErrorText.generalType, !told.type.isEmpty {
+            error.type = told.type
+        }
+        if !told.message.isEmpty { error.message = "\(error.type): \(told.message)" }
+    }
+
+    /// For spans and for callers, who are not told what the handler says; `nil` for success.
     static func error(_ outcome: InvocationReport.Outcome) -> (type: String, message: String)? {
         switch outcome {
         case .success: nil

@@ -68,6 +68,11 @@ enum ScriptedRuntime {
                 call("POST", "/invocation/%s/error" % id, error,
                      {"Lambda-Runtime-Function-Error-Type": "Handler.ValueError"})
                 continue
+            if path == "/raise":
+                error = json.dumps({"errorMessage": "no \\"cart\\"", "errorType": "KeyError", "stackTrace": ["a"]})
+                call("POST", "/invocation/%s/error" % id, error,
+                     {"Lambda-Runtime-Function-Error-Type": "Unhandled"})
+                continue
             if path == "/protocol":
                 streaming = {"Lambda-Runtime-Function-Response-Mode": "streaming"}
                 result = [call("POST", "/invocation/other/response", "{}"),
