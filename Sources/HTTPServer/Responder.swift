@@ -26,14 +26,15 @@ struct Responder: Sendable {
             remoteAddress: channel.remoteAddress?.ipAddress ?? "")
         var reader = BodyReader(wire)
         var lease = BodyLease(budget)
+        var isBodyHeldBack =
+            reader.hasBody && wire.headers[.expect]?.lowercased() == "100-continue"
         var response: HTTPResponse
         do {
             let route = try resolve(match, request)
             if reader.hasBody {
-                if wire.headers[.expect]?.lowercased() == "100-continue",
-                    (reader.declaredCount ?? 0) <= limits.bodyBytesMax
-                {
+                if isBodyHeldBack, (reader.declaredCount ?? 0) <= limits.bodyBytesMax {
                     try await writer.writeInformationalHead(.init(status: .continue))
+                    isBodyHeldBack = false
                 }
                 try await readBody(&reader, &lease, route.options, &request, channel)
             }
@@ -44,7 +45,9 @@ struct Responder: Sendable {
         }
         events.emit(RequestAnswered(route: match.pattern, status: response.status))
         let isHead = method == .head
-        let mustClose = (reader.declaredCount ?? 0) > limits.drainedBytesMax
+        // A body that was announced and not asked for may come or not (RFC 9110 §10.1.1): what follows
+        // could be taken for the wrong one of the two, so nothing may follow.
+        let mustClose = isBodyHeldBack || (reader.declaredCount ?? 0) > limits.drainedBytesMax
         if mustClose { response.headers["connection"] = "close" }
         try await write(response, to: request, isHead: isHead, writer, channel)
         try await drain(&reader, channel)

@@ -22,6 +22,18 @@ package enum WebUI {
         for (name, file) in files {
             router.on(.get, "/ui/\(name)", options: options, file.answer)
         }
+        router.on(.get, "/graph", options: options, graph)
+        router.on(.get, "/alerts", options: options) { _ in .redirect(to: "/ui/alerts") }
+    }
+
+    /// Prometheus's address of a graph, which notifications link to as an alert's source.
+    @Sendable
+    private static func graph(_ request: HTTPRequest) -> HTTPResponse {
+        let name = "g0.expr="
+        // As it was sent, so that nothing has to be encoded again.
+        let expression = request.rawQuery.split(separator: "&").first { $0.hasPrefix(name) }
+        guard let expression else { return .redirect(to: "/ui/metrics") }
+        return .redirect(to: "/ui/metrics?expr=\(expression.dropFirst(name.count))")
     }
 
     private static var files: [(name: String, file: UIFile)] {

@@ -199,4 +199,21 @@ import Testing
             #expect(refusal.contains("connection: close"))
         }
     }
+
+    @Test("after a refusal in the place of 100 Continue nothing may follow on the connection")
+    func refusedExpectation() async throws {
+        var limits = HTTPLimits()
+        limits.bodyBytesMax = 1_000
+        try await withServer(limits: limits, routes: echo) { server in
+            for (path, length, status) in [("/json/count", 2_000, 413), ("/nowhere", 3, 404)] {
+                let client = try RawClient(port: server.address.port)
+                await client.send(
+                    "POST \(path) HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n"
+                        + "content-length: \(length)\r\n\r\n")
+                let refusal = await client.read { $0.contains("\r\n\r\n") }
+                #expect(refusal.hasPrefix("HTTP/1.1 \(status)"))
+                #expect(refusal.lowercased().contains("connection: close"))
+            }
+        }
+    }
 }

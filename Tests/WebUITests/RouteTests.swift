@@ -26,6 +26,19 @@ struct RouteTests {
         }
     }
 
+    @Test("links of notifications, which are Prometheus's, lead to the pages")
+    func links() async throws {
+        try await withServer(routes: { WebUI.register(on: &$0) }) { server in
+            for (link, page) in [
+                ("/graph?g0.expr=errs%20%3E%205&g0.tab=1", "/ui/metrics?expr=errs%20%3E%205"),
+                ("/graph", "/ui/metrics"), ("/alerts", "/ui/alerts"),
+            ] {
+                let answer = try await server.get(link)
+                #expect(answer.status == 200 && answer.address == page, "\(link)")
+            }
+        }
+    }
+
     @Test("what a page names is served with its type, and nothing is loaded from elsewhere")
     func files() async throws {
         try await withServer(routes: { WebUI.register(on: &$0) }) { server in

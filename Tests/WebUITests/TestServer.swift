@@ -30,6 +30,8 @@ func withServer<Result>(
 /// An answer with its body read whole.
 struct Answer {
     var status: Int
+    /// Path and query of the last request, after redirects.
+    var address: String
     var headers: HTTPFieldsByName
     var body: [UInt8]
     var text: String { String(decoding: body, as: UTF8.self) }
@@ -48,6 +50,9 @@ extension HTTPListener {
         let content = try await response.body.collect(upTo: 16 << 20)
         return Answer(
             status: Int(response.status.code),
+            address: response.history.last?.request.url.split(
+                separator: "/", maxSplits: 2, omittingEmptySubsequences: true
+            ).last.map { "/" + $0 } ?? path,
             headers: HTTPFieldsByName(
                 response.headers.map { ($0.name.lowercased(), $0.value) },
                 uniquingKeysWith: { first, _ in first }),

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HTTPServer
 import Journal
 import Yams
@@ -55,6 +56,19 @@ struct ServeConfiguration: Sendable {
         evaluationInterval = try settings.duration("evaluation-interval", default: "15s")
         logLevel = try settings.string("log-level", default: "info")
         try settings.refuseUnknown()
+    }
+
+    /// Where people reach this server, without a slash at the end: what `external-url` says, else the main
+    /// port, under the machine's name if it is bound to all addresses.
+    var publicURL: String {
+        if let externalURL {
+            return String(externalURL.reversed().drop { $0 == "/" }.reversed())
+        }
+        guard ["0.0.0.0", "::"].contains(listen.host) else { return "http://\(listen)" }
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "http://\(listen)" }
+        let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return "http://\(String(decoding: bytes, as: UTF8.self)):\(listen.port)"
     }
 
     private static func address(

@@ -31,7 +31,7 @@ struct ServeAlerting: Sendable {
             events: events)
         var settings = RuleSettings()
         settings.defaultInterval = configuration.evaluationInterval / 1_000_000
-        settings.externalURL = configuration.externalURL ?? "http://\(configuration.listen)"
+        settings.externalURL = configuration.publicURL
         let engine = try RuleEngine(
             files: configuration.rules,
             in: RuleEnvironment(
