@@ -72,7 +72,14 @@ struct ParserTests {
                 "1:5: parse error: expected type instant vector in aggregation expression, got range vector"
             ),
             ("nope(foo)", "1:1: parse error: unknown function with name \"nope\""),
-            ("info(foo)", "1:1: parse error: function \"info\" is not enabled"),
+            (
+                "info(foo)",
+                "1:1: parse error: function \"info\" is experimental in Prometheus and not supported"
+            ),
+            (
+                "limitk(1, foo)",
+                "1:1: parse error: limitk() is experimental in Prometheus and not supported"
+            ),
             ("abs()", "1:1: parse error: expected 1 argument(s) in call to \"abs\", got 0"),
             (
                 "round(a, 1, 2)",

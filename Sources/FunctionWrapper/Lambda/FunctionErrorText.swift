@@ -15,10 +15,12 @@ struct FunctionErrorText: Equatable {
 
     /// - Parameter body: anything; what is no such JSON says nothing.
     init(body: [UInt8]) {
-        do throws(DecodeError) {
-            try body.withUnsafeBytes { (bytes) throws(DecodeError) in try read(bytes) }
-        } catch {
-            self = FunctionErrorText()
+        body.withUnsafeBytes { bytes in
+            do throws(DecodeError) {
+                try read(bytes)
+            } catch {
+                self = FunctionErrorText()
+            }
         }
     }
 
@@ -28,16 +30,17 @@ struct FunctionErrorText: Equatable {
         var reader = JSONReader(bytes)
         try reader.beginObject()
         while let key = try reader.nextKey() {
-            let isType = key == "errorType"
             let isText = try reader.peek() == .string
-            guard isText, isType || key == "errorMessage" else {
-                _ = try reader.skipValue()
-                continue
+            switch key {
+            case "errorType" where isText: type = Self.text(try reader.string())
+            case "errorMessage" where isText: message = Self.text(try reader.string())
+            default: _ = try reader.skipValue()
             }
-            let text = String(
-                decoding: try reader.string().prefix(Self.messageBytesMax), as: UTF8.self)
-            if isType { type = text } else { message = text }
         }
         try reader.end()
+    }
+
+    private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        String(decoding: bytes.prefix(messageBytesMax), as: UTF8.self)
     }
 }

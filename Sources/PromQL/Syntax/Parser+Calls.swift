@@ -7,7 +7,9 @@ extension Parser {
         guard let function = Function(rawValue: name.text) else {
             let quoted = QuotedText.quote(name.text)
             throw Function.experimental.contains(name.text)
-                ? failure("function \(quoted) is not enabled", name.range)
+                ? failure(
+                    "function \(quoted) is experimental in Prometheus and not supported", name.range
+                )
                 : failure("unknown function with name \(quoted)", name.range)
         }
         return .call(
@@ -55,8 +57,7 @@ extension Parser {
         }
         if aggregator == .limitk || aggregator == .limitRatio {
             throw failure(
-                "\(aggregator.rawValue)() is experimental and must be enabled with "
-                    + "--enable-feature=promql-experimental-functions", range)
+                "\(aggregator.rawValue)() is experimental in Prometheus and not supported", range)
         }
         let wanted = aggregator.hasParameter ? 2 : 1
         guard arguments.count == wanted else {
