@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOPosix
@@ -11,7 +12,7 @@ package final class FunctionHost: Sendable {
     /// What differs between the modes.
     enum Function: Sendable {
         case lambda(LambdaFunction, runtime: HTTPEndpoint)
-        case http(HTTPFunction)
+        case http(HTTPFunction, client: HTTPClient)
     }
 
     /// Where invocations are taken.
@@ -113,15 +114,33 @@ package final class FunctionHost: Sendable {
     ) async throws -> FunctionHost {
         let function = HTTPFunction(
             configuration: configuration, telemetry: telemetry, random: random, logger: logger)
+        let client = HTTPForwarder.makeClient(configuration)
         let forwarder = HTTPForwarder(
-            configuration: configuration, function: function, telemetry: telemetry, random: random)
-        let endpoint = try await HTTPEndpoint.listen(
-            on: ListenAddress(configuration.listen), bodyBytesMax: configuration.payloadBytesMax,
-            group: MultiThreadedEventLoopGroup.singleton, respond: { await forwarder.respond($0) })
+            configuration: configuration, function: function, telemetry: telemetry,
+            random: random, client: client)
+        let endpoint: HTTPEndpoint
+        do {
+            endpoint = try await HTTPEndpoint.listen(
+                on: ListenAddress(configuration.listen),
+                bodyBytesMax: configuration.payloadBytesMax,
+                group: MultiThreadedEventLoopGroup.singleton,
+                respond: { await forwarder.respond($0) })
+        } catch {
+            await close(client, logger)
+            throw error
+        }
         await function.open()
         return FunctionHost(
-            configuration: configuration, function: .http(function), endpoint: endpoint,
-            telemetry: telemetry, logger: logger)
+            configuration: configuration, function: .http(function, client: client),
+            endpoint: endpoint, telemetry: telemetry, logger: logger)
+    }
+
+    private static func close(_ client: HTTPClient, _ logger: Logger) async {
+        do {
+            try await client.shutdown()
+        } catch {
+            logger.warning("closing the connections to the command failed: \(error)")
+        }
     }
 
     /// Takes no more, lets what runs finish, ends the child and all it started, and sends what telemetry
@@ -136,12 +155,13 @@ package final class FunctionHost: Sendable {
         case .lambda(let function, let runtime):
             await function.stop(within: limit - exportLimit)
             await runtime.close()
-        case .http(let function):
+        case .http(let function, _):
             await function.stop(within: limit - exportLimit)
         }
         await telemetry.shutdown(within: exportLimit)
         if let losses = telemetry.losses { logger.warning("not everything was told: \(losses)") }
         await endpoint.close()
+        if case .http(_, let client) = function { await Self.close(client, logger) }
         stopped.finish()
     }
 

@@ -25,7 +25,8 @@ package final class HTTPExportTransport: ExportTransport {
 
     /// - Parameter isGzip: bodies are given compressed.
     package init(headers: [(name: String, value: String)], timeout: Duration, isGzip: Bool) {
-        var settings = HTTPClient.Configuration()
+        // Following turns a POST into a GET, whose success would be taken for ours.
+        var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
         settings.connectionPool.idleTimeout = .seconds(30)
         settings.timeout.connect = .seconds(2)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)

@@ -7,7 +7,7 @@ import Testing
 struct HTTPModeTests {
     private static let server = [
         "server.py": """
-        import http.server, json, os, sys, time
+        import gzip, http.server, json, os, sys, time
         if len(sys.argv) > 1: sys.exit(4)
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -15,6 +15,18 @@ struct HTTPModeTests {
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 if self.path == "/crash": os._exit(3)
                 if self.path == "/hang": time.sleep(600)
+                if self.path == "/redirect":
+                    self.send_response(302)
+                    self.send_header("location", "/end")
+                    self.send_header("content-length", "0")
+                    return self.end_headers()
+                if self.path == "/gzip":
+                    answer = gzip.compress(b"small")
+                    self.send_response(200)
+                    self.send_header("content-encoding", "gzip")
+                    self.send_header("content-length", str(len(answer)))
+                    self.end_headers()
+                    return self.wfile.write(answer)
                 print("serving " + self.path, flush=True)
                 answer = json.dumps({"path": self.path, "pid": os.getpid(), "body": body.decode(),
                                      "headers": {k.lower(): v for k, v in self.headers.items()}})
@@ -44,6 +56,25 @@ struct HTTPModeTests {
 
     private func object(_ text: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    @Test("passes redirects and compressed answers on as they are")
+    func passesOn() async throws {
+        var receiver: RecordingReceiver?
+        try await hosted { function in
+            receiver = function.receiver
+            // The client of this test follows the redirect and expands the answer.
+            let end = try await function.send("/redirect", headers: ["x-request-id": "mine"])
+            #expect(try object(end.body)["path"] as? String == "/end")
+            let seen = try object(end.body)["headers"] as? [String: String]
+            #expect(seen?["x-request-id"] == "mine" && end.headers["x-request-id"] == "mine")
+            let small = try await function.send("/gzip")
+            #expect(small.body == "small")
+            #expect(small.headers["content-encoding"] == "gzip")
+        }
+        let spans = try #require(try receiver?.spans().filter { $0.kind == .server })
+        #expect(
+            Set(spans.compactMap { $0.attribute("url.path") }) == ["/redirect", "/end", "/gzip"])
     }
 
     @Test("gets requests as they are, in a trace with its cold start")

@@ -96,6 +96,13 @@ import Testing
         #expect(failure == .permanent(reason: "status \(status.prefix(3))"))
     }
 
+    @Test("a redirect is not followed: it would turn the POST into a GET that succeeds")
+    func redirect() async throws {
+        let failure = try await outcome(
+            response("301 Moved Permanently", "Location: /v1/traces/\r\n"))
+        #expect(failure == .permanent(reason: "status 301"))
+    }
+
     @Test("a refused connection passes")
     func refused() async throws {
         let transport = HTTPExportTransport(headers: [], timeout: .seconds(5), isGzip: false)

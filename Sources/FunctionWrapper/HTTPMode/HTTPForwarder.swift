@@ -16,6 +16,20 @@ struct HTTPForwarder: Sendable {
     let function: HTTPFunction
     let telemetry: FunctionTelemetry
     let random: any RandomSource
+    let client: HTTPClient
+
+    /// A client that hands answers on as they are: it follows no redirects and expands nothing. Whoever
+    /// makes it shuts it down.
+    static func makeClient(_ configuration: FunctionWrapperConfiguration) -> HTTPClient {
+        var settings = HTTPClient.Configuration(
+            redirectConfiguration: .disallow, decompression: .disabled)
+        settings.timeout.connect = .seconds(5)
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+            configuration.concurrencyMax
+        // Servers close idle connections, Node's after 5 s; a request must not meet that moment.
+        settings.connectionPool.idleTimeout = .seconds(3)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
 
     func respond(_ request: FunctionRequest) async -> FunctionResponse {
         let call = Call(
@@ -25,6 +39,10 @@ struct HTTPForwarder: Sendable {
         guard !request.isTooLarge else {
             let text = "the request exceeds \(configuration.payloadBytesMax) bytes"
             return RuntimeAPI.error(413, "RequestTooLarge", text)
+        }
+        guard request.target.hasPrefix("/") else {
+            // Other forms could name another host than the command.
+            return RuntimeAPI.error(400, "BadRequest", "the request's target is no path")
         }
         do throws(HTTPFunction.InvocationFailure) {
             let ready = try await function.enter(call.trace)
@@ -47,12 +65,13 @@ struct HTTPForwarder: Sendable {
         var report = InvocationReport(outcome: .success([]), isColdStart: ready.isColdStart)
         let before = await function.usage()?.cpuSeconds
         do {
-            let answer = try await HTTPClient.shared.execute(
+            let answer = try await client.execute(
                 upstreamRequest(request, call, ready.port), deadline: deadline)
             var headers = answer.headers.filter {
-                !Self.hopByHop.contains($0.name.lowercased())
+                let name = $0.name.lowercased()
+                return name != "x-request-id" && !Self.hopByHop.contains(name)
             }.map { (name: $0.name, value: $0.value) }
-            headers.append(("x-request-id", call.id))
+            headers.append(("x-request-id", request.header("x-request-id") ?? call.id))
             let status = Int(answer.status.code)
             let opened = report
             return FunctionResponse(
@@ -99,7 +118,9 @@ struct HTTPForwarder: Sendable {
             upstream.headers.add(name: header.name, value: header.value)
         }
         upstream.headers.add(name: "traceparent", value: call.trace.handlerTraceParent)
-        upstream.headers.add(name: "x-request-id", value: call.id)
+        if request.header("x-request-id") == nil {
+            upstream.headers.add(name: "x-request-id", value: call.id)
+        }
         let before = request.header("x-forwarded-for").map { "\($0), " } ?? ""
         upstream.headers.add(name: "x-forwarded-for", value: before + request.peer)
         if request.body.readableBytes > 0 { upstream.body = .bytes(request.body) }

@@ -23,7 +23,7 @@ struct ServerTarget: ImportTarget {
     static func connect(
         to server: String, token: String?
     ) async throws(ImportTargetError) -> ServerTarget {
-        var settings = HTTPClient.Configuration()
+        var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
         settings.timeout.connect = .seconds(5)
         let target = ServerTarget(
             client: HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings),
