@@ -2,6 +2,30 @@ import Proxy
 import Testing
 
 @Suite struct FailureTests {
+    @Test("a connection that is closed as soon as it is there gives its place back")
+    func closedAtOnce() async throws {
+        let upstream = try await TestUpstream { _, _ in .ok("") }
+        let places = 2
+        try await RunningProxy.with(
+            upstream: upstream.address,
+            change: {
+                $0.clusters[0].connectionsMax = places
+                $0.clusters[0].pendingMax = 0
+            }
+        ) { _, port in
+            for _ in 0...places {
+                let client = try await RawClient(port: port)
+                try await client.send(
+                    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno chunk")
+                let answer = try await client.waitForClose()
+                #expect(answer.hasPrefix("HTTP/1.1 400"))
+            }
+            let answer = try await RawClient.get(port)
+            #expect(answer.hasPrefix("HTTP/1.1 200"))
+        }
+        try await upstream.stop()
+    }
+
     @Test("a refused connection is answered 503 UF")
     func refused() async throws {
         // Nobody listens on tcpmux, and no other test can take its port meanwhile.

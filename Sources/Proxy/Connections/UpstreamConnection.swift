@@ -99,7 +99,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        // A channel that is closed while its connect is being announced never becomes inactive.
+        ended()
+        self.context = nil
+    }
 
     func read(context: ChannelHandlerContext) {
         if isReadPaused {
@@ -122,7 +126,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
         if phase == .body, bytes.readableBytes > 0 { readBody(&bytes, client) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    func channelInactive(context: ChannelHandlerContext) { ended() }
+
+    /// The connection is gone. Once for the client and the pool, however often it is told.
+    private func ended() {
         isOpen = false
         let client = self.client
         self.client = nil
