@@ -75,6 +75,11 @@ extension SQLiteTelemetryStore: LogStore {
     }
 }
 
+extension SQLiteTelemetryStore {
+    /// Series that the head of the metrics keeps labels of.
+    package var registeredSeriesCount: Int { metrics.seriesCount }
+}
+
 extension SQLiteTelemetryStore: MetricStore {
     package func append(
         metrics batch: MetricBatch, digest: ContentHash?, completion: @escaping AppendCompletion

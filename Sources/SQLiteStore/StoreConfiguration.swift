@@ -22,9 +22,14 @@ package struct StoreConfiguration: Sendable {
     package var mergeFanIn = 8
     /// Share of one core that merging may take on average.
     package var mergeShare = 0.25
-    /// Blocks of samples that stay open for the next query, in memory: about what a day of 2,000 series
-    /// takes.
-    package var openBlockBytesMax = 24 << 20
+    /// Blocks of samples that stay open for the next query, in memory: about what 60 million samples
+    /// take.
+    package var openBlockBytesMax = 64 << 20
+    /// Series that ended stay in memory, about 250 bytes each, until they are most of more than this many.
+    package var registeredSeriesMin = 50_000
+    /// Series of metric partitions whose labels are in memory, about 250 bytes each; the days longest
+    /// not queried are let go beyond.
+    package var loadedSeriesMax = 2_000_000
     /// Open database files per signal; more days are opened and closed as queries need them.
     package var openPartitionsMax = 16
 

@@ -15,39 +15,64 @@ extension MetricEngine {
     /// A consistent view of head and days.
     private struct View {
         var days: [MetricDay]
-        var index: SeriesIndex
-        var head: [HeadSamples]
+        var heads: [HeadView]
+        /// Histograms and exemplars of the head.
+        var extras: [MetricBatch]
         var lease: ReadLease
+    }
 
-        /// By series number: whether the head holds a sample of it.
-        func presentInHead() -> [Bool] {
+    /// The part of the head that one registry numbered.
+    private struct HeadView {
+        var index: SeriesIndex
+        var batches: [HeadSamples]
+
+        /// By registry, the oldest first.
+        static func grouping(_ batches: [HeadSamples]) -> [HeadView] {
+            var groups: [[HeadSamples]] = []
+            for batch in batches where !batch.times.isEmpty {
+                if let group = groups.firstIndex(where: { $0[0].registry === batch.registry }) {
+                    groups[group].append(batch)
+                } else {
+                    groups.append([batch])
+                }
+            }
+            return groups.map { HeadView(index: $0[0].registry.index, batches: $0) }
+        }
+
+        /// The series that satisfy all matchers and have samples here.
+        func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
             var present = [Bool](repeating: false, count: index.count)
-            for samples in head {
+            for samples in batches {
                 for series in samples.series { present[Int(series)] = true }
             }
-            return present
+            return index.match(matchers).filter { present[Int($0)] }
         }
     }
 
     private func view(of range: ClosedRange<Int64>) throws(StoreError) -> View {
         let wanted = daysOverlapping(range)
+        state.withLock { $0.pin(wanted) }
+        defer { state.withLock { $0.unpin(wanted) } }
         for day in wanted { _ = try load(day) }
-        return state.withLock { state in
+        let first = UTCDay(containingMilliseconds: range.lowerBound)
+        let last = UTCDay(containingMilliseconds: range.upperBound)
+        let (days, head, lease) = state.withLock { state in
             state.readers[state.generation, default: 0] += 1
-            let first = UTCDay(containingMilliseconds: range.lowerBound)
-            let last = UTCDay(containingMilliseconds: range.upperBound)
-            return View(
-                days: state.days.filter { first <= $0.key && $0.key <= last }.values.map { day in
+            return (
+                state.days.filter { first <= $0.key && $0.key <= last }.values.map { day in
                     var day = day
                     day.blocks.removeAll { !$0.overlaps(range) }
                     return day
                 },
-                index: state.index,
-                head: (state.sealing + state.head).filter {
+                (state.sealing + state.head).filter {
                     $0.overlaps(range) || $0.extras != nil
                 },
-                lease: ReadLease(self, generation: state.generation))
+                ReadLease(self, generation: state.generation)
+            )
         }
+        return View(
+            days: days, heads: HeadView.grouping(head.filter { $0.overlaps(range) }),
+            extras: head.compactMap(\.extras), lease: lease)
     }
 
     /// Ends the use of a generation's blocks.
@@ -66,7 +91,7 @@ extension MetricEngine {
         var slots: [SeriesID: Int] = [:]
         var labels: [Labels] = []
         func slot(_ number: UInt32, _ index: SeriesIndex) -> Int {
-            let id = index.ids[Int(number)]
+            let id = index.id(number)
             if let known = slots[id] { return known }
             labels.append(index.labels(number))
             slots[id] = labels.count - 1
@@ -74,16 +99,19 @@ extension MetricEngine {
         }
         var days: [(blocks: [MetricBlockInfo], slots: [(slot: Int, number: UInt32)])] = []
         for day in view.days {
-            let numbers = day.index.match(prepared)
+            let numbers = day.series.index.match(prepared)
             guard let first = numbers.first, let last = numbers.last else { continue }
             let blocks = day.blocks.filter { $0.series.overlaps(first...last) }
             guard !blocks.isEmpty else { continue }
-            days.append((blocks, numbers.map { (slot($0, day.index), $0) }))
+            days.append((blocks, numbers.map { (slot($0, day.series.index), $0) }))
         }
-        let present = view.presentInHead()
-        var headSlots = [Int32](repeating: -1, count: view.index.count)
-        for number in view.index.match(prepared) where present[Int(number)] {
-            headSlots[Int(number)] = Int32(slot(number, view.index))
+        var heads: [(batches: [HeadSamples], slots: [Int32])] = []
+        for head in view.heads {
+            var slots = [Int32](repeating: -1, count: head.index.count)
+            for number in head.match(prepared) {
+                slots[Int(number)] = Int32(slot(number, head.index))
+            }
+            heads.append((head.batches, slots))
         }
         let extras = try extras(of: view, in: range)
         for batch in extras {
@@ -108,11 +136,11 @@ extension MetricEngine {
                 parts: MetricEngine.parts(day.blocks), numbers: numbers)
         }
         let head = HeadPart(
-            [
+            heads.map { head in
                 HeadPart.Source(
-                    batches: view.head,
-                    slots: headSlots.map { $0 < 0 ? -1 : Int32(position[Int($0)]) })
-            ], count: labels.count)
+                    batches: head.batches,
+                    slots: head.slots.map { $0 < 0 ? -1 : Int32(position[Int($0)]) })
+            }, count: labels.count)
         return MetricSelection(
             labels: order.map { labels[$0] }, days: parts, head: head, extras: extras,
             range: range, engine: self, lease: view.lease)
@@ -139,7 +167,7 @@ extension MetricEngine {
         for day in view.days {
             extras += try day.partition.read { try MetricTables.extras(overlapping: range, $0) }
         }
-        return extras + view.head.compactMap(\.extras)
+        return extras + view.extras
     }
 
     static func prepare(_ matchers: [LabelMatcher]) throws(StoreError) -> [PreparedMatcher] {
@@ -220,13 +248,10 @@ extension MetricEngine {
         let prepared = try MetricEngine.prepare(matchers)
         let view = try view(of: range)
         for day in view.days where !day.blocks.isEmpty {
-            body(day.index.match(prepared), day.index)
+            body(day.series.index.match(prepared), day.series.index)
         }
-        if !view.head.isEmpty {
-            let present = view.presentInHead()
-            body(view.index.match(prepared).filter { present[Int($0)] }, view.index)
-        }
-        var histograms = SeriesIndex()
+        for head in view.heads { body(head.match(prepared), head.index) }
+        var histograms = NumberedSeries()
         for batch in try extras(of: view, in: range) {
             for series in Set(batch.histograms.map(\.series)) {
                 let labels = batch.labels(Int(series))
@@ -234,6 +259,6 @@ extension MetricEngine {
                 labels.bytes.withUnsafeBytes { _ = histograms.add(labels.seriesID, labels: $0) }
             }
         }
-        body(histograms.match(prepared), histograms)
+        body(histograms.index.match(prepared), histograms.index)
     }
 }

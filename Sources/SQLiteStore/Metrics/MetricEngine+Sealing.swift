@@ -8,14 +8,18 @@ import Telemetry
 extension MetricEngine {
     /// Writes the whole head into the partitions of its samples' days.
     func seal() throws(StoreError) {
-        let (batches, labels, metadata) = state.withLock { state in
-            if state.sealing.isEmpty {
-                swap(&state.sealing, &state.head)
-                swap(&state.sealingBytes, &state.headBytes)
-            }
-            return (state.sealing, state.index, state.unsavedMetadata)
+        repeat { try sealRun() } while state.withLock { $0.headIsMixed }
+    }
+
+    /// Writes the batches at the head's beginning that one registry numbered: nearly always all.
+    private func sealRun() throws(StoreError) {
+        let (batches, metadata) = state.withLock { state in
+            if state.sealing.isEmpty { state.beginSealing() }
+            return (state.sealing, state.unsavedMetadata)
         }
         guard let last = batches.last else { return }
+        let registry = last.registry
+        let labels = registry.index
         var extras: [UTCDay: [MetricBatch]] = [:]
         for batch in batches.compactMap(\.extras) {
             let times = batch.histograms.map(\.time) + batch.exemplars.map(\.time)
@@ -43,6 +47,15 @@ extension MetricEngine {
                 state.generation += 1
             }
         }
+        for part in samples.values { registry.use(part.series, at: last.arrival) }
+        if registry.isMostlyIdle(at: last.arrival) {
+            state.withLock { state in
+                if state.registry === registry {
+                    state.registry = SeriesRegistry(
+                        beganAt: last.arrival, countMin: configuration.registeredSeriesMin)
+                }
+            }
+        }
         events.emit(
             StoreSealed(signal: signalName, items: batches.reduce(0) { $0 + $1.times.count }))
     }
@@ -58,14 +71,15 @@ extension MetricEngine {
             return try partition.read { db in
                 MetricDay(
                     partition: partition,
-                    index: try MetricTables.loadSeries(db, path: partition.path),
+                    series: try MetricTables.loadSeries(db, path: partition.path),
                     blocks: try MetricTables.loadBlocks(db, partition: partition))
             }
         }
         var content = try loadHoldingLock(day)
-        let firstNew = content.index.count
-        let numbered = MetricEngine.renumber(samples, labels, into: &content.index)
-        let newSeries = MetricEngine.labels(of: firstNew..<content.index.count, content.index)
+        let firstNew = content.series.count
+        let numbered = MetricEngine.renumber(samples, labels, into: &content.series)
+        let newSeries = MetricEngine.labels(
+            of: firstNew..<content.series.count, content.series.index)
         let blocks = MetricEngine.blocks(numbered, part: sequence)
         let ids = try partition.write { db in
             if newSeries.seriesCount > 0 {
@@ -92,7 +106,7 @@ extension MetricEngine {
 
     /// Replaces the head's series numbers by the partition's, adding what is new, and sorts by them.
     private static func renumber(
-        _ samples: DaySamples, _ labels: SeriesIndex, into index: inout SeriesIndex
+        _ samples: DaySamples, _ labels: SeriesIndex, into index: inout NumberedSeries
     ) -> SeriesBlock {
         var runs: [(number: UInt32, range: Range<Int>)] = []
         var position = 0
@@ -100,7 +114,7 @@ extension MetricEngine {
             let series = samples.series[position]
             var end = position + 1
             while end < samples.series.count, samples.series[end] == series { end += 1 }
-            let id = labels.ids[Int(series)]
+            let id = labels.id(series)
             let number =
                 index.find(id)
                 ?? labels.labels(series).bytes.withUnsafeBytes { index.add(id, labels: $0) }
@@ -215,5 +229,27 @@ extension MetricEngine {
             for day in days { state.days[day] = nil }
             state.retired.removeAll { days.contains($0.block.partition.day) }
         }
+    }
+}
+
+extension MetricEngine.State {
+    /// Moves the batches of the first registry from the head to those being sealed.
+    fileprivate mutating func beginSealing() {
+        guard let registry = head.first?.registry else { return }
+        if !headIsMixed {
+            swap(&sealing, &head)
+            swap(&sealingBytes, &headBytes)
+            return
+        }
+        sealing = Array(head.prefix { $0.registry === registry })
+        sealingBytes = sealing.reduce(0) { $0 + $1.bytes }
+        head.removeFirst(sealing.count)
+        headBytes -= sealingBytes
+    }
+
+    /// Whether batches of an older registry wait in the head.
+    fileprivate var headIsMixed: Bool {
+        guard let first = head.first?.registry else { return false }
+        return head.contains { $0.registry !== first }
     }
 }

@@ -6,25 +6,27 @@ import Telemetry
 
 /// Head, index and partitions of the metrics.
 ///
-/// Samples live in the head by series number of `State.index`, in the partitions by a number of the
-/// partition's own; the 128-bit series id joins the two. A partition's index and block list are read
-/// when it is first needed.
+/// Samples live in the head by the number that a registry gave their series, in the partitions by a
+/// number of the partition's own; the 128-bit series id joins the two. A partition's index and block
+/// list are read when they are needed, and let go again when there are too many.
 ///
 /// The journal holds a series' labels once: a later record names the series by id alone as long as the
-/// record with the labels is durable and still needed (`definedAt` at or above `definitionFloor`).
+/// record with the labels is durable and still needed (at or above `definitionFloor`).
 /// Should that record be released in between, its samples have been sealed, and with them the labels
 /// into a partition, where replay finds them.
 final class MetricEngine: MaintainedSignal {
     struct State {
-        var index = SeriesIndex()
-        /// Per series: the journal sequence of the last record with its labels; 0 if none.
-        var definedAt: [UInt64] = []
+        /// Numbers the series of new batches.
+        var registry: SeriesRegistry
         var definitionFloor: UInt64 = 1
         var head: [HeadSamples] = []
         var headBytes = 0
         var sealing: [HeadSamples] = []
         var sealingBytes = 0
         var days: [UTCDay: MetricDay] = [:]
+        var dayUses: UInt64 = 0
+        /// Days that a query is about to look at.
+        var pins: [UTCDay: Int] = [:]
         var metadata: [String: MetricMetadata] = [:]
         var unsavedMetadata: [MetricMetadata] = []
         var generation: UInt64 = 0
@@ -36,7 +38,7 @@ final class MetricEngine: MaintainedSignal {
     let partitions: PartitionDirectory
     let configuration: StoreConfiguration
     let events: EventLog
-    let state = Mutex(State())
+    let state: Mutex<State>
     /// Held while a partition's lists are read from its file or changed in it, so that no change falls
     /// between reading and remembering.
     let partitionLock = Mutex(())
@@ -54,6 +56,10 @@ final class MetricEngine: MaintainedSignal {
     init(configuration: StoreConfiguration, events: EventLog) throws(StoreError) {
         self.configuration = configuration
         self.events = events
+        state = Mutex(
+            State(
+                registry: SeriesRegistry(
+                    beganAt: .zero, countMin: configuration.registeredSeriesMin)))
         readers = BlockReaders(bytesMax: configuration.openBlockBytesMax)
         partitions = try PartitionDirectory(
             directory: "\(configuration.directory)/metrics", signal: "metrics",
@@ -79,31 +85,13 @@ final class MetricEngine: MaintainedSignal {
 
     /// Numbers the series of a batch and encodes what the journal needs.
     func prepare(_ batch: MetricBatch) -> PreparedMetrics {
-        var numbers = [UInt32](repeating: 0, count: batch.seriesCount)
-        var needsLabels = [Bool](repeating: false, count: batch.seriesCount)
-        state.withLock { state in
-            batch.labelBytes.withUnsafeBytes { labels in
-                for series in numbers.indices {
-                    let id = batch.seriesIDs[series]
-                    if let known = state.index.find(id) {
-                        numbers[series] = known
-                        needsLabels[series] = state.definedAt[Int(known)] < state.definitionFloor
-                    } else {
-                        numbers[series] = state.index.add(
-                            id,
-                            labels: UnsafeRawBufferPointer(
-                                rebasing: labels[batch.labelRange(series)]))
-                        state.definedAt.append(0)
-                        needsLabels[series] = true
-                    }
-                }
-            }
-        }
+        let (registry, floor) = state.withLock { ($0.registry, $0.definitionFloor) }
+        let (numbers, needsLabels) = registry.number(batch, definitionFloor: floor)
         let defined = numbers.indices.filter { needsLabels[$0] }.map { numbers[$0] }
         let journalled = batch.keepingLabels { needsLabels[$0] }
         return PreparedMetrics(
             payload: MetricBatchCodec.encode(journalled, effort: .journal),
-            samples: MetricEngine.headSamples(batch, numbers), defined: defined,
+            samples: MetricEngine.headSamples(batch, numbers, registry), defined: defined,
             metadata: batch.metadata)
     }
 
@@ -112,8 +100,8 @@ final class MetricEngine: MaintainedSignal {
         var samples = prepared.samples
         samples.sequence = sequence
         samples.arrival = arrival
+        samples.registry.define(prepared.defined, at: sequence)
         state.withLock { state in
-            for series in prepared.defined { state.definedAt[Int(series)] = sequence }
             for entry in prepared.metadata where state.metadata[entry.family] != entry {
                 state.metadata[entry.family] = entry
                 state.unsavedMetadata.append(entry)
@@ -123,7 +111,9 @@ final class MetricEngine: MaintainedSignal {
         }
     }
 
-    private static func headSamples(_ batch: MetricBatch, _ numbers: [UInt32]) -> HeadSamples {
+    private static func headSamples(
+        _ batch: MetricBatch, _ numbers: [UInt32], _ registry: SeriesRegistry
+    ) -> HeadSamples {
         var first = Int64.max
         var last = Int64.min
         for time in batch.sampleTimes {
@@ -131,7 +121,8 @@ final class MetricEngine: MaintainedSignal {
             last = max(last, time)
         }
         return HeadSamples(
-            sequence: 0, arrival: .zero, series: batch.sampleSeries.map { numbers[Int($0)] },
+            sequence: 0, arrival: .zero, registry: registry,
+            series: batch.sampleSeries.map { numbers[Int($0)] },
             times: batch.sampleTimes, values: batch.sampleValues, first: first, last: last,
             extras: batch.extras)
     }
@@ -196,10 +187,10 @@ final class MetricEngine: MaintainedSignal {
     ) throws(StoreError) {
         var open = wanted
         for day in partitions.days.reversed() where !open.isEmpty {
-            let index = try load(day).index
+            let series = try load(day).series
             for id in open {
-                guard let number = index.find(id) else { continue }
-                labels[id] = index.labels(number)
+                guard let number = series.find(id) else { continue }
+                labels[id] = series.index.labels(number)
                 open.remove(id)
             }
         }
@@ -220,7 +211,7 @@ final class MetricEngine: MaintainedSignal {
     }
 
     var headBytes: Int { state.withLock { $0.headBytes + $0.sealingBytes } }
-    var seriesCount: Int { state.withLock { $0.index.count } }
+    var seriesCount: Int { state.withLock { $0.registry }.count }
 
     func metadata() throws(StoreError) -> [MetricMetadata] {
         state.withLock { $0.metadata.values.sorted { $0.family < $1.family } }
@@ -228,7 +219,7 @@ final class MetricEngine: MaintainedSignal {
 
     /// The index and blocks of a day, read from its file if they are not in memory.
     func load(_ day: UTCDay) throws(StoreError) -> MetricDay {
-        if let known = state.withLock({ $0.days[day] }) { return known }
+        if let known = state.withLock({ $0.use(day) }) { return known }
         return try partitionLock.withLock { _ throws(StoreError) in try loadHoldingLock(day) }
     }
 
@@ -238,10 +229,13 @@ final class MetricEngine: MaintainedSignal {
         let partition = partitions.partition(for: day)
         let loaded = try partition.read { db in
             MetricDay(
-                partition: partition, index: try MetricTables.loadSeries(db, path: partition.path),
+                partition: partition, series: try MetricTables.loadSeries(db, path: partition.path),
                 blocks: try MetricTables.loadBlocks(db, partition: partition))
         }
-        state.withLock { $0.days[day] = loaded }
+        state.withLock { state in
+            state.days[day] = loaded
+            state.letGoOfDays(but: day, seriesMax: configuration.loadedSeriesMax)
+        }
         return loaded
     }
 
@@ -251,7 +245,44 @@ final class MetricEngine: MaintainedSignal {
 /// What is in memory of a partition.
 struct MetricDay: Sendable {
     var partition: Partition
-    var index: SeriesIndex
+    var series: NumberedSeries
+    /// Counts up with every use.
+    var lastUse: UInt64 = 0
     /// By part, then by series.
     var blocks: [MetricBlockInfo]
+}
+
+extension MetricEngine.State {
+    /// A day that is in memory.
+    mutating func use(_ day: UTCDay) -> MetricDay? {
+        dayUses &+= 1
+        days[day]?.lastUse = dayUses
+        return days[day]
+    }
+
+    /// Keeps days in memory until they are unpinned.
+    mutating func pin(_ days: [UTCDay]) {
+        for day in days { pins[day, default: 0] += 1 }
+    }
+
+    mutating func unpin(_ days: [UTCDay]) {
+        for day in days {
+            let left = pins[day, default: 1] - 1
+            pins[day] = left == 0 ? nil : left
+        }
+    }
+
+    /// Forgets the days longest not used while more than `seriesMax` series are in memory: their files
+    /// say the same.
+    mutating func letGoOfDays(but kept: UTCDay, seriesMax: Int) {
+        dayUses &+= 1
+        days[kept]?.lastUse = dayUses
+        var total = days.values.reduce(0) { $0 + $1.series.count }
+        for (day, content) in days.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+            if total <= seriesMax { return }
+            guard day != kept, pins[day] == nil else { continue }
+            days[day] = nil
+            total -= content.series.count
+        }
+    }
 }

@@ -1,10 +1,11 @@
 import Store
 import Telemetry
 
-/// Samples of one journalled batch, by the numbers that the head's index gave the series.
+/// Samples of one journalled batch, by the numbers that a registry gave the series.
 struct HeadSamples: Sendable {
     var sequence: UInt64
     var arrival: Timestamp
+    var registry: SeriesRegistry
     var series: [UInt32]
     var times: [Int64]
     var values: [Double]

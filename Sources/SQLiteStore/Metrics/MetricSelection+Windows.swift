@@ -10,183 +10,213 @@ extension MetricSelection {
     ) throws(StoreError) -> Bool {
         if !extras.isEmpty, !histograms(index).isEmpty { return false }
         aggregates.removeAll(keepingCapacity: true)
-        var stretches = try self.stretches(of: index)
-        var first = 0
-        for window in 0..<windows.count {
-            let end = windows.end(window)
-            let start = end &- windows.range
-            // Windows never move back: what lies before this one is not needed again.
-            while first < stretches.count, stretches[first].lastTime <= start {
-                stretches[first].letGo()
-                first += 1
+        try withScratch { (scratch) throws(StoreError) in
+            var stretches = try SeriesStretches(self, index, &scratch)
+            for window in 0..<windows.count {
+                let end = windows.end(window)
+                aggregates.append(
+                    try stretches.aggregate(after: end &- windows.range, through: end, &scratch))
             }
-            var aggregate = WindowAggregate()
-            var next = first
-            while next < stretches.count, stretches[next].firstTime <= end {
-                try add(&stretches[next], after: start, through: end, to: &aggregate)
-                next += 1
-            }
-            aggregates.append(aggregate)
         }
         return true
     }
+}
 
-    /// Samples that lie between no others in time: a chunk, or the samples of several that overlap.
-    fileprivate struct Stretch {
+/// The samples of a series as stretches that do not overlap, by time: chunks as they are, or the
+/// decoded samples of several that do overlap.
+private struct SeriesStretches {
+    /// A chunk, or what `decoded` holds.
+    private struct Stretch {
         var firstTime: Int64
         var lastTime: Int64
-        var chunk: ChunkPlace?
-        /// Of the whole stretch.
-        var aggregate: WindowAggregate?
-        /// Without staleness markers; `nil` until decoded.
-        var columns: SampleColumns?
-
-        /// Whether there was nothing but staleness markers.
-        var isEmpty: Bool { columns.map(\.times.isEmpty) ?? false }
-
-        mutating func letGo() { columns = nil }
+        /// Of `sources`; -1 for none.
+        var source: Int
+        var chunk: Int
+        /// Of `decoded`; -1 while not decoded.
+        var decoded = -1
     }
 
-    fileprivate struct ChunkPlace {
+    private struct Source {
         var reader: SeriesBlockReader
         var info: MetricBlockInfo
-        var chunk: Int
     }
 
-    private func add(
-        _ stretch: inout Stretch, after start: Int64, through end: Int64,
-        to aggregate: inout WindowAggregate
+    /// Samples without staleness markers, and the aggregate of all of them.
+    private struct Decoded {
+        var columns: SampleColumns
+        var whole = WindowAggregate()
+
+        init(_ columns: SampleColumns) {
+            self.columns = columns
+            self.columns.removeMarkers()
+            whole.add(self.columns, self.columns.times.indices)
+        }
+    }
+
+    private let selection: MetricSelection
+    private var sources: [Source] = []
+    private var stretches: [Stretch] = []
+    private var decoded: [Decoded] = []
+    /// The first stretch that reaches into the window.
+    private var first = 0
+
+    init(
+        _ selection: MetricSelection, _ index: Int, _ scratch: inout SelectionScratch
     ) throws(StoreError) {
-        let isWhole = start < stretch.firstTime && stretch.lastTime <= end
-        if isWhole, let known = stretch.aggregate {
-            aggregate.add(known)
-            return
+        self.selection = selection
+        try selection.forEachChunk(of: index, &scratch) {
+            reader, info, chunk, _ throws(StoreError) in
+            if sources.last?.reader !== reader {
+                sources.append(Source(reader: reader, info: info))
+            }
+            stretches.append(
+                Stretch(
+                    firstTime: reader.firstTime(chunk), lastTime: reader.lastTime(chunk),
+                    source: sources.count - 1, chunk: chunk))
         }
-        if stretch.columns == nil {
-            var columns = SampleColumns()
-            if let place = stretch.chunk { try decode(place, to: &columns) }
-            columns.removeMarkers()
-            stretch.columns = columns
-        }
-        guard let columns = stretch.columns else { return }
-        if isWhole {
-            var whole = WindowAggregate()
-            whole.add(columns, columns.times.indices)
-            stretch.aggregate = whole
-            aggregate.add(whole)
-            return
-        }
-        guard start < .max else { return }
-        let kept = MetricSelection.indices(of: (start + 1)...max(start + 1, end), in: columns.times)
-        aggregate.add(columns, kept)
+        try separate(&scratch)
+        var head = SampleColumns()
+        selection.appendHead(index, to: &head)
+        try append(head, &scratch)
     }
 
-    // MARK: Stretches
+    // MARK: Aggregates
 
-    /// The samples of a series within the selection's range, by time.
-    private func stretches(of index: Int) throws(StoreError) -> [Stretch] {
-        let places = try places(of: index)
-        var head = SampleColumns()
-        appendHead(index, to: &head)
-        // By first time, the order of writing kept among equals: it decides which sample stays.
-        let order = places.indices.sorted { a, b in
-            let (left, right) = (places[a].firstTime, places[b].firstTime)
+    /// - Parameter start: windows never move back.
+    mutating func aggregate(
+        after start: Int64, through end: Int64, _ scratch: inout SelectionScratch
+    ) throws(StoreError) -> WindowAggregate {
+        while first < stretches.count, stretches[first].lastTime <= start {
+            letGo(first)
+            first += 1
+        }
+        var aggregate = WindowAggregate()
+        var next = first
+        while next < stretches.count, stretches[next].firstTime <= end {
+            let isWhole = start < stretches[next].firstTime && stretches[next].lastTime <= end
+            if isWhole, let summary = summary(next) {
+                aggregate.add(WindowAggregate(summary))
+            } else {
+                try decode(next, &scratch)
+                let decoded = decoded[stretches[next].decoded]
+                if isWhole {
+                    aggregate.add(decoded.whole)
+                } else if start < .max {
+                    aggregate.add(
+                        decoded.columns,
+                        MetricSelection.indices(
+                            of: (start + 1)...max(start + 1, end), in: decoded.columns.times))
+                }
+            }
+            next += 1
+        }
+        return aggregate
+    }
+
+    /// Of a chunk that lies within the selection's range.
+    private func summary(_ index: Int) -> ChunkSummary? {
+        let stretch = stretches[index]
+        guard stretch.source >= 0, selection.range.lowerBound <= stretch.firstTime,
+            stretch.lastTime <= selection.range.upperBound
+        else { return nil }
+        return sources[stretch.source].reader.summary(stretch.chunk)
+    }
+
+    private mutating func letGo(_ index: Int) {
+        guard stretches[index].decoded >= 0 else { return }
+        decoded[stretches[index].decoded].columns = SampleColumns()
+    }
+
+    private mutating func decode(
+        _ index: Int, _ scratch: inout SelectionScratch
+    ) throws(StoreError) {
+        guard stretches[index].decoded < 0 else { return }
+        var columns = SampleColumns()
+        try append(stretches[index], to: &columns, &scratch)
+        stretches[index].decoded = decoded.count
+        decoded.append(Decoded(columns))
+    }
+
+    private func append(
+        _ stretch: Stretch, to columns: inout SampleColumns, _ scratch: inout SelectionScratch
+    ) throws(StoreError) {
+        let source = sources[stretch.source]
+        try selection.append(
+            stretch.chunk, of: source.reader, source.info, &scratch.series, to: &columns)
+    }
+
+    // MARK: Separation
+
+    /// Decodes and merges chunks that overlap. They come in the order of writing, which decides between
+    /// samples of one time; nearly always that is the order of time too, and nothing overlaps.
+    private mutating func separate(_ scratch: inout SelectionScratch) throws(StoreError) {
+        var isSeparate = true
+        for index in 1..<max(1, stretches.count)
+        where stretches[index].firstTime <= stretches[index - 1].lastTime {
+            isSeparate = false
+            break
+        }
+        if isSeparate { return }
+        let written = stretches
+        let order = written.indices.sorted { a, b in
+            let (left, right) = (written[a].firstTime, written[b].firstTime)
             return left != right ? left < right : a < b
         }
-        var stretches: [Stretch] = []
+        stretches = []
         var next = 0
         while next < order.count {
             var members = [order[next]]
-            var last = places[order[next]].lastTime
+            var last = written[order[next]].lastTime
             next += 1
-            while next < order.count, places[order[next]].firstTime <= last {
-                last = max(last, places[order[next]].lastTime)
+            while next < order.count, written[order[next]].firstTime <= last {
+                last = max(last, written[order[next]].lastTime)
                 members.append(order[next])
                 next += 1
             }
-            let stretch = try stretch(members.sorted().map { places[$0] })
-            if !stretch.isEmpty { stretches.append(stretch) }
-        }
-        return try adding(head, to: stretches, places)
-    }
-
-    /// One chunk as it is, several decoded and merged.
-    private func stretch(_ places: [ChunkPlace]) throws(StoreError) -> Stretch {
-        if places.count == 1 {
-            let place = places[0]
-            let isInside =
-                range.lowerBound <= place.firstTime && place.lastTime <= range.upperBound
-            return Stretch(
-                firstTime: place.firstTime, lastTime: place.lastTime, chunk: place,
-                aggregate: isInside
-                    ? place.reader.summary(place.chunk).map(WindowAggregate.init) : nil)
-        }
-        var columns = SampleColumns()
-        for place in places { try decode(place, to: &columns) }
-        return Stretch(merging: columns)
-    }
-
-    /// Puts the head's samples behind the others, or between them where they are late.
-    private func adding(
-        _ head: SampleColumns, to stretches: [Stretch], _ places: [ChunkPlace]
-    ) throws(StoreError) -> [Stretch] {
-        guard let first = head.times.min() else { return stretches }
-        let kept = stretches.prefix { $0.lastTime < first }
-        var columns = SampleColumns()
-        // In the order of writing, which is that of the places.
-        let reach = kept.last?.lastTime ?? .min
-        for place in places where place.firstTime > reach || kept.isEmpty {
-            try decode(place, to: &columns)
-        }
-        columns.times += head.times
-        columns.values += head.values
-        return Array(kept) + [Stretch(merging: columns)].filter { !$0.isEmpty }
-    }
-
-    private func places(of index: Int) throws(StoreError) -> [ChunkPlace] {
-        var places: [ChunkPlace] = []
-        for day in days where day.numbers[index] != DayPart.missing {
-            for part in day.parts {
-                for info in MetricSelection.blocks(part, of: day.numbers[index]) {
-                    guard let reader = try engine.reader(info) else { continue }
-                    for chunk in reader.chunks(of: day.numbers[index])
-                    where reader.firstTime(chunk) <= range.upperBound
-                        && reader.lastTime(chunk) >= range.lowerBound
-                    {
-                        places.append(ChunkPlace(reader: reader, info: info, chunk: chunk))
-                    }
+            if members.count == 1 {
+                stretches.append(written[members[0]])
+            } else {
+                var columns = SampleColumns()
+                for member in members.sorted() {
+                    try append(written[member], to: &columns, &scratch)
                 }
+                appendMerged(columns)
             }
         }
-        return places
     }
 
-    private func decode(
-        _ place: ChunkPlace, to columns: inout SampleColumns
+    /// Puts the head's samples behind the others; what they overlap is merged with them.
+    private mutating func append(
+        _ head: SampleColumns, _ scratch: inout SelectionScratch
     ) throws(StoreError) {
-        try withScratch { (scratch) throws(StoreError) in
-            try append(place.chunk, of: place.reader, place.info, &scratch, to: &columns)
+        guard let first = head.times.min() else { return }
+        let kept = stretches.firstIndex { $0.lastTime >= first } ?? stretches.count
+        var columns = SampleColumns()
+        for stretch in stretches[kept...] {
+            if stretch.decoded >= 0 {
+                columns.times += decoded[stretch.decoded].columns.times
+                columns.values += decoded[stretch.decoded].columns.values
+            } else {
+                try append(stretch, to: &columns, &scratch)
+            }
         }
+        stretches.removeSubrange(kept...)
+        columns.times += head.times
+        columns.values += head.values
+        appendMerged(columns)
     }
-}
 
-extension MetricSelection.ChunkPlace {
-    fileprivate var firstTime: Int64 { reader.firstTime(chunk) }
-    fileprivate var lastTime: Int64 { reader.lastTime(chunk) }
-}
-
-extension MetricSelection.Stretch {
     /// - Parameter columns: in the order of writing.
-    fileprivate init(merging columns: SampleColumns) {
+    private mutating func appendMerged(_ columns: SampleColumns) {
         var columns = columns
         MetricSelection.order(&columns)
-        columns.removeMarkers()
-        firstTime = columns.times.first ?? .max
-        lastTime = columns.times.last ?? .max
-        self.columns = columns
-        var whole = WindowAggregate()
-        whole.add(columns, columns.times.indices)
-        aggregate = whole
+        let merged = Decoded(columns)
+        guard let first = merged.columns.times.first, let last = merged.columns.times.last else {
+            return
+        }
+        stretches.append(
+            Stretch(firstTime: first, lastTime: last, source: -1, chunk: 0, decoded: decoded.count))
+        decoded.append(merged)
     }
 }
 

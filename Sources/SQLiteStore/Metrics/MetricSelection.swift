@@ -24,7 +24,7 @@ final class MetricSelection: SeriesSelection {
     let engine: MetricEngine
     private let lease: ReadLease
     private let histogramSlots = Mutex<[Labels: [HistogramSample]]?>(nil)
-    private let scratches = Mutex<[SeriesScratch]>([])
+    private let scratches = Mutex<[SelectionScratch]>([])
 
     init(
         labels: [Labels], days: [DayPart], head: HeadPart, extras: [MetricBatch],
@@ -46,21 +46,44 @@ final class MetricSelection: SeriesSelection {
     func samples(_ index: Int, into target: inout SampleColumns) throws(StoreError) {
         target.removeAll()
         try withScratch { (scratch) throws(StoreError) in
-            for day in days where day.numbers[index] != DayPart.missing {
-                let number = day.numbers[index]
-                for part in day.parts {
-                    for info in MetricSelection.blocks(part, of: number) {
-                        guard let reader = try engine.reader(info) else { continue }
-                        for chunk in reader.chunks(of: number) {
-                            try append(chunk, of: reader, info, &scratch, to: &target)
-                        }
-                    }
-                }
+            try forEachChunk(of: index, &scratch) {
+                reader, info, chunk, scratch throws(StoreError) in
+                try append(chunk, of: reader, info, &scratch, to: &target)
             }
         }
         appendHead(index, to: &target)
         MetricSelection.order(&target)
         if !extras.isEmpty { target.histograms = histograms(index) }
+    }
+
+    /// Calls `body` with the chunks of a series that overlap the range, in the order of writing.
+    @inline(__always)
+    func forEachChunk(
+        of index: Int, _ scratch: inout SelectionScratch,
+        _ body: (SeriesBlockReader, MetricBlockInfo, Int, inout SeriesScratch) throws(StoreError)
+            -> Void
+    ) throws(StoreError) {
+        // Parts of all days are numbered through: neighbouring series lie in the same block of each.
+        var place = 0
+        for day in days {
+            let number = day.numbers[index]
+            if number == DayPart.missing {
+                place += day.parts.count
+                continue
+            }
+            for part in day.parts {
+                for info in MetricSelection.blocks(part, of: number) {
+                    guard let reader = try scratch.reader(info, at: place, engine) else { continue }
+                    for chunk in reader.chunks(of: number)
+                    where reader.firstTime(chunk) <= range.upperBound
+                        && reader.lastTime(chunk) >= range.lowerBound
+                    {
+                        try body(reader, info, chunk, &scratch.series)
+                    }
+                }
+                place += 1
+            }
+        }
     }
 
     /// The blocks of a part that may hold a series; more than one only if it is very long.
@@ -84,7 +107,6 @@ final class MetricSelection: SeriesSelection {
     ) throws(StoreError) {
         let first = reader.firstTime(chunk)
         let last = reader.lastTime(chunk)
-        guard first <= range.upperBound, last >= range.lowerBound else { return }
         guard engine.decode(chunk, of: reader, info, &scratch) else { return }
         if range.lowerBound <= first, last <= range.upperBound {
             target.times += scratch.times
@@ -101,9 +123,9 @@ final class MetricSelection: SeriesSelection {
     }
 
     func withScratch<Result>(
-        _ body: (inout SeriesScratch) throws(StoreError) -> Result
+        _ body: (inout SelectionScratch) throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
-        var scratch = scratches.withLock { $0.popLast() } ?? SeriesScratch()
+        var scratch = scratches.withLock { $0.popLast() } ?? SelectionScratch()
         defer { scratches.withLock { $0.append(scratch) } }
         return try body(&scratch)
     }
@@ -259,4 +281,25 @@ final class ReadLease: Sendable {
     }
 
     deinit { engine.release(generation) }
+}
+
+/// What one thread keeps while it reads series after series of a selection.
+struct SelectionScratch: Sendable {
+    var series = SeriesScratch()
+    /// By place: the block read there last.
+    private var recent: [(info: MetricBlockInfo, reader: SeriesBlockReader)?] = []
+
+    init() {}
+
+    /// The block, opened; `nil` if it is damaged.
+    /// - Parameter place: of the part that the block belongs to.
+    mutating func reader(
+        _ info: MetricBlockInfo, at place: Int, _ engine: MetricEngine
+    ) throws(StoreError) -> SeriesBlockReader? {
+        while recent.count <= place { recent.append(nil) }
+        if let known = recent[place], known.info === info { return known.reader }
+        guard let reader = try engine.reader(info) else { return nil }
+        recent[place] = (info, reader)
+        return reader
+    }
 }

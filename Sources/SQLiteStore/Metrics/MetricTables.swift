@@ -36,8 +36,8 @@ enum MetricTables {
             ])
     }
 
-    static func loadSeries(_ db: Database, path: String) throws -> SeriesIndex {
-        var index = SeriesIndex()
+    static func loadSeries(_ db: Database, path: String) throws -> NumberedSeries {
+        var index = NumberedSeries()
         let rows = try Row.fetchCursor(
             db, sql: "SELECT first_series, body FROM series_block ORDER BY first_series")
         while let row = try rows.next() {

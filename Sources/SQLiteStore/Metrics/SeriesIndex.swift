@@ -1,20 +1,135 @@
 import Store
 import Telemetry
 
-/// Series by id and by label: the labels of each, and for every label pair the series that have it.
+/// Series by label: the labels of each, and for every label pair the series that have it. Series are
+/// numbered from 0 in order of arrival.
 ///
-/// Series are numbered from 0 in order of arrival, so postings are ascending by themselves. Label names
-/// and values are interned: a series costs about 8 bytes a label here and 4 in a posting.
+/// Made of frozen segments and a small open one, so that a copy is cheap however many series there are:
+/// what a query holds on to is shared, and adding a series copies the open segment at most. Segments
+/// of a size are put together as they gather, as in a log-structured merge tree.
 struct SeriesIndex: Sendable {
-    private(set) var symbols = StringTable(capacity: 1_024)
-    /// (name, value) symbols of all series, one after the other, in canonical order of the names.
-    private var pairs: [UInt64] = []
-    private var pairEnds: [UInt32] = []
-    private(set) var ids: [SeriesID] = []
+    private var segments: [SeriesSegment] = []
+    private var open = SegmentBuilder()
+    /// Series in `segments`.
+    private var frozenCount = 0
+
+    /// Copied by the next addition when a query holds on to it: about 0.2 ms.
+    private static let openMax = 1_024
+    private static let mergeFanIn = 4
+    /// A merge of segments to this size takes about 20 ms; larger ones would delay an append for long.
+    private static let segmentMax = 16_384
+
+    var count: Int { frozenCount + open.count }
+
+    /// Adds a series and returns its number.
+    /// - Parameter labels: canonical label bytes.
+    mutating func add(_ id: SeriesID, labels: UnsafeRawBufferPointer) -> UInt32 {
+        let number = UInt32(count)
+        open.add(id, labels: labels)
+        if open.count == Self.openMax { freeze() }
+        return number
+    }
+
+    private mutating func freeze() {
+        frozenCount += open.count
+        segments.append(open.frozen())
+        open = SegmentBuilder()
+        while let size = segments.last?.count, size < Self.segmentMax,
+            segments.count >= Self.mergeFanIn,
+            segments.suffix(Self.mergeFanIn).allSatisfy({ $0.count == size })
+        {
+            var merged = SegmentBuilder()
+            for segment in segments.suffix(Self.mergeFanIn) { merged.add(segment) }
+            segments.removeLast(Self.mergeFanIn)
+            segments.append(merged.frozen())
+        }
+    }
+
+    // MARK: Series
+
+    func id(_ number: UInt32) -> SeriesID {
+        let (segment, local) = place(number)
+        return segment.map { $0.ids[local] } ?? open.ids[local]
+    }
+
+    /// The canonical labels of a series.
+    func labels(_ number: UInt32) -> Labels {
+        let (segment, local) = place(number)
+        return Labels(canonicalBytes: segment?.labelBytes(local) ?? open.labelBytes(local))
+    }
+
+    /// The segment of a series, `nil` for the open one, and its number there.
+    private func place(_ number: UInt32) -> (segment: SeriesSegment?, local: Int) {
+        var local = Int(number)
+        guard local < frozenCount else { return (nil, local - frozenCount) }
+        for segment in segments {
+            if local < segment.count { return (segment, local) }
+            local -= segment.count
+        }
+        preconditionFailure("BUG: series \(number) of \(count)")
+    }
+
+    // MARK: Matching
+
+    /// The series that satisfy all matchers, ascending.
+    func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
+        var result: [UInt32] = []
+        var base: UInt32 = 0
+        for segment in segments {
+            for local in segment.match(matchers) { result.append(base + local) }
+            base += UInt32(segment.count)
+        }
+        // The open segment has no postings: its series are few.
+        for local in 0..<open.count where open.accepts(local, matchers) {
+            result.append(base + UInt32(local))
+        }
+        return result
+    }
+
+    /// Names of labels that any of `series`, ascending, has.
+    func collectNames(of series: [UInt32], into names: inout Set<String>) {
+        forEachSegment(series) { segment, members in
+            segment.collectNames(of: members, into: &names)
+        } open: { local in
+            open.forEachPair(local) { name, _ in names.insert(name) }
+        }
+    }
+
+    /// Values of label `name` that any of `series`, ascending, has.
+    func collectValues(of name: String, in series: [UInt32], into values: inout Set<String>) {
+        forEachSegment(series) { segment, members in
+            segment.collectValues(of: name, in: members, into: &values)
+        } open: { local in
+            open.forEachPair(local) { found, value in
+                if found == name { values.insert(value) }
+            }
+        }
+    }
+
+    private func forEachSegment(
+        _ series: [UInt32], _ body: (SeriesSegment, [UInt32]) -> Void, open: (Int) -> Void
+    ) {
+        var base: UInt32 = 0
+        var start = 0
+        for segment in segments {
+            let limit = base + UInt32(segment.count)
+            var end = start
+            while end < series.count, series[end] < limit { end += 1 }
+            if start < end { body(segment, series[start..<end].map { $0 - base }) }
+            start = end
+            base = limit
+        }
+        for number in series[start...] { open(Int(number - base)) }
+    }
+}
+
+/// An index that also finds the number of a series by its id. The table of numbers belongs to whoever
+/// adds series; queries copy `index` alone.
+struct NumberedSeries: Sendable {
+    private(set) var index = SeriesIndex()
+    private var ids: [SeriesID] = []
+    /// Open-addressed: number + 1, zero is free; at most half full.
     private var slots = [UInt32](repeating: 0, count: 1_024)
-    private var postings: [UInt64: [UInt32]] = [:]
-    /// Values seen under a name, in order of arrival.
-    private var values: [StringID: [StringID]] = [:]
 
     var count: Int { ids.count }
 
@@ -33,19 +148,9 @@ struct SeriesIndex: Sendable {
     /// Adds a series that is not known yet.
     /// - Parameter labels: canonical label bytes.
     mutating func add(_ id: SeriesID, labels: UnsafeRawBufferPointer) -> UInt32 {
-        let number = UInt32(ids.count)
+        let number = index.add(id, labels: labels)
         ids.append(id)
         if ids.count * 2 > slots.count { grow() } else { place(number, id) }
-        var cursor = LabelCursor(labels)
-        while let pair = cursor.next() {
-            let name = symbols.intern(bytes: pair.name)
-            let value = symbols.intern(bytes: pair.value)
-            let key = UInt64(name) << 32 | UInt64(value)
-            pairs.append(key)
-            if postings[key] == nil { values[name, default: []].append(value) }
-            postings[key, default: []].append(number)
-        }
-        pairEnds.append(UInt32(pairs.count))
         return number
     }
 
@@ -58,128 +163,5 @@ struct SeriesIndex: Sendable {
     private mutating func grow() {
         slots = [UInt32](repeating: 0, count: slots.count * 4)
         for (number, id) in ids.enumerated() { place(UInt32(number), id) }
-    }
-
-    /// The canonical label bytes of a series.
-    func labels(_ number: UInt32) -> Labels {
-        var bytes: [UInt8] = []
-        for index in SpanBatch.run(pairEnds, Int(number)) {
-            append(StringID(truncatingIfNeeded: pairs[index] >> 32), to: &bytes)
-            append(StringID(truncatingIfNeeded: pairs[index]), to: &bytes)
-        }
-        return Labels(canonicalBytes: bytes)
-    }
-
-    private func append(_ symbol: StringID, to bytes: inout [UInt8]) {
-        symbols.withBytes(of: symbol) { content in
-            Varint.append(UInt64(content.count), to: &bytes)
-            bytes.append(contentsOf: content)
-        }
-    }
-
-    /// The series that satisfy all matchers, ascending.
-    func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
-        var result: [UInt32]?
-        // Conditions that a missing label fails come first: they select from postings.
-        for matcher in matchers where !matcher.acceptsMissing {
-            let selected = select(matcher)
-            result = result.map { Postings.intersect($0, selected) } ?? selected
-            if result?.isEmpty == true { return [] }
-        }
-        for matcher in matchers where matcher.acceptsMissing {
-            let refused = select(matcher.negated)
-            result = Postings.subtract(result ?? Array(0..<UInt32(count)), refused)
-        }
-        return result ?? Array(0..<UInt32(count))
-    }
-
-    private func select(_ matcher: PreparedMatcher) -> [UInt32] {
-        guard let name = symbols.id(of: matcher.name) else { return [] }
-        if let literals = matcher.literals {
-            return Postings.union(
-                literals.compactMap { literal in
-                    symbols.id(of: literal).flatMap { postings[UInt64(name) << 32 | UInt64($0)] }
-                })
-        }
-        let accepted = values[name, default: []].filter { value in
-            symbols.withBytes(of: value) { matcher.accepts($0) }
-        }
-        return Postings.union(accepted.compactMap { postings[UInt64(name) << 32 | UInt64($0)] })
-    }
-
-    /// Names of labels that any of `series` has.
-    func collectNames(of series: [UInt32], into names: inout Set<String>) {
-        var seen = Set<StringID>()
-        if series.count == count {
-            seen = Set(values.keys)
-        } else {
-            for number in series {
-                for index in SpanBatch.run(pairEnds, Int(number)) {
-                    seen.insert(StringID(truncatingIfNeeded: pairs[index] >> 32))
-                }
-            }
-        }
-        for name in seen { names.insert(symbols[name]) }
-    }
-
-    /// Values of label `name` that any of `series` has.
-    func collectValues(of name: String, in series: [UInt32], into found: inout Set<String>) {
-        guard let id = symbols.id(of: name) else { return }
-        var seen = Set<StringID>()
-        if series.count == count {
-            seen = Set(values[id, default: []])
-        } else {
-            for number in series {
-                for index in SpanBatch.run(pairEnds, Int(number))
-                where StringID(truncatingIfNeeded: pairs[index] >> 32) == id {
-                    seen.insert(StringID(truncatingIfNeeded: pairs[index]))
-                }
-            }
-        }
-        for value in seen { found.insert(symbols[value]) }
-    }
-}
-
-/// Set operations on ascending lists of series numbers.
-enum Postings {
-    static func intersect(_ a: [UInt32], _ b: [UInt32]) -> [UInt32] {
-        var result: [UInt32] = []
-        result.reserveCapacity(min(a.count, b.count))
-        var i = 0
-        var j = 0
-        while i < a.count, j < b.count {
-            if a[i] < b[j] {
-                i += 1
-            } else if a[i] > b[j] {
-                j += 1
-            } else {
-                result.append(a[i])
-                i += 1
-                j += 1
-            }
-        }
-        return result
-    }
-
-    static func subtract(_ a: [UInt32], _ b: [UInt32]) -> [UInt32] {
-        if b.isEmpty { return a }
-        var result: [UInt32] = []
-        result.reserveCapacity(a.count)
-        var j = 0
-        for value in a {
-            while j < b.count, b[j] < value { j += 1 }
-            if j == b.count || b[j] != value { result.append(value) }
-        }
-        return result
-    }
-
-    static func union(_ lists: [[UInt32]]) -> [UInt32] {
-        if lists.count < 2 { return lists.first ?? [] }
-        var all = lists.flatMap(\.self)
-        all.sort()
-        var result: [UInt32] = []
-        result.reserveCapacity(all.count)
-        for value in all where result.last != value { result.append(value) }
-        return result
     }
 }

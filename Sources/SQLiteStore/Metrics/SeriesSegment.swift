@@ -1,0 +1,265 @@
+import Store
+import Telemetry
+
+/// Numbers distinct label pairs (name and value symbols) from 0 in order of first appearance.
+struct PairNumbers: Sendable {
+    private(set) var keys: [UInt64] = []
+    /// Open-addressed: number + 1, zero is free; at most half full.
+    private var slots = [UInt32](repeating: 0, count: 1_024)
+
+    mutating func number(of key: UInt64) -> UInt32 {
+        var slot = place(key)
+        while slots[slot] != 0 {
+            let number = slots[slot] - 1
+            if keys[Int(number)] == key { return number }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        keys.append(key)
+        slots[slot] = UInt32(keys.count)
+        if keys.count * 2 > slots.count { grow() }
+        return UInt32(keys.count - 1)
+    }
+
+    /// Multiplicative hashing: the upper bits are the well mixed ones.
+    private func place(_ key: UInt64) -> Int {
+        Int((key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (slots.count - 1)
+    }
+
+    private mutating func grow() {
+        slots = [UInt32](repeating: 0, count: slots.count * 4)
+        for (number, key) in keys.enumerated() {
+            var slot = place(key)
+            while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = UInt32(number) + 1
+        }
+    }
+}
+
+/// Series that are added to: labels as numbered pairs, no postings yet.
+struct SegmentBuilder: Sendable {
+    fileprivate var symbols = StringTable(capacity: 256)
+    private(set) var ids: [SeriesID] = []
+    /// (name, value) symbols.
+    fileprivate var distinct = PairNumbers()
+    /// Pairs of all series by number, one after the other, in canonical order of the names.
+    fileprivate var pairs: [UInt32] = []
+    fileprivate var pairEnds: [UInt32] = []
+
+    var count: Int { ids.count }
+
+    mutating func add(_ id: SeriesID, labels: UnsafeRawBufferPointer) {
+        ids.append(id)
+        var cursor = LabelCursor(labels)
+        while let pair = cursor.next() {
+            let name = symbols.intern(bytes: pair.name)
+            let value = symbols.intern(bytes: pair.value)
+            pairs.append(distinct.number(of: UInt64(name) << 32 | UInt64(value)))
+        }
+        pairEnds.append(UInt32(pairs.count))
+    }
+
+    /// Adds all series of a segment. Each distinct pair is looked up once.
+    mutating func add(_ segment: SeriesSegment) {
+        var numbers: [UInt32] = []
+        numbers.reserveCapacity(segment.keys.count)
+        for key in segment.keys {
+            let name = segment.symbols.withBytes(of: StringID(truncatingIfNeeded: key >> 32)) {
+                symbols.intern(bytes: $0)
+            }
+            let value = segment.symbols.withBytes(of: StringID(truncatingIfNeeded: key)) {
+                symbols.intern(bytes: $0)
+            }
+            numbers.append(distinct.number(of: UInt64(name) << 32 | UInt64(value)))
+        }
+        let start = UInt32(pairs.count)
+        ids += segment.ids
+        for pair in segment.pairs { pairs.append(numbers[Int(pair)]) }
+        for end in segment.pairEnds { pairEnds.append(start + end) }
+    }
+
+    private func key(_ index: Int) -> UInt64 { distinct.keys[Int(pairs[index])] }
+
+    func labelBytes(_ local: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for index in SpanBatch.run(pairEnds, local) { symbols.append(key(index), to: &bytes) }
+        return bytes
+    }
+
+    func forEachPair(_ local: Int, _ body: (_ name: String, _ value: String) -> Void) {
+        for index in SpanBatch.run(pairEnds, local) {
+            body(
+                symbols[StringID(truncatingIfNeeded: key(index) >> 32)],
+                symbols[StringID(truncatingIfNeeded: key(index))])
+        }
+    }
+
+    func accepts(_ local: Int, _ matchers: [PreparedMatcher]) -> Bool {
+        matchers.allSatisfy { matcher in
+            guard let name = symbols.id(of: matcher.name) else { return matcher.acceptsMissing }
+            for index in SpanBatch.run(pairEnds, local)
+            where StringID(truncatingIfNeeded: key(index) >> 32) == name {
+                return symbols.withBytes(of: StringID(truncatingIfNeeded: key(index))) {
+                    matcher.accepts($0)
+                }
+            }
+            return matcher.acceptsMissing
+        }
+    }
+
+    func frozen() -> SeriesSegment { SeriesSegment(self) }
+}
+
+/// Series that no longer change, with postings. A series costs about 8 bytes a label: the number of its
+/// pair, and its place in the pair's posting.
+final class SeriesSegment: Sendable {
+    let ids: [SeriesID]
+    fileprivate let symbols: StringTable
+    /// Distinct (name, value) symbols, ascending, and where the posting of each ends.
+    fileprivate let keys: [UInt64]
+    private let postingEnds: [UInt32]
+    private let postings: [UInt32]
+    /// Per series, one after the other: indices into `keys`, in canonical order of the names.
+    fileprivate let pairs: [UInt32]
+    fileprivate let pairEnds: [UInt32]
+
+    var count: Int { ids.count }
+
+    init(_ builder: SegmentBuilder) {
+        ids = builder.ids
+        symbols = builder.symbols
+        pairEnds = builder.pairEnds
+        let found = builder.distinct.keys
+        let order = found.indices.sorted { found[$0] < found[$1] }
+        keys = order.map { found[$0] }
+        var numbers = [UInt32](repeating: 0, count: found.count)
+        for (number, place) in order.enumerated() { numbers[place] = UInt32(number) }
+        pairs = builder.pairs.map { numbers[Int($0)] }
+        (postings, postingEnds) = SeriesSegment.invert(pairs, pairEnds, keyCount: keys.count)
+    }
+
+    /// Lists, for every key, the series that have it, ascending.
+    private static func invert(
+        _ pairs: [UInt32], _ pairEnds: [UInt32], keyCount: Int
+    ) -> (postings: [UInt32], ends: [UInt32]) {
+        var next = [UInt32](repeating: 0, count: keyCount + 1)
+        for pair in pairs { next[Int(pair) + 1] += 1 }
+        for index in 1..<next.count { next[index] += next[index - 1] }
+        var postings = [UInt32](repeating: 0, count: pairs.count)
+        for series in pairEnds.indices {
+            for index in SpanBatch.run(pairEnds, series) {
+                let pair = Int(pairs[index])
+                postings[Int(next[pair])] = UInt32(series)
+                next[pair] += 1
+            }
+        }
+        return (postings, Array(next.dropLast()))
+    }
+
+    func labelBytes(_ local: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for index in SpanBatch.run(pairEnds, local) {
+            symbols.append(keys[Int(pairs[index])], to: &bytes)
+        }
+        return bytes
+    }
+
+    // MARK: Matching
+
+    /// The series that satisfy all matchers, ascending.
+    func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
+        var result: [UInt32]?
+        // Conditions that a missing label fails come first: they select from postings.
+        for matcher in matchers where !matcher.acceptsMissing {
+            let selected = select(matcher)
+            result = result.map { Postings.intersect($0, selected) } ?? selected
+            if result?.isEmpty == true { return [] }
+        }
+        for matcher in matchers where matcher.acceptsMissing {
+            let refused = select(matcher.negated)
+            result = Postings.subtract(result ?? Array(0..<UInt32(count)), refused)
+        }
+        return result ?? Array(0..<UInt32(count))
+    }
+
+    private func select(_ matcher: PreparedMatcher) -> [UInt32] {
+        guard let name = symbols.id(of: matcher.name) else { return [] }
+        if let literals = matcher.literals {
+            return Postings.union(
+                literals.compactMap { literal in
+                    guard let value = symbols.id(of: literal) else { return nil }
+                    let key = UInt64(name) << 32 | UInt64(value)
+                    let index = lowerBound(key)
+                    return index < keys.count && keys[index] == key ? posting(index) : nil
+                })
+        }
+        let accepted = keyRange(of: name).filter { index in
+            symbols.withBytes(of: StringID(truncatingIfNeeded: keys[index])) {
+                matcher.accepts($0)
+            }
+        }
+        return Postings.union(accepted.map(posting))
+    }
+
+    private func posting(_ key: Int) -> [UInt32] {
+        Array(postings[SpanBatch.run(postingEnds, key)])
+    }
+
+    private func keyRange(of name: StringID) -> Range<Int> {
+        lowerBound(UInt64(name) << 32)..<lowerBound((UInt64(name) + 1) << 32)
+    }
+
+    private func lowerBound(_ key: UInt64) -> Int {
+        var low = 0
+        var high = keys.count
+        while low < high {
+            let middle = (low + high) / 2
+            if keys[middle] < key { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    // MARK: Names and values
+
+    func collectNames(of series: [UInt32], into names: inout Set<String>) {
+        var seen = Set<StringID>()
+        if series.count == count {
+            for key in keys { seen.insert(StringID(truncatingIfNeeded: key >> 32)) }
+        } else {
+            for number in series {
+                for index in SpanBatch.run(pairEnds, Int(number)) {
+                    seen.insert(StringID(truncatingIfNeeded: keys[Int(pairs[index])] >> 32))
+                }
+            }
+        }
+        for name in seen { names.insert(symbols[name]) }
+    }
+
+    func collectValues(of name: String, in series: [UInt32], into found: inout Set<String>) {
+        guard let id = symbols.id(of: name) else { return }
+        let range = keyRange(of: id)
+        var seen = Set<Int>()
+        if series.count == count {
+            seen.formUnion(range)
+        } else {
+            for number in series {
+                for index in SpanBatch.run(pairEnds, Int(number))
+                where range.contains(Int(pairs[index])) {
+                    seen.insert(Int(pairs[index]))
+                }
+            }
+        }
+        for key in seen { found.insert(symbols[StringID(truncatingIfNeeded: keys[key])]) }
+    }
+}
+
+extension StringTable {
+    /// Appends a label pair in the form of canonical label bytes.
+    fileprivate func append(_ pair: UInt64, to bytes: inout [UInt8]) {
+        for symbol in [pair >> 32, pair] {
+            withBytes(of: StringID(truncatingIfNeeded: symbol)) { content in
+                Varint.append(UInt64(content.count), to: &bytes)
+                bytes.append(contentsOf: content)
+            }
+        }
+    }
+}
