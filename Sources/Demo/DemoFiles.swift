@@ -92,6 +92,7 @@ package struct DemoFiles: Sendable {
                   sum(shop:payments:error_ratio_12s) > 14.4 * 0.01
                   and sum(shop:payments:error_ratio_4s) > 14.4 * 0.01
                 for: 1s
+                keep_firing_for: 3s
                 labels: { severity: page, service: payments, windows: scaled }
                 annotations:
                   summary: "payments burns its error budget at more than 14.4 times the allowed rate"

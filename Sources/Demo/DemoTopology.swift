@@ -31,7 +31,7 @@ package struct DemoTopology: Sendable {
     package static let namespace = "shop"
     package static let canary = "payments-v2"
     /// How many of a hundred payments go to the canary.
-    static let canaryPercent = 30
+    static let canaryPercent = 50
 
     package var server: Int
     package var control: Int

@@ -36,7 +36,7 @@ export function mount(main, context) {
       context.set(Object.fromEntries(new FormData(form)));
     },
   }, field('Service', services), field('Operation', operations), operationList,
-    field('Tags', input('tags', 'http.status_code=500 error=true'), 'wide'),
+    field('Tags', input('tags', 'http.response.status_code=500 error=true'), 'wide'),
     field('Min duration', input('minDuration', '100ms'), 'narrow'),
     field('Max duration', input('maxDuration', '2s'), 'narrow'), field('Limit', limit, 'narrow'),
     h('button', { class: 'primary' }, 'Find traces'));
@@ -70,7 +70,7 @@ export function mount(main, context) {
         minDuration: compact(p.get('minDuration')), maxDuration: compact(p.get('maxDuration')),
         start: Math.round(from * 1000), end: Math.round(to * 1000),
       }, context.signal);
-      drawResult(result, found.map(summary).sort((a, b) => b.start - a.start), { from, to }, context);
+      drawResult(result, found.map(summary).sort((a, b) => b.start - a.start), context);
     } catch (error) {
       if (error.name === 'AbortError') return;
       replace(result, notice('error', 'The search failed.', error.message));
@@ -84,7 +84,7 @@ export function mount(main, context) {
 
 const compact = (text) => (text ?? '').replace(/\s+/g, '');
 
-function drawResult(result, found, range, context) {
+function drawResult(result, found, context) {
   if (!found.length) {
     return replace(result, notice('empty', 'No trace matches.',
       'Widen the time range at the top, or remove tags and duration bounds.',
@@ -114,18 +114,21 @@ function drawResult(result, found, range, context) {
   const plot = h('canvas', { class: 'scatter', role: 'img', 'aria-label': `Duration of ${found.length} traces over time` });
   replace(result, h('div', { class: 'headline' },
     h('span', {}, `${found.length} trace${found.length > 1 ? 's' : ''}`, failed > 0 && [', ', h('span', { class: 'bad' }, `${failed} with errors`)], ', newest first'), open), plot, list);
-  scatter(plot, found, range, (t) => context.navigate(link(t)));
+  scatter(plot, found, (t) => context.navigate(link(t)));
 }
 
 /** Duration (logarithmic) over time; a click opens the trace. */
-function scatter(canvas, found, { from, to }, open) {
+function scatter(canvas, found, open) {
   const [width, height] = [canvas.parentElement.clientWidth, 130];
   const [left, right, top, bottom] = [62, 12, 10, 22];
   const low = Math.log10(Math.max(1, Math.min(...found.map((t) => t.duration)) / 1.5));
   const high = Math.max(low + 0.5, Math.log10(Math.max(1, ...found.map((t) => t.duration)) * 1.5));
-  const oldest = Math.min(...found.map((t) => t.start / 1000));
-  const begin = Math.min(from, oldest);
-  const x = (ms) => left + (ms - begin) / (to - begin || 1) * (width - left - right);
+  // The limit cuts a list that is newest first: the axis spans what is shown, not the empty time before.
+  const starts = found.map((t) => t.start / 1000);
+  const [oldest, newest] = [Math.min(...starts), Math.max(...starts)];
+  const room = Math.max(1000, (newest - oldest) * 0.03);
+  const [begin, end] = [oldest - room, newest + room];
+  const x = (ms) => left + (ms - begin) / (end - begin) * (width - left - right);
   const y = (us) => height - bottom - (Math.log10(Math.max(1, us)) - low) / (high - low) * (height - top - bottom);
   const points = found.map((t) => ({ t, x: x(t.start / 1000), y: y(t.duration), r: Math.min(9, 3 + Math.log2(t.spans) / 2) }));
   const draw = (marked) => {
@@ -143,7 +146,7 @@ function scatter(canvas, found, { from, to }, open) {
     c.textBaseline = 'alphabetic';
     const count = Math.max(2, Math.floor(width / 180));
     for (let i = 0; i <= count; i++) {
-      const ms = begin + (to - begin) * i / count;
+      const ms = begin + (end - begin) * i / count;
       c.textAlign = i === 0 ? 'left' : i === count ? 'right' : 'center';
       c.fillText(clock(ms), x(ms), height - 5);
     }

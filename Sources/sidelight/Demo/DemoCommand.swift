@@ -141,8 +141,10 @@ struct DemoCommand: AsyncParsableCommand {
     private static func watch(_ demo: Demo) async -> Outcome {
         while true {
             if let process = await demo.fleet.failed {
+                let status = process.status ?? 0
+                let end = status > 128 ? "ended by signal \(status - 128)" : "ended with \(status)"
                 return .failed(
-                    process.failure("ended with status \(process.status ?? 0)"),
+                    process.failure(end),
                     demo.isReady ? .checkFailed : .unreachable)
             }
             do { try await Task.sleep(for: watchInterval) } catch { return .interrupted }
