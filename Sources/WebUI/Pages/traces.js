@@ -36,7 +36,7 @@ export function mount(main, context) {
       context.set(Object.fromEntries(new FormData(form)));
     },
   }, field('Service', services), field('Operation', operations), operationList,
-    field('Tags', input('tags', 'http.response.status_code=500 error=true'), 'wide'),
+    field('Tags', input('tags', 'error=true key="a value"'), 'wide'),
     field('Min duration', input('minDuration', '100ms'), 'narrow'),
     field('Max duration', input('maxDuration', '2s'), 'narrow'), field('Limit', limit, 'narrow'),
     h('button', { class: 'primary' }, 'Find traces'));
@@ -97,7 +97,7 @@ function drawResult(result, found, context) {
     h('a', { href: link(t), class: t.errors ? 'failed' : '' },
       h('span', { class: 'bar', style: { width: `${Math.max(0.3, t.duration / longest * 100)}%`, '--c': colour(t.service) } }),
       h('span', { class: 'line' },
-        h('span', { class: 'name' }, h('b', {}, t.service), ' ', t.operation, t.rootMissing && h('span', { class: 'badge warn', title: 'The first span did not arrive (yet)' }, 'root missing')),
+        h('span', { class: 'name' }, h('b', {}, t.service), ' ', t.operation, ' ', t.rootMissing && h('span', { class: 'badge warn', title: 'The first span did not arrive (yet)' }, 'root missing')),
         t.errors > 0 && h('span', { class: 'badge bad' }, `${t.errors} error${t.errors > 1 ? 's' : ''}`),
         h('span', { class: 'time' }, duration(t.duration))),
       h('span', { class: 'line small' },
@@ -126,7 +126,7 @@ function scatter(canvas, found, open) {
   // The limit cuts a list that is newest first: the axis spans what is shown, not the empty time before.
   const starts = found.map((t) => t.start / 1000);
   const [oldest, newest] = [Math.min(...starts), Math.max(...starts)];
-  const room = Math.max(1000, (newest - oldest) * 0.03);
+  const room = Math.max(100, (newest - oldest) * 0.03);
   const [begin, end] = [oldest - room, newest + room];
   const x = (ms) => left + (ms - begin) / (end - begin) * (width - left - right);
   const y = (us) => height - bottom - (Math.log10(Math.max(1, us)) - low) / (high - low) * (height - top - bottom);
