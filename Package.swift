@@ -35,6 +35,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -57,6 +59,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
@@ -125,7 +128,8 @@ let package = Package(
             [
                 "HTTPServer", "WireFormats", "Pipeline", "Compression", "Store", "Telemetry",
                 "Platform",
-                grpcCore, grpcTransport, nioCore, nioPosix, logging, serviceLifecycle,
+                grpcCore, grpcTransport, nioCore, nioHPACK, nioHTTP2, nioPosix, logging,
+                serviceLifecycle,
             ]),
         target(
             "QueryAPI",
@@ -241,8 +245,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Telemetry", "WireFormats", "Compression", "Platform", asyncHTTPClient, nioCore,
-                nioPosix, nioHTTP1,
+                "Telemetry", "WireFormats", "Compression", "Platform", "CSQLite", asyncHTTPClient,
+                nioCore, nioPosix, nioHTTP1, nioHPACK, nioHTTP2,
             ]),
         tests("TidyTests", []),
     ]

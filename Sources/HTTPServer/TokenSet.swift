@@ -1,7 +1,9 @@
 import Glibc
+import Synchronization
 
-/// Bearer tokens (RFC 6750) of which a request must show one.
-package struct TokenSet: Sendable {
+/// Bearer tokens (RFC 6750) of which a request must show one. Listeners share a set, so that replacing
+/// its tokens holds for all of them at once.
+package final class TokenSet: Sendable {
     /// Why a token file is of no use.
     package enum LoadError: Error, Sendable, Hashable, CustomStringConvertible {
         case unreadable(path: String, reason: String)
@@ -16,10 +18,17 @@ package struct TokenSet: Sendable {
         }
     }
 
-    private let tokens: [[UInt8]]
+    private let tokens: Mutex<[[UInt8]]>
 
     /// - Parameter tokens: not empty.
-    package init(_ tokens: [String]) { self.tokens = tokens.map { Array($0.utf8) } }
+    package init(_ tokens: [String]) { self.tokens = Mutex(tokens.map { Array($0.utf8) }) }
+
+    /// Reads the file again, whose tokens then replace all earlier ones.
+    /// - Throws: why they did not.
+    package func reload(path: String) throws(LoadError) {
+        let fresh = try TokenSet.load(path: path).tokens.withLock { $0 }
+        tokens.withLock { $0 = fresh }
+    }
 
     /// Reads tokens from a file: one a line, blank lines and lines that start with `#` skipped.
     package static func load(path: String) throws(LoadError) -> TokenSet {
@@ -42,7 +51,7 @@ package struct TokenSet: Sendable {
         else { return false }
         let shown = Array(authorization.utf8.dropFirst(scheme.utf8.count))
         var accepted = false
-        for token in tokens where Self.equal(token, shown) { accepted = true }
+        for token in tokens.withLock({ $0 }) where Self.equal(token, shown) { accepted = true }
         return accepted
     }
 

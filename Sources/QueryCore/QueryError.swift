@@ -62,7 +62,7 @@ package struct QueryError: Error, Equatable, Sendable {
         case .invalidPattern: self.init(.badData, error.description)
         case .limitExceeded: self.init(.execution, error.description)
         case .overloaded, .closed: self.init(.unavailable, error.description)
-        case .writeFailed, .damaged: self.init(.internal, error.description)
+        case .writeFailed, .damaged, .incompatible: self.init(.internal, error.description)
         }
     }
 }

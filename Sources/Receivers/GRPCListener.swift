@@ -56,7 +56,7 @@ package final class GRPCListener: Sendable {
         let (address, flag) = (configuration.address, configuration.flag)
         let transport = Transport(
             address: try resolve(address, flag: flag), transportSecurity: .plaintext,
-            config: transportConfiguration(configuration))
+            config: transportConfiguration(configuration, ingest.events))
         let server = GRPCServer(
             transport: transport,
             services: [
@@ -113,9 +113,14 @@ package final class GRPCListener: Sendable {
     }
 
     private static func transportConfiguration(
-        _ configuration: Configuration
+        _ configuration: Configuration, _ events: EventLog
     ) -> Transport.Config {
-        .defaults { config in
+        let transportBytesMax = configuration.transportBytesMax
+        return .defaults { config in
+            config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { stream in
+                GRPCBrokenCalls.watch(
+                    stream, events: events, messageBytesMax: transportBytesMax)
+            }
             config.rpc.maxRequestPayloadSize = configuration.transportBytesMax
             config.compression.enabledAlgorithms = [.gzip, .deflate]
             config.connection.maxIdleTime = configuration.idleTimeout

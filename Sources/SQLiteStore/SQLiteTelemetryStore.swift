@@ -21,6 +21,7 @@ package final class SQLiteTelemetryStore: Sendable {
     private let digests: DigestGate
     private let maintenance: Maintenance
     private let lock: FolderLock
+    private let alarm: WriteAlarm
     private let clock: any Clock
     private let events: EventLog
 
@@ -46,7 +47,8 @@ package final class SQLiteTelemetryStore: Sendable {
         } catch {
             throw .writeFailed(path: directory, reason: error.description)
         }
-        catalog = try CatalogFile(path: "\(directory)/catalog.db")
+        catalog = try CatalogFile.opening("\(directory)/catalog.db", events: events)
+        alarm = WriteAlarm(path: "\(directory)/journal", clock: clock, events: events)
         let spans = try BlockStore<SpanSignal>(
             configuration: configuration, retention: configuration.spanRetention, events: events)
         let logs = try BlockStore<LogSignal>(
@@ -136,11 +138,10 @@ package final class SQLiteTelemetryStore: Sendable {
         let path = journal.directory
         committer.submit(
             entry, onDurable: { sequence in admit(sequence, arrival) },
-            completion: { result in
-                switch result {
-                case .success: settle(.success(.stored))
-                case .failure(let error): settle(.failure(StoreError(error, path: path)))
-                }
+            completion: { [alarm] result in
+                let result = result.mapError { StoreError($0, path: path) }
+                alarm.note(result)
+                settle(result.map { _ in .stored })
             })
     }
 

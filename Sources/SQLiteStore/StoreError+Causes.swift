@@ -13,6 +13,12 @@ extension StoreError {
         case JournalError.overloaded(_, let milliseconds):
             self = .overloaded(retryAfterMilliseconds: milliseconds)
         case JournalError.closed: self = .closed
+        case JournalError.unsupportedVersion(let path, let version):
+            self = .incompatible(
+                path: path,
+                reason:
+                    "it has journal format \(version), which this program does not know: open it "
+                    + "with the program that wrote it")
         case JournalError.recordTooLarge(let bytes, _):
             self = .limitExceeded(limit: "the journal's record size", value: bytes)
         case let error as DatabaseError:

@@ -6,6 +6,8 @@ package enum StoreError: Error, Equatable, Sendable {
     case writeFailed(path: String, reason: String)
     /// A file does not hold what it should; the rest of the store goes on.
     case damaged(path: String, reason: String)
+    /// A file was written by a later version of this program: it is left as it is.
+    case incompatible(path: String, reason: String)
     /// The query would need more than it may use.
     case limitExceeded(limit: String, value: Int)
     /// The pattern of a matcher is not a regular expression.
@@ -17,7 +19,7 @@ package enum StoreError: Error, Equatable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .overloaded, .writeFailed, .closed: true
-        case .damaged, .limitExceeded, .invalidPattern: false
+        case .damaged, .incompatible, .limitExceeded, .invalidPattern: false
         }
     }
 }
@@ -29,6 +31,7 @@ extension StoreError: CustomStringConvertible {
             "the store is at its memory bound; retry in \(milliseconds) ms"
         case .writeFailed(let path, let reason): "cannot write \(path): \(reason)"
         case .damaged(let path, let reason): "\(path) is damaged: \(reason)"
+        case .incompatible(let path, let reason): "cannot use \(path): \(reason)"
         case .limitExceeded(let limit, let value): "the query exceeds \(limit) (\(value))"
         case .invalidPattern(let pattern, let reason):
             "invalid regular expression \"\(pattern)\": \(reason)"

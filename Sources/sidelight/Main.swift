@@ -24,10 +24,13 @@ extension Sidelight {
                 try command.run()
             }
         } catch {
-            // The parser's own code for a mistake in the flags is 64; scripts rely on ours.
-            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-            FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
-            exit(withError: ExitCode(ExitStatus.usage.rawValue))
+            if error is ExitCode || exitCode(for: error) == .success { exit(withError: error) }
+            // The parser's own code for a mistake in the flags is 64, and that for what nobody foresaw
+            // is our code for a failed check; scripts rely on ours.
+            let isUsage = exitCode(for: error) == .validationFailure
+            let text = isUsage ? fullMessage(for: error) : "sidelight: \(error)"
+            FileHandle.standardError.write(Data((text + "\n").utf8))
+            exit(withError: ExitCode((isUsage ? ExitStatus.usage : .unreachable).rawValue))
         }
     }
 }

@@ -1,6 +1,7 @@
 import CSQLiteVFS
 import Foundation
 import GRDB
+import Platform
 import Store
 import Telemetry
 
@@ -15,6 +16,24 @@ package final class CatalogFile: Catalog {
     /// Settled deliveries kept for people to look at.
     private static let settledMax = 1_000
 
+    /// Opens or creates the catalog. A damaged one is set aside and reported: what alerts remembered is
+    /// then gone, everything else goes on.
+    package static func opening(
+        _ path: String, events: EventLog
+    ) throws(StoreError) -> CatalogFile {
+        if try DamagedFile.isEmpty(path) {
+            events.emit(
+                StoreDamage(kind: "catalog", path: path, reason: DamagedFile.emptyReason))
+        }
+        do {
+            return try CatalogFile(path: path)
+        } catch .damaged(_, let reason) {
+            events.emit(StoreDamage(kind: "catalog", path: path, reason: reason))
+            try DamagedFile.setAside(path)
+            return try CatalogFile(path: path)
+        }
+    }
+
     package init(path: String) throws(StoreError) {
         self.path = path
         do {
@@ -27,6 +46,13 @@ package final class CatalogFile: Catalog {
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            }
+            try queue.read { db in
+                // It is small; and half of an alert's state would be worse than none.
+                let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
+                guard verdict == "ok" else {
+                    throw StoreError.damaged(path: path, reason: verdict ?? "it cannot be checked")
+                }
             }
             try CatalogFile.migrations.migrate(queue)
         } catch {

@@ -66,11 +66,19 @@ final class MetricEngine: MaintainedSignal {
             schema: MetricTables.schema, configuration: configuration, events: events)
         for day in partitions.days {
             let partition = partitions.partition(for: day)
-            try partition.write { try MetricTables.deleteSuperseded($0) }
-            let known = try partition.read { try MetricTables.loadMetadata($0) }
-            state.withLock { state in
-                for entry in known { state.metadata[entry.family] = entry }
+            do {
+                try readMetadata(of: partition)
+            } catch .damaged(let path, let reason) {
+                try partitions.setAside(partition, path: path, reason: reason)
             }
+        }
+    }
+
+    private func readMetadata(of partition: Partition) throws(StoreError) {
+        try partition.write { try MetricTables.deleteSuperseded($0) }
+        let known = try partition.read { try MetricTables.loadMetadata($0) }
+        state.withLock { state in
+            for entry in known { state.metadata[entry.family] = entry }
         }
     }
 
@@ -223,10 +231,20 @@ final class MetricEngine: MaintainedSignal {
         return try partitionLock.withLock { _ throws(StoreError) in try loadHoldingLock(day) }
     }
 
-    /// As `load`, for callers that hold `partitionLock`.
+    /// As `load`, for callers that hold `partitionLock`. A damaged file is set aside, and the day goes on
+    /// without it.
     func loadHoldingLock(_ day: UTCDay) throws(StoreError) -> MetricDay {
         if let known = state.withLock({ $0.days[day] }) { return known }
         let partition = partitions.partition(for: day)
+        do {
+            return try read(day, from: partition)
+        } catch .damaged(let path, let reason) {
+            try partitions.setAside(partition, path: path, reason: reason)
+            return try read(day, from: partitions.partition(for: day))
+        }
+    }
+
+    private func read(_ day: UTCDay, from partition: Partition) throws(StoreError) -> MetricDay {
         let loaded = try partition.read { db in
             MetricDay(
                 partition: partition, series: try MetricTables.loadSeries(db, path: partition.path),

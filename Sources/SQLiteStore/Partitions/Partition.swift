@@ -122,9 +122,10 @@ final class Partition: Sendable {
                 sql: "INSERT INTO meta(key, value) VALUES ('format_version', ?)",
                 arguments: [Partition.formatVersion])
         case .some(let other):
-            throw StoreError.damaged(
+            throw StoreError.incompatible(
                 path: path,
-                reason: "format version \(other); this program reads \(Partition.formatVersion)")
+                reason: "it has format version \(other), this program knows "
+                    + "\(Partition.formatVersion): open it with the program that wrote it")
         }
         try db.execute(sql: schema)
     }

@@ -55,6 +55,11 @@ final class PartitionDirectory: Sendable {
 
     private func adopt(_ day: UTCDay) throws(StoreError) {
         let partition = partition(for: day)
+        if try DamagedFile.isEmpty(partition.path) {
+            events.emit(
+                StoreDamage(
+                    kind: "partition", path: partition.path, reason: DamagedFile.emptyReason))
+        }
         do {
             _ = try partition.sealedThrough()
         } catch .damaged(let path, let reason) {
@@ -94,22 +99,7 @@ final class PartitionDirectory: Sendable {
             state.recent.removeAll { $0 == partition.day }
         }
         events.emit(StoreDamage(kind: "partition", path: path, reason: reason))
-        var target = partition.path + ".damaged"
-        var attempt = 1
-        while FileManager.default.fileExists(atPath: target) {
-            attempt += 1
-            target = "\(partition.path).damaged-\(attempt)"
-        }
-        do {
-            try FileManager.default.moveItem(atPath: partition.path, toPath: target)
-            for suffix in ["-wal", "-shm"]
-            where FileManager.default.fileExists(atPath: partition.path + suffix) {
-                try FileManager.default.moveItem(
-                    atPath: partition.path + suffix, toPath: target + suffix)
-            }
-        } catch {
-            throw .writeFailed(path: partition.path, reason: error.localizedDescription)
-        }
+        try DamagedFile.setAside(partition.path)
     }
 
     /// Deletes the files of all days that ended before `horizon`; returns those days.

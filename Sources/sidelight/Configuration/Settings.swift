@@ -87,7 +87,10 @@ final class Settings {
 
     func optional(_ name: String) throws -> String? {
         let (values, origin) = try lookup(name)
-        guard let values else { return nil }
+        guard let values else {
+            record(name, "", .standard)
+            return nil
+        }
         guard let value = values.last, values.count == 1 || isFlag(origin) else {
             throw ConfigurationError(description: "\(origin): \(name) takes one value")
         }
@@ -102,7 +105,10 @@ final class Settings {
     }
 
     func flag(_ name: String) throws -> Bool {
-        guard let value = try optional(name) else { return false }
+        guard let value = try optional(name) else {
+            record(name, "false", .standard)
+            return false
+        }
         switch value.lowercased() {
         case "true", "yes", "on", "1", "": return true
         case "false", "no", "off", "0": return false

@@ -13,7 +13,7 @@ struct ServeCommand: AsyncParsableCommand {
 
             When every listener is open, one line "ready http://HOST:PORT" goes to standard error. \
             SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files \
-            again.
+            and the token file again; a bad one is reported, and what it said before stays.
             """)
 
     @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))

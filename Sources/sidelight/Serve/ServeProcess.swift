@@ -46,6 +46,7 @@ enum ServeProcess {
         for await signal in signals.received {
             if signal == SIGHUP {
                 alerting.reload(logger)
+                reload(tokens, configuration, logger)
             } else {
                 break
             }
@@ -66,6 +67,19 @@ enum ServeProcess {
             return try TokenSet.load(path: path)
         } catch {
             try Failure.exit(.usage, error.description)
+        }
+    }
+
+    /// Reads the token file again; a mistake in it leaves the old tokens in force.
+    private static func reload(
+        _ tokens: TokenSet?, _ configuration: ServeConfiguration, _ logger: Logger
+    ) {
+        guard let tokens, let path = configuration.tokenFile else { return }
+        do {
+            try tokens.reload(path: path)
+            logger.info("read the token file again")
+        } catch {
+            logger.error("the old tokens stay: \(error)")
         }
     }
 
