@@ -29,7 +29,7 @@ import Testing
             for request in ledger.takeUnanswered() {
                 try await ledger.send(request, to: server.url, with: client)
             }
-            try await ledger.verify(.unverified, at: server.url, with: client, seed: seed)
+            try await ledger.verify(.unverified, at: server.url, seed: seed)
             let url = server.url
             let load = Task {
                 await withTaskGroup(of: Void.self) { group in
@@ -42,15 +42,15 @@ import Testing
                 }
             }
             try await Task.sleep(for: .milliseconds(Int64(30 + random.next(below: 400))))
-            server.killHard()
+            await server.killHard()
             await load.value
         }
         let server = try await ServerProcess(data: folder.path + "/data")
         for request in ledger.takeUnanswered() {
             try await ledger.send(request, to: server.url, with: client)
         }
-        try await ledger.verify(.all, at: server.url, with: client, seed: seed)
-        #expect(server.stop() == 0, "seed \(seed): \(server.standardError)")
+        try await ledger.verify(.all, at: server.url, seed: seed)
+        #expect(await server.stop() == 0, "seed \(seed): \(server.standardError)")
         let (acknowledged, repeated) = ledger.totals
         print("\(Self.kills) kills, \(acknowledged) requests acknowledged, \(repeated) sent again")
         #expect(acknowledged > Self.kills * 10, "the load was too small to prove anything")

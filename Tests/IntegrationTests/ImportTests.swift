@@ -241,7 +241,7 @@ struct ImportTests {
         let busy = try Program.run(["import", "--data", data, folder.path + "/in"])
         #expect(busy.status == 3)
         #expect(busy.standardError.contains("in use by another process"), "\(busy.description)")
-        #expect(server.stop() == 0)
+        #expect(await server.stop() == 0)
     }
 
     @Test("a server's token is shown, and its absence told")
@@ -259,7 +259,7 @@ struct ImportTests {
             "import", "--server", server.url, "--token-file", token, folder.path + "/a.pb",
         ])
         #expect(with.status == 0, "\(with.description)")
-        #expect(server.stop() == 0)
+        #expect(await server.stop() == 0)
     }
 
     // MARK: Times
@@ -294,7 +294,7 @@ struct ImportTests {
             #expect(start.microseconds % 1_000_000 == old.microseconds % 1_000_000)
             #expect(span["logs"][0]["timestamp"].int == span["startTime"].int)
         }
-        #expect(server.stop() == 0)
+        #expect(await server.stop() == 0)
     }
 
     @Test("a retention of one's own decides what a data directory takes")

@@ -18,6 +18,8 @@ final class Ledger: Sendable {
         var signal: Signal
         /// Names the request's trace, line prefix or series.
         var id: TraceID
+        /// The time of its first item, since 1970.
+        var milliseconds: Int64
         var body: [UInt8]
     }
 
@@ -31,6 +33,9 @@ final class Ledger: Sendable {
         var unanswered: [Request] = []
         var repeated = 0
         var next: UInt64 = 1
+        /// Resumed when so many requests are acknowledged.
+        var awaited = 0
+        var waiting: CheckedContinuation<Void, Never>?
     }
 
     static let itemsPerRequest = 12
@@ -85,7 +90,26 @@ final class Ledger: Sendable {
         guard (200..<300).contains(response.status.code) else {
             throw ServerProcess.Failure(description: "\(request.signal): \(response.status)")
         }
-        state.withLock { $0.acknowledged.append(request) }
+        let waiting = state.withLock { state in
+            state.acknowledged.append(request)
+            let isReached = state.acknowledged.count >= state.awaited
+            defer { if isReached { state.waiting = nil } }
+            return isReached ? state.waiting : nil
+        }
+        waiting?.resume()
+    }
+
+    /// Returns when so many requests have been acknowledged.
+    func reached(requests: Int) async {
+        await withCheckedContinuation { continuation in
+            let isReached = state.withLock { state in
+                if state.acknowledged.count >= requests { return true }
+                state.awaited = requests
+                state.waiting = continuation
+                return false
+            }
+            if isReached { continuation.resume() }
+        }
     }
 
     private static func path(_ signal: Signal) -> String {
@@ -99,13 +123,16 @@ final class Ledger: Sendable {
     private static func request(_ signal: Signal, _ id: TraceID) -> Request {
         let now = Int64(Date().timeIntervalSince1970 * 1_000)
         switch signal {
-        case .spans: return Request(signal: signal, id: id, body: spans(id, now))
+        case .spans:
+            return Request(
+                signal: signal, id: id, milliseconds: now, body: spans(id, now))
         case .logs:
             let stamp = RFC3339.string(Timestamp(milliseconds: now))
             let lines = (0..<itemsPerRequest).map {
                 "{\"time\":\"\(stamp)\",\"line\":\($0),\"trace_id\":\"\(id.hex)\"}\n"
             }
-            return Request(signal: signal, id: id, body: Array(lines.joined().utf8))
+            return Request(
+                signal: signal, id: id, milliseconds: now, body: Array(lines.joined().utf8))
         case .samples:
             var batch = MetricBatch()
             let series = batch.append(Labels(["__name__": "crash_samples", "request": id.hex]))
@@ -114,7 +141,8 @@ final class Ledger: Sendable {
                     series: series, time: now - 60_000 + Int64(index), value: Double(index) + 0.5)
             }
             return Request(
-                signal: signal, id: id, body: Snappy.compress(RemoteWrite.encode(batch)))
+                signal: signal, id: id, milliseconds: now - 60_000,
+                body: Snappy.compress(RemoteWrite.encode(batch)))
         }
     }
 
@@ -133,54 +161,12 @@ final class Ledger: Sendable {
         return OTLPTraces.encode(batch)
     }
 
-    // MARK: Verifying
-
-    /// Asks the public APIs for what was acknowledged.
-    func verify(
-        _ extent: Extent, at url: String, with client: HTTPClient, seed: UInt64
-    ) async throws {
-        let requests = state.withLock { state in
+    /// What was acknowledged and is to be asked for.
+    func due(_ extent: Extent) -> [Request] {
+        state.withLock { state in
             let first = extent == .all ? 0 : state.verified
             state.verified = state.acknowledged.count
             return Array(state.acknowledged[first...])
         }
-        for request in requests {
-            let found = try await count(request, at: url, with: client)
-            #expect(
-                found == Ledger.itemsPerRequest,
-                "\(request.signal) of \(request.id) acknowledged, seed \(seed)")
-        }
-    }
-
-    private func count(_ request: Request, at url: String, with client: HTTPClient) async throws
-        -> Int
-    {
-        let hex = request.id.hex
-        switch request.signal {
-        case .spans:
-            let body = try await get(url + "/jaeger/api/traces/\(hex)", with: client)
-            return occurrences(of: "\"operationName\":", in: body)
-        case .logs:
-            let body = try await get(
-                url + "/api/sidelight/logs?traceId=\(hex)&limit=1000", with: client)
-            return occurrences(of: "\\\"line\\\":", in: body)
-        case .samples:
-            let query = "crash_samples%7Brequest%3D%22\(hex)%22%7D%5B1h%5D"
-            let body = try await get(
-                url + "/prometheus/api/v1/query?query=\(query)", with: client)
-            return (0..<Ledger.itemsPerRequest).reduce(0) {
-                $0 + occurrences(of: "\"\($1).5\"", in: body)
-            }
-        }
-    }
-
-    private func occurrences(of text: String, in body: String) -> Int {
-        body.components(separatedBy: text).count - 1
-    }
-
-    private func get(_ url: String, with client: HTTPClient) async throws -> String {
-        let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(30))
-        let body = try await response.body.collect(upTo: 16 << 20)
-        return String(buffer: body)
     }
 }

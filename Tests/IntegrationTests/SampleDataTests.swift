@@ -18,7 +18,7 @@ struct SampleDataTests {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess(data: folder.path + "/data", Self.keeping)
         try await body(server.url)
-        #expect(server.stop() == 0, "\(server.standardError)")
+        #expect(await server.stop() == 0, "\(server.standardError)")
     }
 
     private func load(_ url: String) throws {
