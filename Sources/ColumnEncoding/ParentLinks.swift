@@ -87,6 +87,34 @@ enum ParentLinks {
         return parents
     }
 
+    /// The parents of some rows, which are ascending.
+    static func decode(
+        rows: [Int], codes: [Int64], externals: [UInt64], spans: [SpanID]
+    ) throws(ColumnDecodeError) -> [SpanID] {
+        var parents: [SpanID] = []
+        parents.reserveCapacity(rows.count)
+        var next = 0
+        var nextExternal = 0
+        for row in rows {
+            while next < row {
+                if codes[next] == external { nextExternal += 1 }
+                next += 1
+            }
+            switch codes[row] {
+            case root: parents.append(.invalid)
+            case external:
+                guard nextExternal < externals.count else { throw corrupt(row) }
+                parents.append(SpanID(externals[nextExternal]))
+            default:
+                let offset = Varint.unzigzag(UInt64(bitPattern: codes[row] &- 2))
+                let (parent, overflow) = Int64(row).addingReportingOverflow(offset)
+                guard !overflow, parent >= 0, parent < spans.count else { throw corrupt(row) }
+                parents.append(spans[Int(parent)])
+            }
+        }
+        return parents
+    }
+
     private static func corrupt(_ row: Int) -> ColumnDecodeError {
         .corrupt(column: "parents", offset: row, reason: "parent of row \(row) is not there")
     }

@@ -16,6 +16,8 @@ package struct SpanColumns: OptionSet, Sendable, Hashable {
     package static let links = SpanColumns(rawValue: 16)
     /// Trace states, flags, dropped counts.
     package static let rest = SpanColumns(rawValue: 32)
+    /// Trace ids, starts and durations: a part of `identity`. Only `SpanBlockReader` reads it alone.
+    package static let times = SpanColumns(rawValue: 64)
     package static let all: SpanColumns = [.identity, .core, .attributes, .events, .links, .rest]
 }
 

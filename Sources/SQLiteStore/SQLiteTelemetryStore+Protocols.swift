@@ -25,6 +25,12 @@ extension SQLiteTelemetryStore: SpanStore {
         try spans.traces(ids)
     }
 
+    package func openTrace(
+        _ id: TraceID, fields: SpanFields, spansAtOnce: Int
+    ) throws(StoreError) -> TraceCursor {
+        try spans.openTrace(id, fields: fields, spansAtOnce: spansAtOnce)
+    }
+
     package func scanSpans(
         _ predicate: SpanPredicate, in range: TimeRange,
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool

@@ -30,6 +30,10 @@ package struct StoreConfiguration: Sendable {
     /// Series of metric partitions whose labels are in memory, about 250 bytes each; the days longest
     /// not queried are let go beyond.
     package var loadedSeriesMax = 2_000_000
+    /// Traces up to this many spans are read at once, about 10 MiB; larger ones piece by piece.
+    package var wholeTraceSpansMax = 16_384
+    /// Blocks of spans with decoded columns that are kept for the next query: some 80 of 8,192 rows.
+    package var readerBytesMax = 48 << 20
     /// Open database files per signal; more days are opened and closed as queries need them.
     package var openPartitionsMax = 16
 

@@ -26,6 +26,12 @@ package protocol SpanStore: Sendable {
     /// The same, of many traces at once; in the order of `ids`.
     func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch]
 
+    /// Opens a trace to be read piece by piece, `spansAtOnce` spans each; columns that are not asked for
+    /// may hold zeros and empty runs.
+    func openTrace(
+        _ id: TraceID, fields: SpanFields, spansAtOnce: Int
+    ) throws(StoreError) -> TraceCursor
+
     /// As `scanSpans` without `fields`; columns that are not asked for may hold zeros and empty runs.
     func scanSpans(
         _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
@@ -46,6 +52,12 @@ extension SpanStore {
         return found
     }
 
+    package func openTrace(
+        _ id: TraceID, fields: SpanFields, spansAtOnce: Int
+    ) throws(StoreError) -> TraceCursor {
+        TraceCursor(try trace(id), spansAtOnce: spansAtOnce)
+    }
+
     package func scanSpans(
         _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
@@ -60,6 +72,8 @@ package struct SpanFields: OptionSet, Sendable, Hashable {
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
+    /// Trace ids, starts, durations.
+    package static let times = SpanFields(rawValue: 64)
     /// Trace, span and parent ids, starts, durations.
     package static let identity = SpanFields(rawValue: 1)
     /// Names, kinds, statuses, status messages, resources and scopes.

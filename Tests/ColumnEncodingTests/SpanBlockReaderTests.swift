@@ -7,7 +7,7 @@ struct SpanBlockReaderTests {
     private func withReader<T>(
         _ encoded: [UInt8], _ body: (SpanBlockReader) throws -> T
     ) throws -> T {
-        try encoded.withUnsafeBytes { try body(try SpanBlockReader($0)) }
+        try encoded.withUnsafeBytes { try body(try SpanBlockReader(copying: $0)) }
     }
 
     @Test(
@@ -152,7 +152,7 @@ struct SpanBlockReaderTests {
             do {
                 // As if the checksum had been right: every other check is on its own.
                 try damaged.withUnsafeBytes { bytes in
-                    let reader = try SpanBlockReader(bytes, isVerified: true)
+                    let reader = try SpanBlockReader(copying: bytes, isVerified: true)
                     _ = try reader.rows(where: .span, key: "key.1", .text("GET"))
                     _ = try reader.rows(where: .event, key: "key.1", .exists)
                     _ = try reader.batch(rows: Array(0..<reader.rows))
@@ -165,7 +165,7 @@ struct SpanBlockReaderTests {
         for count in 0..<40 {
             #expect(throws: ColumnDecodeError.self) {
                 try Array(encoded.prefix(count)).withUnsafeBytes {
-                    _ = try SpanBlockReader($0, isVerified: true)
+                    _ = try SpanBlockReader(copying: $0, isVerified: true)
                 }
             }
         }

@@ -57,7 +57,10 @@ final class StoreUnderTest {
 
     private func open() throws -> SQLiteTelemetryStore {
         var configuration = StoreConfiguration(directory: directory)
-        if kind == .sqliteRestarted { configuration.blockRowsMax = 7 }
+        if kind == .sqliteRestarted {
+            configuration.blockRowsMax = 7
+            configuration.wholeTraceSpansMax = 9
+        }
         return try SQLiteTelemetryStore(
             configuration: configuration, clock: clock,
             events: EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))

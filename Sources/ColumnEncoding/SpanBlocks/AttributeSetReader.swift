@@ -5,7 +5,8 @@ import Telemetry
 struct AttributeSetReader {
     private enum Content {
         case none
-        case shapes(AttributeSetDecoder.Shapes)
+        /// With how many values each pair has.
+        case shapes(AttributeSetDecoder.Shapes, counts: [Int])
         /// Items without shapes are decoded whole.
         case cells(AttributeColumns, ends: [UInt32])
     }
@@ -23,11 +24,21 @@ struct AttributeSetReader {
         var sets = AttributeSetDecoder(decoder, ids, items: items)
         switch try sets.readHeader() {
         case .none: content = .none
-        case .shapes(let shapes): content = .shapes(shapes)
+        case .shapes(let shapes):
+            content = .shapes(shapes, counts: try Self.pairCounts(shapes, ids))
         case .cells:
             let (attributes, ends) = try AttributeSetDecoder.decode(
                 from: decoder, ids: ids, items: items)
             content = .cells(attributes, ends: ends)
+        }
+    }
+
+    var memoryBytes: Int {
+        switch content {
+        case .none: 0
+        case .shapes(let shapes, let counts):
+            4 * (shapes.ofItem.count + shapes.pairs.count) + 16 * (counts.count + shapes.ends.count)
+        case .cells(let attributes, let ends): 13 * attributes.count + 4 * ends.count
         }
     }
 
@@ -39,7 +50,8 @@ struct AttributeSetReader {
     ) throws(ColumnDecodeError) -> [Bool]? {
         switch content {
         case .none: return nil
-        case .shapes(let shapes): return try matches(shapes, key, test, strings)
+        case .shapes(let shapes, let counts):
+            return try matches(shapes, counts, key, test, strings)
         case .cells(let attributes, let ends):
             let flags = ends.indices.map { item in
                 SpanBatch.run(ends, item).contains { cell in
@@ -63,8 +75,8 @@ struct AttributeSetReader {
     }
 
     private func matches(
-        _ shapes: AttributeSetDecoder.Shapes, _ key: [UInt8], _ test: AttributeValueTest,
-        _ strings: LazyStrings
+        _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int], _ key: [UInt8],
+        _ test: AttributeValueTest, _ strings: LazyStrings
     ) throws(ColumnDecodeError) -> [Bool]? {
         let wanted = shapes.pairKeys.indices.filter { pair in
             !test.refuses(shapes.pairTypes[pair]) && strings.equals(shapes.pairKeys[pair], key)
@@ -82,7 +94,6 @@ struct AttributeSetReader {
             let hasKey = slotsOfShape.map { !$0.isEmpty }
             return shapes.ofItem.map { hasKey[Int($0)] }
         }
-        let counts = try pairCounts(shapes)
         var accepted: [[Bool]] = []
         for pair in wanted {
             accepted.append(
@@ -130,6 +141,7 @@ struct AttributeSetReader {
             let payloads = try decoder.filled(count: count) { (out) throws(ColumnDecodeError) in
                 try AttributeValues.decode(out, type: type, id: id, from: decoder)
             }
+            if let wanted = test.payload(of: type) { return payloads.map { $0 == wanted } }
             return payloads.map { test.accepts(type, payload: $0) }
         }
         let limit = decoder.stringCount
@@ -154,8 +166,8 @@ struct AttributeSetReader {
     }
 
     /// How many values each pair has.
-    private func pairCounts(
-        _ shapes: AttributeSetDecoder.Shapes
+    private static func pairCounts(
+        _ shapes: AttributeSetDecoder.Shapes, _ ids: AttributeSets.ColumnIDs
     ) throws(ColumnDecodeError) -> [Int] {
         var uses = [Int](repeating: 0, count: shapes.ends.count)
         for shape in shapes.ofItem { uses[Int(shape)] &+= 1 }
@@ -187,8 +199,8 @@ struct AttributeSetReader {
             ends.append(
                 contentsOf: repeatElement(
                     UInt32(truncatingIfNeeded: attributes.count), count: items.count))
-        case .shapes(let shapes):
-            try append(shapes, items, strings, &mapping, to: &attributes, &ends)
+        case .shapes(let shapes, let counts):
+            try append(shapes, counts, items, strings, &mapping, to: &attributes, &ends)
         case .cells(let source, let sourceEnds):
             for item in items {
                 for cell in SpanBatch.run(sourceEnds, item) {
@@ -214,11 +226,11 @@ struct AttributeSetReader {
     }
 
     private func append(
-        _ shapes: AttributeSetDecoder.Shapes, _ items: [Int], _ strings: LazyStrings,
-        _ mapping: inout LazyStringMapping, to attributes: inout AttributeColumns,
+        _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int], _ items: [Int],
+        _ strings: LazyStrings, _ mapping: inout LazyStringMapping,
+        to attributes: inout AttributeColumns,
         _ ends: inout [UInt32]
     ) throws(ColumnDecodeError) {
-        let counts = try pairCounts(shapes)
         var shapeStarts = [0]
         shapeStarts.append(contentsOf: shapes.ends)
         // Where the next value of each pair stands, as of `position`.

@@ -63,6 +63,15 @@ package struct AttributeValueTest {
         }
     }
 
+    /// The one payload of `type` that passes, where there is one.
+    func payload(of type: AttributeType) -> UInt64? {
+        switch (wanted, type) {
+        case (.value(.int(let number), _), .int): UInt64(bitPattern: number)
+        case (.text(_, _, let int?, _, _), .int): UInt64(bitPattern: int)
+        default: nil
+        }
+    }
+
     /// Whether a payload that is no id of a string passes.
     @inline(__always)
     func accepts(_ type: AttributeType, payload: UInt64) -> Bool {

@@ -23,6 +23,10 @@ struct LazyStrings {
     /// Ids below this are known. Zero is the empty string.
     private(set) var count = 1
 
+    var memoryBytes: Int {
+        sections.reduce(0) { $0 + 9 * $1.forms.count + $1.texts.count + $1.packed.count }
+    }
+
     mutating func append(
         _ id: StringSectionIDs, from container: ColumnContainerReader
     ) throws(ColumnDecodeError) {

@@ -22,6 +22,7 @@ extension SpanBlockReader {
         rows wanted: [Int], columns: SpanColumns = .all
     ) throws(ColumnDecodeError) -> SpanBatch {
         var extraction = SpanExtraction(self, wanted)
+        try extraction.readTimes(!columns.isDisjoint(with: [.identity, .times]))
         try extraction.readIdentity(columns.contains(.identity))
         try extraction.readCore(columns.contains(.core))
         try extraction.readAttributes(columns.contains(.attributes))
@@ -77,28 +78,34 @@ private struct SpanExtraction {
 
     private mutating func map(_ id: StringID) -> StringID { mapping.map(id, of: reader.strings) }
 
-    mutating func readIdentity(_ isWanted: Bool) throws(ColumnDecodeError) {
+    mutating func readTimes(_ isWanted: Bool) throws(ColumnDecodeError) {
         guard isWanted else {
             batch.traceIDs = [TraceID](repeating: .invalid, count: rows.count)
-            batch.spanIDs = [SpanID](repeating: .invalid, count: rows.count)
-            batch.parentIDs = batch.spanIDs
             batch.starts = [Timestamp](repeating: .zero, count: rows.count)
             batch.durations = [Int64](repeating: 0, count: rows.count)
             return
         }
-        let count = reader.rows
         let (distinct, ofRow) = try reader.traces()
         batch.traceIDs = rows.map { distinct[Int(ofRow[$0])] }
+        batch.starts = pick(try reader.starts())
+        batch.durations = pick(try reader.durations())
+    }
+
+    mutating func readIdentity(_ isWanted: Bool) throws(ColumnDecodeError) {
+        guard isWanted else {
+            batch.spanIDs = [SpanID](repeating: .invalid, count: rows.count)
+            batch.parentIDs = batch.spanIDs
+            return
+        }
+        let count = reader.rows
         let spanIDs = try decoder.spanIDs(Column.spanIDs, "span ids", count: count)
         batch.spanIDs = pick(spanIDs)
         let codes = try decoder.longs(Column.parents, "parents", count: count)
         let externals = try decoder.unsignedLongs(
             Column.externalParents, "external parents",
             count: codes.count { $0 == ParentLinks.external })
-        batch.parentIDs = pick(
-            try ParentLinks.decode(codes: codes, externals: externals, spans: spanIDs))
-        batch.starts = pick(try reader.starts())
-        batch.durations = pick(try reader.durations())
+        batch.parentIDs = try ParentLinks.decode(
+            rows: rows, codes: codes, externals: externals, spans: spanIDs)
     }
 
     mutating func readCore(_ isWanted: Bool) throws(ColumnDecodeError) {

@@ -3,8 +3,9 @@ import Telemetry
 /// One encoded batch of spans, read column by column: what a search does not ask for stays encoded, and
 /// what it asks for twice is decoded once.
 ///
-/// The bytes must outlive the reader: it lives inside the closure that lends them, on one thread.
-package final class SpanBlockReader {
+/// It keeps a copy of the bytes, so that it can go on with another query.
+/// Unchecked: whoever has a reader has it alone; the cache hands each out to one at a time.
+package final class SpanBlockReader: @unchecked Sendable {
     typealias Column = SpanBatchCodec.Column
 
     /// A column of strings as codes into the few distinct ones.
@@ -20,7 +21,7 @@ package final class SpanBlockReader {
         static func < (a: StringLevel, b: StringLevel) -> Bool { a.rawValue < b.rawValue }
     }
 
-    let bytes: UnsafeRawBufferPointer
+    private let bytes: UnsafeMutableRawBufferPointer
     let container: ColumnContainerReader
     private(set) var strings = LazyStrings()
     private var level = StringLevel.none
@@ -30,17 +31,41 @@ package final class SpanBlockReader {
     private var durationsRead: [Int64]?
     private var namesRead: Coded?
     private var sharedRead: SharedColumns?
+    private var resourceIndicesRead: [UInt32]?
     private var setsRead: [UInt32: AttributeSetReader] = [:]
 
     /// - Parameter isVerified: whether the checksum of these bytes has been found right before.
     package init(
-        _ bytes: UnsafeRawBufferPointer, isVerified: Bool = false
+        copying source: UnsafeRawBufferPointer, isVerified: Bool = false
     ) throws(ColumnDecodeError) {
-        self.bytes = bytes
-        container = try ColumnContainerReader(bytes, expecting: .spans, isVerified: isVerified)
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 16)
+        copy.copyMemory(from: source)
+        do throws(ColumnDecodeError) {
+            container = try ColumnContainerReader(
+                UnsafeRawBufferPointer(copy), expecting: .spans, isVerified: isVerified)
+        } catch {
+            copy.deallocate()
+            throw error
+        }
+        bytes = copy
     }
 
+    deinit { bytes.deallocate() }
+
     package var rows: Int { container.rows }
+
+    /// Bytes of memory, roughly: the encoded ones, the strings and the columns decoded so far.
+    package var memoryBytes: Int {
+        var count = bytes.count + strings.memoryBytes + 1_024
+        if let tracesRead { count += 16 * tracesRead.distinct.count + 4 * rows }
+        if startsRead != nil { count += 8 * rows }
+        if durationsRead != nil { count += 8 * rows }
+        if namesRead != nil { count += 4 * rows }
+        if resourceIndicesRead != nil { count += 4 * rows }
+        if let sharedRead { count += 16 * sharedRead.attributes.count }
+        for set in setsRead.values { count += set.memoryBytes }
+        return count
+    }
 
     /// A decoder that knows the strings read so far.
     var decoder: BatchDecoder { BatchDecoder(container, stringCount: strings.count) }
@@ -119,8 +144,11 @@ package final class SpanBlockReader {
     }
 
     func resourceIndices() throws(ColumnDecodeError) -> [UInt32] {
-        try decoder.indices(
+        if let resourceIndicesRead { return resourceIndicesRead }
+        let indices = try decoder.indices(
             Column.resources, "resources", count: rows, below: try shared().resources.count)
+        resourceIndicesRead = indices
+        return indices
     }
 
     func scopeIndices() throws(ColumnDecodeError) -> [UInt32] {

@@ -56,12 +56,36 @@ package struct JaegerAPI: Sendable {
     /// its id and shown as it was received.
     func trace(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = try JaegerEnvelope.traceID(request.pathParameters["id"] ?? "")
-        let bytes = try await runner.run { [searcher] context in
-            let traces = try searcher.traces([id], context: context)
-            guard !traces.isEmpty else { throw JaegerEnvelope.notFound() }
-            return try answer(traces)
+        switch try await opened(id, { try answer([$0]) }) {
+        case .whole(let bytes): return .json(bytes)
+        case .large(let cursor): return JaegerTraceStream.v1(id, cursor, runner)
+        case .missing: throw JaegerEnvelope.notFound()
         }
-        return .json(bytes)
+    }
+
+    /// What asking for one trace comes to.
+    enum OpenedTrace: Sendable {
+        case whole([UInt8])
+        /// To be written while it is read.
+        case large(TraceCursor)
+        case missing
+    }
+
+    func opened(
+        _ id: TraceID, _ answer: @escaping @Sendable (SpanBatch) throws -> [UInt8]
+    ) async throws -> OpenedTrace {
+        try await runner.run { [store] _ in
+            let cursor = try store.openTrace(
+                id, fields: .all, spansAtOnce: JaegerTraceStream.spansAtOnce)
+            if cursor.spanCount > JaegerTraceStream.streamedSpansMin { return .large(cursor) }
+            var merger = SpanBatchMerger()
+            while let spans = try cursor.next() {
+                if spans.count == cursor.spanCount { return .whole(try answer(spans)) }
+                let source = merger.add(spans)
+                for row in 0..<spans.count { merger.append(row: row, of: source) }
+            }
+            return merger.count == 0 ? .missing : .whole(try answer(merger.take()))
+        }
     }
 
     private func answer(_ traces: [SpanBatch], wanted: [TraceID] = []) throws -> [UInt8] {
@@ -71,7 +95,7 @@ package struct JaegerAPI: Sendable {
         }
         let bytes = JaegerEnvelope.success(missing: missing) { data in
             data.array { array in
-                for trace in traces { JaegerTrace(trace).write(to: &array) }
+                for trace in traces { JaegerTrace.write(trace, to: &array) }
             }
         }
         try check(bytes)

@@ -7,62 +7,32 @@ struct JaegerTrace {
     private let spans: SpanBatch
     /// The process of each resource: resources with equal attributes are one process.
     private let processes: [UInt32: Int]
-    /// The resource that stands for process `i`.
-    private let resources: [UInt32]
     private let links: LinkKeys
 
-    private static let noService = "OTLPResourceNoServiceName"
-
-    /// - Parameter spans: all of one trace.
-    init(_ spans: SpanBatch) {
+    /// - Parameters:
+    ///   - spans: all of one trace, or some.
+    ///   - processes: those of the trace; grows by what the spans refer to.
+    init(_ spans: SpanBatch, _ processes: inout JaegerProcesses) {
         self.spans = spans
         links = LinkKeys(spans.strings)
-        var processes: [UInt32: Int] = [:]
-        var resources: [UInt32] = []
-        var known: [Resource: Int] = [:]
-        for index in spans.resourceIndices where processes[index] == nil {
-            let resource = spans.resource(at: index)
-            if let number = known[resource] {
-                processes[index] = number
-            } else {
-                known[resource] = resources.count
-                processes[index] = resources.count
-                resources.append(index)
-            }
-        }
-        self.processes = processes
-        self.resources = resources
+        self.processes = processes.numbers(of: spans)
     }
 
-    func write(to writer: inout JSONWriter) {
+    /// A whole trace.
+    static func write(_ spans: SpanBatch, to writer: inout JSONWriter) {
+        var processes = JaegerProcesses()
         writer.object { trace in
             trace.key("traceID")
             trace.jaegerValue(spans.traceIDs.first ?? .invalid)
-            trace.arrayField("spans") { array in
-                for row in 0..<spans.count { array.object { span(row, to: &$0) } }
-            }
-            trace.objectField("processes") { object in
-                for (number, resource) in resources.enumerated() {
-                    object.key("p\(number + 1)")
-                    object.object { process(resource, to: &$0) }
-                }
-            }
+            trace.arrayField("spans") { JaegerTrace(spans, &processes).writeSpans(to: &$0) }
+            trace.objectField("processes") { processes.write(to: &$0) }
             trace.key("warnings")
             trace.null()
         }
     }
 
-    private func process(_ index: UInt32, to writer: inout JSONWriter) {
-        let service = spans.resource(at: index).serviceName
-        writer.field("serviceName", service.isEmpty ? Self.noService : service)
-        let shared = spans.shared
-        let serviceKey = spans.strings.id(of: SemanticKey.serviceName)
-        writer.arrayField("tags") { array in
-            for cell in shared.resources[Int(index)].attributes
-            where shared.attributes.keys[cell] != serviceKey {
-                array.tag(shared.attributes, cell, spans.strings)
-            }
-        }
+    func writeSpans(to array: inout JSONWriter) {
+        for row in 0..<spans.count { array.object { span(row, to: &$0) } }
     }
 
     private func span(_ row: Int, to writer: inout JSONWriter) {
@@ -200,7 +170,7 @@ extension JSONWriter {
     }
 
     /// An attribute as a typed tag; arrays and maps as JSON text.
-    fileprivate mutating func tag(
+    mutating func tag(
         _ columns: AttributeColumns, _ cell: Int, _ strings: StringTable
     ) {
         beginObject()

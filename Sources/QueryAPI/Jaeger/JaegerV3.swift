@@ -139,10 +139,11 @@ extension JaegerAPI {
         do throws(IdentifierError) { id = try TraceID(hex: text) } catch {
             throw JaegerV3.malformed("trace_id", "\(error)")
         }
-        let bytes = try await runner.run { [searcher] context in
-            try answerV3(try searcher.traces([id], context: context))
+        switch try await opened(id, { try answerV3([$0]) }) {
+        case .whole(let bytes): return .json(bytes)
+        case .large(let cursor): return JaegerTraceStream.v3(cursor, runner)
+        case .missing: throw JaegerV3.notFound()
         }
-        return .json(bytes)
     }
 
     /// `/api/v3/traces`.

@@ -37,7 +37,7 @@ struct DependencyGraph: Sendable {
         var services = ServiceNumbers()
         var failure: QueryError?
         var isCut = false
-        try store.scanSpans(SpanPredicate(), in: range) { batch, _ in
+        try store.scanSpans(SpanPredicate(), in: range, fields: [.identity, .core]) { batch, _ in
             do throws(QueryError) { try context.check() } catch {
                 failure = error
                 return false

@@ -29,7 +29,7 @@ struct TraceSearch: Sendable {
         var ranking = TraceRanking(limit: limit)
         var failure: QueryError?
         for predicate in predicates {
-            try store.scanSpans(predicate, in: range, fields: .identity) { spans, bound in
+            try store.scanSpans(predicate, in: range, fields: .times) { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
                     return false

@@ -29,14 +29,29 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
     }
 
     /// What a query looks at: nothing in it changes or disappears while it is in use.
-    struct Snapshot {
+    struct Snapshot: Sendable {
         var head: [HeadBatch<Batch>]
         var blocks: [BlockInfo]
         var summaries: StringTable
         fileprivate var generation: UInt64
     }
 
+    /// A snapshot that stays until it is let go of.
+    final class HeldSnapshot: Sendable {
+        let snapshot: Snapshot
+        private let store: BlockStore
+
+        fileprivate init(_ snapshot: Snapshot, of store: BlockStore) {
+            self.snapshot = snapshot
+            self.store = store
+        }
+
+        deinit { store.end(snapshot) }
+    }
+
     let partitions: PartitionDirectory
+    let readers: SpanBlockCache
+    let wholeTraceSpansMax: Int
     private let configuration: StoreConfiguration
     private let retention: Int64
     private let events: EventLog
@@ -49,6 +64,8 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         self.configuration = configuration
         self.retention = retention
         self.events = events
+        readers = SpanBlockCache(bytesMax: configuration.readerBytesMax)
+        wholeTraceSpansMax = configuration.wholeTraceSpansMax
         partitions = try PartitionDirectory(
             directory: "\(configuration.directory)/\(Signal.name)", signal: Signal.name,
             schema: BlockTable.schema, configuration: configuration, events: events)
@@ -203,19 +220,28 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
 
     /// Runs `body` on a view in which every acknowledged item is exactly once.
     func withSnapshot<T>(_ body: (Snapshot) throws(StoreError) -> T) throws(StoreError) -> T {
-        let snapshot = state.withLock { state in
+        let snapshot = begin()
+        defer { end(snapshot) }
+        return try body(snapshot)
+    }
+
+    /// The same for a reading that goes on for a while.
+    func holdSnapshot() -> HeldSnapshot { HeldSnapshot(begin(), of: self) }
+
+    private func begin() -> Snapshot {
+        state.withLock { state in
             state.readers[state.generation, default: 0] += 1
             return Snapshot(
                 head: state.sealing + state.head, blocks: state.blocks,
                 summaries: state.summaries, generation: state.generation)
         }
-        defer {
-            state.withLock { state in
-                let running = state.readers[snapshot.generation, default: 1] - 1
-                state.readers[snapshot.generation] = running == 0 ? nil : running
-            }
+    }
+
+    private func end(_ snapshot: Snapshot) {
+        state.withLock { state in
+            let running = state.readers[snapshot.generation, default: 1] - 1
+            state.readers[snapshot.generation] = running == 0 ? nil : running
         }
-        return try body(snapshot)
     }
 
     /// The decoded block, or `nil` (counted and logged) if it is damaged.
@@ -240,6 +266,12 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
             events.emit(StoreDamage(kind: "block", path: path, reason: reason))
             return nil
         }
+    }
+
+    func reportDamage(of block: BlockInfo, _ reason: String) {
+        events.emit(
+            StoreDamage(
+                kind: "block", path: "\(block.partition.path)#\(block.id)", reason: reason))
     }
 
     // MARK: Merging and retention

@@ -14,17 +14,19 @@ extension BlockStore where Signal == SpanSignal {
         let wanted = Set(ids)
         let keys = wanted.map { (id: $0, key: SpanSignal.filterKey($0)) }
         return try withSnapshot { (snapshot) throws(StoreError) in
-            var fragments: [SpanBatch] = []
+            var possible: [(block: BlockInfo, ids: Set<TraceID>)] = []
             for block in snapshot.blocks {
-                let possible = keys.filter { block.filter.contains($0.key) }
-                guard !possible.isEmpty else { continue }
-                let ids = Set(possible.map(\.id))
-                let found = try withReader(of: block) { reader throws(ColumnDecodeError) in
-                    let rows = try reader.rows { ids.contains($0) }
-                    return rows.isEmpty ? nil : try reader.batch(rows: rows)
-                }
-                if let batch = found ?? nil { fragments.append(batch) }
+                let some = keys.filter { block.filter.contains($0.key) }
+                if !some.isEmpty { possible.append((block, Set(some.map(\.id)))) }
             }
+            let places = possible
+            var fragments = try Concurrently.map(places.count) {
+                (index) throws(StoreError) -> SpanBatch? in
+                try withReader(of: places[index].block) { reader throws(ColumnDecodeError) in
+                    let rows = try reader.rows { places[index].ids.contains($0) }
+                    return rows.isEmpty ? nil : try reader.batch(rows: rows)
+                } ?? nil
+            }.compactMap { $0 }
             for head in snapshot.head {
                 let rows = head.batch.traceIDs.indices.filter {
                     wanted.contains(head.batch.traceIDs[$0])
@@ -39,15 +41,28 @@ extension BlockStore where Signal == SpanSignal {
     func withReader<T>(
         of block: BlockInfo, _ body: (SpanBlockReader) throws(ColumnDecodeError) -> T
     ) throws(StoreError) -> T? {
-        try withBody(of: block) { bytes throws(ColumnDecodeError) in
-            let isVerified = block.isVerified.load(ordering: .relaxed)
-            let reader = try SpanBlockReader(bytes, isVerified: isVerified)
-            if !isVerified { block.isVerified.store(true, ordering: .relaxed) }
-            return try body(reader)
+        let known = readers.take(block)
+        guard let reader = known == nil ? try open(block) : known else { return nil }
+        do throws(ColumnDecodeError) {
+            let result = try body(reader)
+            readers.put(reader, of: block)
+            return result
+        } catch {
+            reportDamage(of: block, error.description)
+            return nil
         }
     }
 
-    private static func gather(_ id: TraceID, from fragments: [SpanBatch]) -> SpanBatch {
+    private func open(_ block: BlockInfo) throws(StoreError) -> SpanBlockReader? {
+        try withBody(of: block) { bytes throws(ColumnDecodeError) in
+            let isVerified = block.isVerified.load(ordering: .relaxed)
+            let reader = try SpanBlockReader(copying: bytes, isVerified: isVerified)
+            if !isVerified { block.isVerified.store(true, ordering: .relaxed) }
+            return reader
+        }
+    }
+
+    static func gather(_ id: TraceID, from fragments: [SpanBatch]) -> SpanBatch {
         let fragments = fragments.filter { $0.traceIDs.contains(id) }
         var merger = SpanBatchMerger()
         var rows: [SourceRow] = []
@@ -83,18 +98,32 @@ extension BlockStore where Signal == SpanSignal {
                 parts.append((block.bounds.upperBound, .block(block)))
             }
             parts.sort { $0.last > $1.last }
-            for (index, entry) in parts.enumerated() {
-                let matches: SpanBatch
-                switch entry.part {
-                case .head(let batch):
-                    let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
-                    matches = rows.isEmpty ? SpanBatch() : batch.rows(rows)
-                case .block(let block):
-                    matches = try self.matches(predicate, in: range, of: block, fields)
+            // The newest part alone answers many searches; after it, as many at once as there are threads.
+            var first = 0
+            while first < parts.count {
+                let wave = parts[first..<min(first + (first == 0 ? 1 : 2), parts.count)]
+                let found = try Concurrently.map(wave.count) { (index) throws(StoreError) in
+                    try matches(
+                        predicate, in: range, of: wave[wave.startIndex + index].part, fields)
                 }
-                let bound = index + 1 < parts.count ? parts[index + 1].last : .distantPast
-                if !visit(matches, bound) { return }
+                for matches in found {
+                    first += 1
+                    let bound = first < parts.count ? parts[first].last : .distantPast
+                    if !visit(matches, bound) { return }
+                }
             }
+        }
+    }
+
+    private func matches(
+        _ predicate: SpanPredicate, in range: TimeRange, of part: ScanPart<SpanBatch>,
+        _ fields: SpanFields
+    ) throws(StoreError) -> SpanBatch {
+        switch part {
+        case .head(let batch):
+            let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
+            return rows.isEmpty ? SpanBatch() : batch.rows(rows)
+        case .block(let block): return try matches(predicate, in: range, of: block, fields)
         }
     }
 
@@ -207,6 +236,7 @@ extension BlockStore where Signal == SpanSignal {
 extension SpanFields {
     var columns: SpanColumns {
         var columns: SpanColumns = []
+        if contains(.times) { columns.insert(.times) }
         if contains(.identity) { columns.insert(.identity) }
         if contains(.core) { columns.insert(.core) }
         if contains(.attributes) { columns.insert(.attributes) }

@@ -33,6 +33,7 @@ enum ServeRoutes {
         let jaeger = JaegerAPI(store: store, runner: parts.queries)
         jaeger.register(on: &router)
         jaeger.register(on: &router, prefix: "/jaeger")
+        TraceTreeAPI(store: store, runner: parts.queries).register(on: &router)
         let loki = LokiAPI(store: store, runner: parts.queries, server: server)
         loki.register(on: &router)
         loki.register(on: &router, prefix: "/loki")
