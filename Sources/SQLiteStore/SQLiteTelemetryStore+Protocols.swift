@@ -21,8 +21,8 @@ extension SQLiteTelemetryStore: SpanStore {
 
     package func trace(_ id: TraceID) throws(StoreError) -> SpanBatch { try spans.trace(id) }
 
-    package func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
-        try spans.traces(ids)
+    package func traces(_ ids: [TraceID], spansEach: Int) throws(StoreError) -> [BoundedTrace] {
+        try spans.traces(ids, spansEach: spansEach)
     }
 
     package func openTrace(

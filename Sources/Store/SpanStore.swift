@@ -23,8 +23,9 @@ package protocol SpanStore: Sendable {
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
     ) throws(StoreError)
 
-    /// The same, of many traces at once; in the order of `ids`.
-    func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch]
+    /// The same, of many traces at once, in the order of `ids`; of a trace of more than `spansEach` spans
+    /// only about that many.
+    func traces(_ ids: [TraceID], spansEach: Int) throws(StoreError) -> [BoundedTrace]
 
     /// Opens a trace to be read piece by piece, `spansAtOnce` spans each; columns that are not asked for
     /// may hold zeros and empty runs.
@@ -46,10 +47,21 @@ package protocol SpanStore: Sendable {
 }
 
 extension SpanStore {
-    package func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
-        var found: [SpanBatch] = []
-        for id in ids { found.append(try trace(id)) }
+    package func traces(_ ids: [TraceID], spansEach: Int) throws(StoreError) -> [BoundedTrace] {
+        var found: [BoundedTrace] = []
+        for id in ids {
+            let trace = try trace(id)
+            found.append(
+                trace.count <= spansEach
+                    ? BoundedTrace(trace)
+                    : BoundedTrace(trace.rows(0..<spansEach), cutFrom: trace.count))
+        }
         return found
+    }
+
+    /// Many traces, whole.
+    package func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
+        try traces(ids, spansEach: .max).map(\.spans)
     }
 
     package func openTrace(
@@ -63,6 +75,18 @@ extension SpanStore {
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
     ) throws(StoreError) {
         try scanSpans(predicate, in: range, visit: visit)
+    }
+}
+
+/// A trace, or the part of a very large one that a list of traces shows.
+package struct BoundedTrace: Sendable {
+    package var spans: SpanBatch
+    /// The spans of the whole trace where some were left out; duplicates count.
+    package var cutFrom: Int?
+
+    package init(_ spans: SpanBatch, cutFrom: Int? = nil) {
+        self.spans = spans
+        self.cutFrom = cutFrom
     }
 }
 

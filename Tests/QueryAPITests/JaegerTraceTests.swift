@@ -139,13 +139,13 @@ struct JaegerTraceTests {
         }
     }
 
-    @Test("a trace with more spans than an answer may hold is refused by name")
+    @Test("a list of traces with more spans than an answer may hold is refused by name")
     func tooLarge() async throws {
         var setup = APIServer.Setup()
         setup.answerLimits.spansMax = 2
         setup.store.fillShop()
         try await APIServer.run(setup) { server in
-            let answer = try await server.get("/api/traces/\(Self.id)")
+            let answer = try await server.get("/api/traces?service=web")
             #expect(answer.status == 422)
             #expect(answer.text.contains("more than 2 spans"))
         }

@@ -66,6 +66,32 @@ struct LargeTraceTests {
         }
     }
 
+    @Test("is shown in part in a list, which says so, and summed up whole")
+    func inLists() async throws {
+        var setup = APIServer.Setup()
+        setup.answerLimits.listedSpansMax = 100
+        fill(setup.store)
+        try await APIServer.run(setup) { server in
+            let list = try await server.get("/api/traces?service=cart&lookback=1h")
+            let json = try JSONSerialization.jsonObject(with: Data(list.body))
+            let data = (json as? [String: Any])?["data"] as? [[String: Any]]
+            let trace = try #require(data?.first)
+            #expect((trace["spans"] as? [Any])?.count == 100)
+            #expect(
+                trace["warnings"] as? [String]
+                    == ["these are 100 of 20000 spans; the trace by its id has all"])
+            let window =
+                "query.startTimeMin=2026-01-02T02:00:00Z&query.startTimeMax=2026-01-02T04:00:00Z"
+            let search = try await server.get("/api/v3/traces?\(window)")
+            #expect(search.status == 200 && search["x-sidelight-partial"] == "true")
+            let summaries = try await server.get("/api/v3/trace-summaries?\(window)")
+            #expect(summaries.text.contains(#""spanCount":20000,"#))
+            #expect(
+                summaries.text.contains(#""rootServiceName":"cart","rootOperationName":"op 1""#))
+            #expect(summaries.text.contains(#"{"name":"web","spanCount":13333,"#))
+        }
+    }
+
     @Test("has a tree that says how many there are")
     func tree() async throws {
         try await APIServer.run(filledBy: fill) { server in

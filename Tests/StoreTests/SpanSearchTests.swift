@@ -176,4 +176,24 @@ import Testing
         }
         #expect(traces[1].isEmpty && !traces[0].isEmpty)
     }
+
+    @Test(
+        "of a large trace a list has a part, and says how many there are",
+        arguments: StoreKind.allCases, [41, 42] as [UInt64])
+    func boundedTraces(kind: StoreKind, seed: UInt64) async throws {
+        let store = try StoreUnderTest(kind)
+        var spans = Spans(seed: seed)
+        for second in 0..<25 { _ = try await store.append(spans.batch(second: second)) }
+        let ids = (UInt64(1)...60).map { TraceID(high: 9, low: $0) }
+        let whole = try store.spans.traces(ids)
+        for spansEach in [1, 4, 7, 100] {
+            let bounded = try store.spans.traces(ids, spansEach: spansEach)
+            for (trace, some) in zip(whole, bounded) {
+                #expect(some.spans.count == min(trace.count, spansEach))
+                #expect(some.cutFrom == (trace.count > spansEach ? trace.count : nil))
+                #expect(Set(trace.spanIDs).isSuperset(of: some.spans.spanIDs))
+            }
+        }
+        #expect(whole.contains { $0.count > 4 })
+    }
 }

@@ -44,23 +44,23 @@ struct AttributeSetReader {
 
     // MARK: By key
 
-    /// For each item whether an attribute under `key` passes; `nil` if none does.
-    func matches(
-        key: [UInt8], _ test: AttributeValueTest, _ strings: LazyStrings
-    ) throws(ColumnDecodeError) -> [Bool]? {
+    /// The items of which an attribute under `key` passes, ascending.
+    /// - Parameter among: the items to look at, ascending; `nil`: all.
+    func items(
+        where key: [UInt8], _ test: AttributeValueTest, among: [Int32]?, _ strings: LazyStrings
+    ) throws(ColumnDecodeError) -> [Int32] {
         switch content {
-        case .none: return nil
+        case .none: return []
         case .shapes(let shapes, let counts):
-            return try matches(shapes, counts, key, test, strings)
+            return try items(shapes, counts, where: key, test, among, strings)
         case .cells(let attributes, let ends):
-            let flags = ends.indices.map { item in
+            return RowSelection.filter(among, count: ends.count) { item in
                 SpanBatch.run(ends, item).contains { cell in
                     strings.equals(attributes.keys[cell], key)
                         && Self.accepts(
                             test, attributes.types[cell], attributes.payloads[cell], strings)
                 }
             }
-            return flags.contains(true) ? flags : nil
         }
     }
 
@@ -74,14 +74,14 @@ struct AttributeSetReader {
         }
     }
 
-    private func matches(
-        _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int], _ key: [UInt8],
-        _ test: AttributeValueTest, _ strings: LazyStrings
-    ) throws(ColumnDecodeError) -> [Bool]? {
+    private func items(
+        _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int], where key: [UInt8],
+        _ test: AttributeValueTest, _ among: [Int32]?, _ strings: LazyStrings
+    ) throws(ColumnDecodeError) -> [Int32] {
         let wanted = shapes.pairKeys.indices.filter { pair in
             !test.refuses(shapes.pairTypes[pair]) && strings.equals(shapes.pairKeys[pair], key)
         }
-        if wanted.isEmpty { return nil }
+        if wanted.isEmpty { return [] }
         var slotOfPair = [Int?](repeating: nil, count: shapes.pairKeys.count)
         for (slot, pair) in wanted.enumerated() { slotOfPair[pair] = slot }
         var slotsOfShape: [[Int]] = []
@@ -90,79 +90,122 @@ struct AttributeSetReader {
             slotsOfShape.append(shapes.pairs[start..<end].compactMap { slotOfPair[Int($0)] })
             start = end
         }
+        let count = shapes.ofItem.count
         if test.acceptsAll {
             let hasKey = slotsOfShape.map { !$0.isEmpty }
-            return shapes.ofItem.map { hasKey[Int($0)] }
+            return RowSelection.filter(among, count: count) { hasKey[Int(shapes.ofItem[$0])] }
         }
-        var accepted: [[Bool]] = []
+        var values: [TestedValues] = []
         for pair in wanted {
-            accepted.append(
-                try accepts(
+            values.append(
+                try tested(
                     test, shapes.pairTypes[pair], id: ids.values(pair), count: counts[pair],
                     strings))
         }
-        guard accepted.contains(where: { $0.contains(true) }) else { return nil }
-        return Self.walk(shapes.ofItem, slotsOfShape, accepted)
+        guard values.contains(where: \.mayPass) else { return [] }
+        if values.count == 1, slotsOfShape.allSatisfy({ $0.count <= 1 }) {
+            return Self.walk(
+                shapes.ofItem, slotsOfShape.map { UInt8(truncatingIfNeeded: $0.count) }, values[0],
+                among)
+        }
+        return Self.walk(shapes.ofItem, slotsOfShape, values, among)
+    }
+
+    /// The usual case: a key of one type, at most once an item.
+    private static func walk(
+        _ shapeOfItem: [UInt32], _ uses: [UInt8], _ values: TestedValues, _ among: [Int32]?
+    ) -> [Int32] {
+        var next = 0
+        var cursor = 0
+        return RowSelection.filter(among, count: shapeOfItem.count) { item in
+            while next < item {
+                cursor &+= Int(uses[Int(shapeOfItem[next])])
+                next &+= 1
+            }
+            return uses[Int(shapeOfItem[item])] == 1 && values.passes(cursor)
+        }
     }
 
     private static func walk(
-        _ shapeOfItem: [UInt32], _ slotsOfShape: [[Int]], _ accepted: [[Bool]]
-    ) -> [Bool] {
-        if accepted.count == 1 {
-            // The usual case: a key of one type, at most once an item.
-            let uses = slotsOfShape.map(\.count)
-            if uses.allSatisfy({ $0 <= 1 }) {
-                var cursor = 0
-                let accepted = accepted[0]
-                return shapeOfItem.map { shape in
-                    guard uses[Int(shape)] == 1 else { return false }
-                    defer { cursor &+= 1 }
-                    return accepted[cursor]
-                }
+        _ shapeOfItem: [UInt32], _ slotsOfShape: [[Int]], _ values: [TestedValues],
+        _ among: [Int32]?
+    ) -> [Int32] {
+        var next = 0
+        var cursors = [Int](repeating: 0, count: values.count)
+        return RowSelection.filter(among, count: shapeOfItem.count) { item in
+            while next < item {
+                for slot in slotsOfShape[Int(shapeOfItem[next])] { cursors[slot] &+= 1 }
+                next &+= 1
             }
-        }
-        var cursors = [Int](repeating: 0, count: accepted.count)
-        return shapeOfItem.map { shape in
+            // A shape may use a slot more than once.
+            var used = cursors
             var isMatch = false
-            for slot in slotsOfShape[Int(shape)] {
-                isMatch = accepted[slot][cursors[slot]] || isMatch
-                cursors[slot] &+= 1
+            for slot in slotsOfShape[Int(shapeOfItem[item])] {
+                isMatch = values[slot].passes(used[slot]) || isMatch
+                used[slot] &+= 1
             }
             return isMatch
         }
     }
 
-    /// Whether each value of a column passes; of strings the distinct ones are tested.
-    private func accepts(
+    /// The values of one column with what a test says of them.
+    private enum TestedValues {
+        /// Those equal to one payload pass.
+        case equal([UInt64], UInt64)
+        case tested([Bool])
+        /// By code into the distinct strings.
+        case coded([UInt32], passes: [Bool])
+        case all(Bool)
+
+        var mayPass: Bool {
+            switch self {
+            case .equal: true
+            case .tested(let flags): flags.contains(true)
+            case .coded(_, let passes): passes.contains(true)
+            case .all(let passes): passes
+            }
+        }
+
+        @inline(__always)
+        func passes(_ index: Int) -> Bool {
+            switch self {
+            case .equal(let payloads, let wanted): payloads[index] == wanted
+            case .tested(let flags): flags[index]
+            case .coded(let codes, let passes): passes[Int(codes[index])]
+            case .all(let passes): passes
+            }
+        }
+    }
+
+    /// Of strings the distinct ones are tested.
+    private func tested(
         _ test: AttributeValueTest, _ type: AttributeType, id: UInt32, count: Int,
         _ strings: LazyStrings
-    ) throws(ColumnDecodeError) -> [Bool] {
+    ) throws(ColumnDecodeError) -> TestedValues {
         guard type.isInterned else {
             let payloads = try decoder.filled(count: count) { (out) throws(ColumnDecodeError) in
                 try AttributeValues.decode(out, type: type, id: id, from: decoder)
             }
-            if let wanted = test.payload(of: type) { return payloads.map { $0 == wanted } }
-            return payloads.map { test.accepts(type, payload: $0) }
+            if let wanted = test.payload(of: type) { return .equal(payloads, wanted) }
+            return .tested(payloads.map { test.accepts(type, payload: $0) })
         }
         let limit = decoder.stringCount
         let found = try decoder.container.read(id, "attribute values \(id)") {
-            (reader) throws(ColumnDecodeError) -> [Bool] in
+            (reader) throws(ColumnDecodeError) -> TestedValues in
             let dictionary = try BatchDecoder.dictionary(&reader, count: count, limit: limit)
             let codes: [UInt32] = try IntegerCodec.decode(from: &reader, count: count)
             guard codes.allSatisfy({ Int($0) < dictionary.count }) else {
                 throw reader.corrupt("rank beyond the dictionary")
             }
-            let accepted = dictionary.map { id in
-                strings.withBytes(of: id) { test.accepts(type, bytes: $0) }
-            }
-            guard accepted.contains(true) else { return [Bool](repeating: false, count: count) }
-            return codes.map { accepted[Int($0)] }
+            return .coded(
+                codes,
+                passes: dictionary.map { id in
+                    strings.withBytes(of: id) { test.accepts(type, bytes: $0) }
+                })
         }
         // An absent column is one of empty strings.
         return found
-            ?? [Bool](
-                repeating: test.accepts(type, bytes: UnsafeRawBufferPointer(start: nil, count: 0)),
-                count: count)
+            ?? .all(test.accepts(type, bytes: UnsafeRawBufferPointer(start: nil, count: 0)))
     }
 
     /// How many values each pair has.

@@ -6,9 +6,11 @@ package enum AttributePlace: Sendable, CaseIterable {
 }
 
 extension SpanBlockReader {
-    /// For each row whether its resource's `service.name` is `service` ("": it has none); `nil` if no
-    /// row's is.
-    package func rows(ofService service: String) throws(ColumnDecodeError) -> [Bool]? {
+    /// The rows whose resource's `service.name` is `service` ("": it has none).
+    /// - Parameter among: the rows to look at, ascending; `nil`: all. So it is with all conditions.
+    package func rows(
+        ofService service: String, among: [Int32]? = nil
+    ) throws(ColumnDecodeError) -> [Int32] {
         let shared = try shared()
         let key = Array(SemanticKey.serviceName.utf8)
         let test = AttributeValueTest.text(service)
@@ -18,41 +20,44 @@ extension SpanBlockReader {
             }
             return cell.map { passes(test, shared.attributes, $0) } ?? service.isEmpty
         }
-        return try spread(flags) { () throws(ColumnDecodeError) in try resourceIndices() }
+        return try spread(flags, among) { () throws(ColumnDecodeError) in try resourceIndices() }
     }
 
-    /// For each row whether the span has this name; `nil` if none has.
-    package func rows(ofName name: String) throws(ColumnDecodeError) -> [Bool]? {
+    /// The rows whose span has this name.
+    package func rows(
+        ofName name: String, among: [Int32]? = nil
+    ) throws(ColumnDecodeError) -> [Int32] {
         let names = try names()
         let wanted = Array(name.utf8)
         let code = names.dictionary.firstIndex { strings.equals($0, wanted) }
-        guard let code = code.map({ UInt32(truncatingIfNeeded: $0) }) else { return nil }
-        return names.codes.map { $0 == code }
+        guard let code = code.map({ UInt32(truncatingIfNeeded: $0) }) else { return [] }
+        return RowSelection.filter(among, count: rows) { names.codes[$0] == code }
     }
 
-    /// For each row whether an attribute at `place` under `key` passes; `nil` if none does.
+    /// The rows of which an attribute at `place` under `key` passes.
     package func rows(
-        where place: AttributePlace, key: String, _ test: AttributeValueTest
-    ) throws(ColumnDecodeError) -> [Bool]? {
+        where place: AttributePlace, key: String, _ test: AttributeValueTest,
+        among: [Int32]? = nil
+    ) throws(ColumnDecodeError) -> [Int32] {
         let key = Array(key.utf8)
         switch place {
         case .span:
             let set = try attributes(Column.attributes, items: rows)
-            return try set.matches(key: key, test, strings)
+            return try set.items(where: key, test, among: among, strings)
         case .event:
-            let ends = try eventEnds()
-            return try spread(Column.eventAttributes, ends, key, test)
+            return try spread(Column.eventAttributes, try eventEnds(), key, test, among)
         case .link:
-            let ends = try linkEnds()
-            return try spread(Column.linkAttributes, ends, key, test)
+            return try spread(Column.linkAttributes, try linkEnds(), key, test, among)
         case .resource:
             let shared = try shared()
             let flags = shared.resources.map { anyCell($0.attributes, of: shared, key, test) }
-            return try spread(flags) { () throws(ColumnDecodeError) in try resourceIndices() }
+            return try spread(flags, among) {
+                () throws(ColumnDecodeError) in try resourceIndices()
+            }
         case .scope:
             let shared = try shared()
             let flags = shared.scopes.map { anyCell($0.attributes, of: shared, key, test) }
-            return try spread(flags) { () throws(ColumnDecodeError) in try scopeIndices() }
+            return try spread(flags, among) { () throws(ColumnDecodeError) in try scopeIndices() }
         }
     }
 
@@ -75,27 +80,29 @@ extension SpanBlockReader {
         }
     }
 
-    /// From entries to the rows that refer to them.
+    /// From resources or scopes to the rows that refer to them.
     private func spread(
-        _ flags: [Bool], _ indices: () throws(ColumnDecodeError) -> [UInt32]
-    ) throws(ColumnDecodeError) -> [Bool]? {
-        guard flags.contains(true) else { return nil }
+        _ flags: [Bool], _ among: [Int32]?, _ indices: () throws(ColumnDecodeError) -> [UInt32]
+    ) throws(ColumnDecodeError) -> [Int32] {
+        guard flags.contains(true) else { return [] }
         let indices = try indices()
-        guard flags.contains(false) else { return [Bool](repeating: true, count: rows) }
-        return indices.map { flags[Int($0)] }
+        return RowSelection.filter(among, count: rows) { flags[Int(indices[$0])] }
     }
 
     /// From events or links to the rows that own them.
     private func spread(
         _ ids: AttributeSets.ColumnIDs, _ ends: [UInt32], _ key: [UInt8],
-        _ test: AttributeValueTest
-    ) throws(ColumnDecodeError) -> [Bool]? {
+        _ test: AttributeValueTest, _ among: [Int32]?
+    ) throws(ColumnDecodeError) -> [Int32] {
         let count = ends.last.map { Int($0) } ?? 0
-        guard count > 0 else { return nil }
+        guard count > 0 else { return [] }
         let set = try attributes(ids, items: count)
-        guard let flags = try set.matches(key: key, test, strings) else { return nil }
-        var rows = [Bool](repeating: false, count: rows)
-        for row in rows.indices { rows[row] = SpanBatch.run(ends, row).contains { flags[$0] } }
-        return rows
+        let found = try set.items(where: key, test, among: nil, strings)
+        var next = 0
+        return RowSelection.filter(among, count: rows) { row in
+            let run = SpanBatch.run(ends, row)
+            while next < found.count, Int(found[next]) < run.lowerBound { next += 1 }
+            return next < found.count && Int(found[next]) < run.upperBound
+        }
     }
 }

@@ -13,6 +13,22 @@ extension SpanBlockReader {
         return rows
     }
 
+    /// The rows of each of the given traces, ascending; no entry for one that is not there.
+    package func rows(of traces: Set<TraceID>) throws(ColumnDecodeError) -> [TraceID: [Int]] {
+        let (distinct, ofRow) = try self.traces()
+        var found: [TraceID: [Int]] = [:]
+        var isWanted = [Bool](repeating: false, count: distinct.count)
+        for (number, trace) in distinct.enumerated() where traces.contains(trace) {
+            isWanted[number] = true
+            found[trace] = []
+        }
+        guard !found.isEmpty else { return found }
+        for row in 0..<ofRow.count where isWanted[Int(ofRow[row])] {
+            found[distinct[Int(ofRow[row])], default: []].append(row)
+        }
+        return found
+    }
+
     /// The given rows, ascending, as a batch of their own. Columns not asked for hold zeros and empty
     /// runs.
     ///

@@ -4,7 +4,9 @@ import Telemetry
 /// what it asks for twice is decoded once.
 ///
 /// It keeps a copy of the bytes, so that it can go on with another query.
-/// Unchecked: whoever has a reader has it alone; the cache hands each out to one at a time.
+///
+/// Sendable without a check: whoever has a reader has it alone, for a cache hands each out to one at a
+/// time.
 package final class SpanBlockReader: @unchecked Sendable {
     typealias Column = SpanBatchCodec.Column
 

@@ -8,7 +8,7 @@ extension JaegerAPI {
     /// Jaeger's default for both versions: a day.
     private static let lookback: Int64 = 86_400 * 1_000_000_000
     /// Says that older spans of the range were not counted.
-    private static let partialHeader = "x-sidelight-partial"
+    static let partialHeader = "x-sidelight-partial"
 
     /// `/api/dependencies?endTs&lookback` in milliseconds.
     func dependencies(_ request: HTTPRequest) async throws -> HTTPResponse {

@@ -56,7 +56,7 @@ package struct JaegerAPI: Sendable {
     /// its id and shown as it was received.
     func trace(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = try JaegerEnvelope.traceID(request.pathParameters["id"] ?? "")
-        switch try await opened(id, { try answer([$0]) }) {
+        switch try await opened(id, { try answer([BoundedTrace($0)]) }) {
         case .whole(let bytes): return .json(bytes)
         case .large(let cursor): return JaegerTraceStream.v1(id, cursor, runner)
         case .missing: throw JaegerEnvelope.notFound()
@@ -88,8 +88,8 @@ package struct JaegerAPI: Sendable {
         }
     }
 
-    private func answer(_ traces: [SpanBatch], wanted: [TraceID] = []) throws -> [UInt8] {
-        let found = Set(traces.compactMap(\.traceIDs.first))
+    private func answer(_ traces: [BoundedTrace], wanted: [TraceID] = []) throws -> [UInt8] {
+        let found = Set(traces.compactMap(\.spans.traceIDs.first))
         let missing = wanted.filter { !found.contains($0) }.map {
             JaegerEnvelope.MissingTrace(message: "trace not found", trace: $0)
         }

@@ -1,3 +1,4 @@
+import Store
 import Telemetry
 import WireFormats
 
@@ -18,8 +19,9 @@ struct JaegerTrace {
         self.processes = processes.numbers(of: spans)
     }
 
-    /// A whole trace.
-    static func write(_ spans: SpanBatch, to writer: inout JSONWriter) {
+    /// A whole trace, or what a list shows of it.
+    static func write(_ bounded: BoundedTrace, to writer: inout JSONWriter) {
+        let spans = bounded.spans
         var processes = JaegerProcesses()
         writer.object { trace in
             trace.key("traceID")
@@ -27,7 +29,14 @@ struct JaegerTrace {
             trace.arrayField("spans") { JaegerTrace(spans, &processes).writeSpans(to: &$0) }
             trace.objectField("processes") { processes.write(to: &$0) }
             trace.key("warnings")
-            trace.null()
+            if let count = bounded.cutFrom {
+                trace.array {
+                    $0.value(
+                        "these are \(spans.count) of \(count) spans; the trace by its id has all")
+                }
+            } else {
+                trace.null()
+            }
         }
     }
 

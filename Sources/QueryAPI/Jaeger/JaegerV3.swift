@@ -149,10 +149,14 @@ extension JaegerAPI {
     /// `/api/v3/traces`.
     func searchV3(_ request: HTTPRequest) async throws -> HTTPResponse {
         let query = try JaegerV3.traceQuery(request.parameters, limits: runner.answerLimits)
-        let bytes = try await runner.run { [searcher] context in
-            try answerV3(try searcher.traces(of: query, context: context))
+        let (bytes, isCut) = try await runner.run { [searcher] context in
+            let traces = try searcher.traces(of: query, context: context)
+            return (
+                try answerV3(traces.map(\.spans)), traces.contains { $0.cutFrom != nil }
+            )
         }
-        return .json(bytes)
+        let response = HTTPResponse.json(bytes)
+        return isCut ? response.with(Self.partialHeader, "true") : response
     }
 
     private func answerV3(_ traces: [SpanBatch]) throws -> [UInt8] {
@@ -182,7 +186,10 @@ extension JaegerAPI {
         return .json(bytes)
     }
 
-    /// Reads one trace at a time, so that no more than one is held.
+    /// Traces that are read together, and held until their summaries are written.
+    private static var summariesAtOnce: Int { 20 }
+
+    /// A very large trace is read piece by piece.
     private func summaries(
         _ query: TraceQuery, _ searcher: TraceSearch, _ context: QueryContext
     ) throws -> [UInt8] {
@@ -192,9 +199,17 @@ extension JaegerAPI {
         writer.beginObject()
         writer.key("summaries")
         writer.beginArray()
-        for hit in hits {
-            for trace in try searcher.traces([hit.trace], context: context) {
-                writer.value(TraceSummary(trace))
+        for first in stride(from: 0, to: hits.count, by: Self.summariesAtOnce) {
+            let some = hits[first..<min(first + Self.summariesAtOnce, hits.count)].map(\.trace)
+            for trace in try searcher.traces(some, context: context) {
+                guard trace.cutFrom != nil else {
+                    writer.value(TraceSummary(trace.spans))
+                    continue
+                }
+                let id = trace.spans.traceIDs[0]
+                let cursor = try store.openTrace(
+                    id, fields: [.identity, .core], spansAtOnce: JaegerTraceStream.spansAtOnce)
+                writer.value(TraceSummary(id, try TraceTree(cursor) { try context.check() }))
             }
         }
         writer.endArray()

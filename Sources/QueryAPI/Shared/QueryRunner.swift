@@ -61,7 +61,10 @@ package struct AnswerLimits: Sendable, Hashable {
     /// Traces that one search may ask for: each is read whole.
     package var tracesMax = 5_000
     /// Spans of all traces of one answer, some 1 KB each.
-    package var spansMax = 1_000_000
+    package var spansMax = 250_000
+    /// Spans of one trace in a list of traces: beyond it the list says how many there are, and the trace
+    /// by its id has them all.
+    package var listedSpansMax = 10_000
     /// Spans that a graph of dependencies is computed from; about 150 bytes each while it is.
     package var dependencySpansMax = 500_000
     /// Log lines of one answer; Loki's `max_entries_limit_per_query`.

@@ -45,22 +45,24 @@ struct TraceSearch: Sendable {
     }
 
     /// The traces that a search form asks for.
-    func traces(of query: TraceQuery, context: QueryContext) throws -> [SpanBatch] {
+    func traces(of query: TraceQuery, context: QueryContext) throws -> [BoundedTrace] {
         let hits = try newest(
             query.limit, matching: query.predicates, in: query.range, context: context)
         return try traces(hits.map(\.trace), context: context)
     }
 
-    /// All spans of each trace, in the order given; traces that are not there are left out.
+    /// Each trace, in the order given; traces that are not there are left out, and of one that is larger
+    /// than the limit of a list only a part is read.
     /// - Throws: `execution` when the answer would hold more spans than the limit.
-    func traces(_ ids: [TraceID], context: QueryContext) throws -> [SpanBatch] {
-        var found: [SpanBatch] = []
+    func traces(_ ids: [TraceID], context: QueryContext) throws -> [BoundedTrace] {
+        var found: [BoundedTrace] = []
         var spans = 0
         for first in stride(from: 0, to: ids.count, by: Self.tracesAtOnce) {
             try context.check()
             let some = ids[first..<min(first + Self.tracesAtOnce, ids.count)]
-            for trace in try store.traces(Array(some)) where !trace.isEmpty {
-                spans += trace.count
+            let traces = try store.traces(Array(some), spansEach: limits.listedSpansMax)
+            for trace in traces where !trace.spans.isEmpty {
+                spans += trace.spans.count
                 guard spans <= limits.spansMax else {
                     throw QueryError.execution(
                         "the traces hold more than \(limits.spansMax) spans; ask for fewer traces")

@@ -54,6 +54,26 @@ struct TraceSummary: Sendable {
     }
 }
 
+extension TraceSummary {
+    /// - Parameter tree: of at least one span.
+    init(_ id: TraceID, _ tree: TraceTree) {
+        trace = id
+        spanCount = tree.count
+        start = tree.starts[0]
+        end = start
+        for row in 0..<tree.count {
+            end = max(end, tree.starts[row].advanced(byNanoseconds: tree.durations[row]))
+            if tree.statuses[row] == .error { errorCount += 1 }
+        }
+        orphanCount = tree.orphanCount
+        services = tree.servicesWithCounts()
+        if let root = tree.roots.first(where: { !tree.parentIDs[Int($0)].isValid }) {
+            rootService = tree.service(root)
+            rootOperation = tree.name(root)
+        }
+    }
+}
+
 /// The service of each span of a batch, looked up once a resource.
 struct ServiceNames {
     private let spans: SpanBatch

@@ -8,7 +8,7 @@ struct SpanBlockMatcher {
     private let block: BlockInfo
     private let reader: SpanBlockReader
     /// Rows that satisfy what has been looked at; `nil`: all.
-    private var flags: [Bool]?
+    private var left: [Int32]?
 
     /// The rows, ascending.
     static func rows(
@@ -16,18 +16,18 @@ struct SpanBlockMatcher {
         _ reader: SpanBlockReader
     ) throws(ColumnDecodeError) -> [Int] {
         var matcher = SpanBlockMatcher(block: block, reader: reader)
-        let conditions = predicate.conditions.sorted { cost($0) < cost($1) }
-        for condition in conditions {
-            guard try matcher.apply(condition) else { return [] }
+        for condition in predicate.conditions.sorted(by: { cost($0) < cost($1) }) {
+            let rows = try matcher.rows(condition)
+            if rows.isEmpty { return [] }
+            matcher.left = rows
         }
         let isInside =
             range.contains(block.bounds.lowerBound) && range.contains(block.bounds.upperBound)
         if !isInside {
             let starts = try reader.starts()
-            guard matcher.keep(where: { range.contains(starts[$0]) }) else { return [] }
+            matcher.left = matcher.keep { range.contains(starts[$0]) }
         }
-        guard let flags = matcher.flags else { return Array(0..<reader.rows) }
-        return flags.indices.filter { flags[$0] }
+        return matcher.left.map { $0.map { Int($0) } } ?? Array(0..<reader.rows)
     }
 
     private init(block: BlockInfo, reader: SpanBlockReader) {
@@ -48,11 +48,11 @@ struct SpanBlockMatcher {
         }
     }
 
-    /// Returns whether a row is left.
-    private mutating func apply(_ condition: SpanCondition) throws(ColumnDecodeError) -> Bool {
+    /// Those of the rows left that satisfy the condition.
+    private func rows(_ condition: SpanCondition) throws(ColumnDecodeError) -> [Int32] {
         switch condition {
-        case .service(let service): return keep(try reader.rows(ofService: service))
-        case .name(let name): return keep(try reader.rows(ofName: name))
+        case .service(let service): return try reader.rows(ofService: service, among: left)
+        case .name(let name): return try reader.rows(ofName: name, among: left)
         case .kind(let kind):
             let kinds = try reader.kinds()
             return keep { kinds[$0] == kind.rawValue }
@@ -69,49 +69,17 @@ struct SpanBlockMatcher {
             let roots = try reader.roots()
             return keep { roots[$0] }
         case .attribute(let scope, let key, let test):
-            return keep(try rows(scope, key, test.prepared))
-        }
-    }
-
-    private func rows(
-        _ scope: AttributeScope, _ key: String, _ test: AttributeValueTest
-    ) throws(ColumnDecodeError) -> [Bool]? {
-        var united: [Bool]?
-        for place in SpanPruning.places(scope, key: key, in: block) {
-            guard let found = try reader.rows(where: place, key: key, test) else { continue }
-            guard var all = united else {
-                united = found
-                continue
+            let test = test.prepared
+            var united: [Int32] = []
+            for place in SpanPruning.places(scope, key: key, in: block) {
+                let found = try reader.rows(where: place, key: key, test, among: left)
+                united = RowSelection.union(united, found)
             }
-            for row in all.indices where found[row] { all[row] = true }
-            united = all
+            return united
         }
-        return united
     }
 
-    private mutating func keep(_ found: [Bool]?) -> Bool {
-        guard let found else { return false }
-        guard flags != nil else {
-            flags = found
-            return found.contains(true)
-        }
-        return keep { found[$0] }
-    }
-
-    private mutating func keep(where isKept: (Int) -> Bool) -> Bool {
-        var isAnyLeft = false
-        guard var flags else {
-            let all = (0..<reader.rows).map(isKept)
-            self.flags = all
-            return all.contains(true)
-        }
-        self.flags = nil
-        for row in flags.indices where flags[row] {
-            let stays = isKept(row)
-            flags[row] = stays
-            isAnyLeft = isAnyLeft || stays
-        }
-        self.flags = flags
-        return isAnyLeft
+    private func keep(where isKept: (Int) -> Bool) -> [Int32] {
+        RowSelection.filter(left, count: reader.rows, isKept)
     }
 }

@@ -6,13 +6,12 @@ import Telemetry
 /// The reads of `SpanStore` on a block store of spans.
 extension BlockStore where Signal == SpanSignal {
     func trace(_ id: TraceID) throws(StoreError) -> SpanBatch {
-        try traces([id])[0]
+        try traces([id], spansEach: .max)[0].spans
     }
 
     /// Each trace over all its fragments. A block is read once, whichever of them it holds.
-    func traces(_ ids: [TraceID]) throws(StoreError) -> [SpanBatch] {
-        let wanted = Set(ids)
-        let keys = wanted.map { (id: $0, key: SpanSignal.filterKey($0)) }
+    func traces(_ ids: [TraceID], spansEach: Int) throws(StoreError) -> [BoundedTrace] {
+        let keys = Set(ids).map { (id: $0, key: SpanSignal.filterKey($0)) }
         return try withSnapshot { (snapshot) throws(StoreError) in
             var possible: [(block: BlockInfo, ids: Set<TraceID>)] = []
             for block in snapshot.blocks {
@@ -20,20 +19,41 @@ extension BlockStore where Signal == SpanSignal {
                 if !some.isEmpty { possible.append((block, Set(some.map(\.id)))) }
             }
             let places = possible
-            var fragments = try Concurrently.map(places.count) {
-                (index) throws(StoreError) -> SpanBatch? in
-                try withReader(of: places[index].block) { reader throws(ColumnDecodeError) in
-                    let rows = try reader.rows { places[index].ids.contains($0) }
-                    return rows.isEmpty ? nil : try reader.batch(rows: rows)
-                } ?? nil
-            }.compactMap { $0 }
-            for head in snapshot.head {
-                let rows = head.batch.traceIDs.indices.filter {
-                    wanted.contains(head.batch.traceIDs[$0])
+            var allowance = TraceAllowance(spansEach: spansEach)
+            var fragments: [SpanBatch] = []
+            // In steps where traces are bounded: of a large one no more is read than a step too much.
+            let atOnce = spansEach == .max ? max(1, places.count) : 8
+            for first in stride(from: 0, to: places.count, by: atOnce) {
+                let last = min(first + atOnce, places.count)
+                let known = allowance
+                let found = try Concurrently.map(last - first) {
+                    (index) throws(StoreError) -> TraceAllowance.Found? in
+                    let place = places[first + index]
+                    return try withReader(of: place.block) { reader throws(ColumnDecodeError) in
+                        let rows = try reader.rows(of: place.ids)
+                        let wanted = known.cut(rows)
+                        return TraceAllowance.Found(
+                            counts: rows.mapValues(\.count),
+                            spans: wanted.isEmpty ? nil : try reader.batch(rows: wanted))
+                    }
                 }
-                if !rows.isEmpty { fragments.append(head.batch.rows(rows)) }
+                for part in found {
+                    guard let part else { continue }
+                    allowance.take(part.counts)
+                    if let spans = part.spans { fragments.append(spans) }
+                }
             }
-            return ids.map { Self.gather($0, from: fragments) }
+            for head in snapshot.head {
+                var rows: [TraceID: [Int]] = [:]
+                for (row, id) in head.batch.traceIDs.enumerated()
+                where keys.contains(where: { $0.id == id }) {
+                    rows[id, default: []].append(row)
+                }
+                let wanted = allowance.cut(rows)
+                allowance.take(rows.mapValues(\.count))
+                if !wanted.isEmpty { fragments.append(head.batch.rows(wanted)) }
+            }
+            return ids.map { allowance.bounded($0, Self.gather($0, from: fragments)) }
         }
     }
 
