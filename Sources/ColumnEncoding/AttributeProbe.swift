@@ -18,8 +18,7 @@ package enum AttributeProbe {
             return try rows(decoder, SpanBatchCodec.Column.attributes, key, accepts)
         case .logs:
             var decoder = BatchDecoder(container)
-            try decoder.readStringSection(LogBatchCodec.Column.coreStrings)
-            try decoder.readStringSection(LogBatchCodec.Column.attributeStrings)
+            try LogBatchCodec.readStrings([.core, .attributes], &decoder)
             return try rows(decoder, LogBatchCodec.Column.attributes, key, accepts)
         default:
             throw .corrupt(
@@ -119,14 +118,7 @@ extension AttributeValues {
                 accepts(AttributeColumns.value(type: type, payload: $0, strings: strings))
             }
         }
-        let limit = decoder.stringCount
-        let found = try decoder.container.read(id, "attribute values \(id)") {
-            (reader) throws(ColumnDecodeError) -> [Bool] in
-            let dictionary = try BatchDecoder.dictionary(&reader, count: count, limit: limit)
-            let ranks: [UInt32] = try IntegerCodec.decode(from: &reader, count: count)
-            guard ranks.allSatisfy({ Int($0) < dictionary.count }) else {
-                throw reader.corrupt("rank beyond the dictionary")
-            }
+        let found = try decoder.ranked(id, count: count).map { dictionary, ranks in
             let accepted = dictionary.map {
                 accepts(
                     AttributeColumns.value(type: type, payload: UInt64($0), strings: strings))

@@ -13,6 +13,8 @@ struct AttributeShapes {
     private(set) var lengths: [UInt32] = []
     /// Where each shape starts in `pairs`.
     private(set) var starts: [Int] = []
+    /// Whether a shape has a pair more than once.
+    private(set) var repeats: [Bool] = []
     /// The shape of each item.
     private(set) var ofItem: [UInt32] = []
 
@@ -41,6 +43,20 @@ struct AttributeShapes {
             }
         }
         return counts
+    }
+
+    /// For each pair a number that is equal for pairs that the same items have, each once in an item.
+    var itemsOfPairs: [UInt64] {
+        var items = [UInt64](repeating: 0, count: pairKeys.count)
+        for shape in lengths.indices {
+            let mark = (UInt64(shape) &+ 1) &* 0x9E37_79B9_7F4A_7C15
+            for index in starts[shape]..<(starts[shape] + Int(lengths[shape])) {
+                let pair = Int(pairs[index])
+                items[pair] = (items[pair] ^ mark) &* 0xD6E8_FEB8_6659_FD93
+                items[pair] ^= items[pair] >> 29
+            }
+        }
+        return items
     }
 
     /// Finds the shape of every item.
@@ -127,6 +143,7 @@ struct AttributeShapes {
         starts.append(start)
         lengths.append(UInt32(truncatingIfNeeded: cells.count))
         firstCells.append(cells.lowerBound)
+        repeats.append(Set(pairs[start...]).count < cells.count)
         hashes.append(hash)
         slots[slot] = number + 1
         if lengths.count * 2 > slots.count { grow() }

@@ -3,7 +3,8 @@ import Telemetry
 /// A column of attribute values of one type, as payloads of `AttributeColumns`.
 ///
 /// ```
-/// string, bytes, array, map = dictionary size varint │ string ids │ ranks
+/// string, bytes, array, map = dictionary size varint │ string ids │ ranks, or a derived column
+///                             (see `DerivedColumns`)
 /// bool, int = integer column     double = `FloatCodec` column     empty = no column
 /// ```
 enum AttributeValues {
@@ -32,22 +33,28 @@ enum AttributeValues {
         from decoder: BatchDecoder
     ) throws(ColumnDecodeError) {
         guard !payloads.isEmpty else { return }
-        let limit = decoder.stringCount
+        guard !type.isInterned else { return try decodeStrings(payloads, id: id, from: decoder) }
         let found: Void? = try decoder.container.read(id, "attribute values \(id)") {
             (reader) throws(ColumnDecodeError) in
-            switch type {
-            case .empty: payloads.update(repeating: 0)
-            case .string, .bytes, .array, .map:
-                let dictionary = try BatchDecoder.dictionary(
-                    &reader, count: payloads.count, limit: limit)
+            if type == .double {
+                try FloatCodec.decode(from: &reader, bits: payloads)
+            } else if type != .empty {
                 try IntegerCodec.decode(from: &reader, into: payloads)
-                guard BatchDecoder.translate(payloads, dictionary) else {
-                    throw reader.corrupt("rank beyond the dictionary")
-                }
-            case .bool, .int: try IntegerCodec.decode(from: &reader, into: payloads)
-            case .double: try FloatCodec.decode(from: &reader, bits: payloads)
+            } else {
+                payloads.update(repeating: 0)
             }
         }
         if found == nil { payloads.update(repeating: 0) }
+    }
+
+    private static func decodeStrings(
+        _ payloads: UnsafeMutableBufferPointer<UInt64>, id: UInt32, from decoder: BatchDecoder
+    ) throws(ColumnDecodeError) {
+        guard let (dictionary, ranks) = try decoder.ranked(id, count: payloads.count) else {
+            return payloads.update(repeating: 0)
+        }
+        dictionary.withUnsafeBufferPointer { dictionary in
+            for row in 0..<payloads.count { payloads[row] = UInt64(dictionary[Int(ranks[row])]) }
+        }
     }
 }

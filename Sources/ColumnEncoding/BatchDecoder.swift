@@ -39,6 +39,17 @@ struct BatchDecoder {
         self.builder = builder
     }
 
+    /// Reads a section by forms.
+    /// - Returns: false if there is none.
+    mutating func readTypedStringSection(
+        _ id: TypedSectionIDs, lists: [[UInt8]] = []
+    ) throws(ColumnDecodeError) -> Bool {
+        var section = TypedStringDecoder(container, lists: lists)
+        guard try section.read(head: id.head, columns: id.columns) else { return false }
+        try builder.append(section.bytes, ends: section.ends)
+        return true
+    }
+
     /// The strings of the sections read so far.
     var table: StringTable { builder.finish() }
 
@@ -150,7 +161,13 @@ struct BatchDecoder {
     static func dictionary(
         _ reader: inout ByteReader, count: Int, limit: Int
     ) throws(ColumnDecodeError) -> [StringID] {
-        let size = try reader.readCount(atMost: count)
+        try dictionary(&reader, size: try reader.readCount(atMost: count), limit: limit)
+    }
+
+    @inline(__always)
+    static func dictionary(
+        _ reader: inout ByteReader, size: Int, limit: Int
+    ) throws(ColumnDecodeError) -> [StringID] {
         let dictionary: [StringID] = try IntegerCodec.decode(from: &reader, count: size)
         guard dictionary.allSatisfy({ Int($0) < limit }) else {
             throw reader.corrupt("string id beyond \(limit) strings")

@@ -24,11 +24,21 @@ struct BatchEncoder {
         let ids = strings.oldIDs[writtenStrings...]
         writtenStrings = strings.count
         if ids.isEmpty { return }
-        let section = StringSectionEncoder(ids, of: table)
+        let section = StringSectionEncoder(ids, of: table, packs: container.isCompressing)
         container.add(id.texts) { writer, layout in
             section.encodeTexts(into: &writer, layout: layout)
         }
         addBytes(id.packed, section.packed.bytes)
+    }
+
+    /// Writes all strings used since the last section by their forms.
+    /// - Parameter lists: bytes of ids that a reader has before it reads the section.
+    mutating func addTypedStringSection(_ id: TypedSectionIDs, lists: [[UInt8]] = []) {
+        let ids = strings.oldIDs[writtenStrings...]
+        writtenStrings = strings.count
+        if ids.isEmpty { return }
+        TypedStringEncoder(ids, of: table).encode(
+            head: id.head, columns: id.columns, lists: lists, into: &container)
     }
 
     // MARK: Integers; columns of zeros are left out
@@ -116,6 +126,13 @@ struct BatchEncoder {
             }
         }
     }
+}
+
+/// The columns of a typed section of strings.
+struct TypedSectionIDs {
+    var head: UInt32
+    /// The first column of its forms.
+    var columns: UInt32
 }
 
 /// The two columns of a section of strings.

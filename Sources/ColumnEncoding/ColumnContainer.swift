@@ -13,7 +13,9 @@ import Telemetry
 /// A column that is absent reads as zeros.
 package enum ColumnContainer {
     static let magic: UInt32 = 0x4243_4C53  // "SLCB"
-    static let version: UInt8 = 1
+    /// 2 knows strings by form and columns that follow from others; what 1 wrote is read as well.
+    static let version: UInt8 = 2
+    static let versionMin: UInt8 = 1
     static let checksumBytes = 8
 
     /// What a container holds; raw values are on disk.
@@ -44,6 +46,9 @@ struct ColumnContainerWriter {
         self.rows = rows
         bodies = ByteWriter(capacity: bytesExpected)
     }
+
+    /// Whether size counts more than time.
+    var isCompressing: Bool { effort.zstdLevel != nil }
 
     /// Adds a column that `write` encodes in the layout it is told; it may be asked once for each.
     @inline(__always)
@@ -91,7 +96,10 @@ struct ColumnContainerWriter {
     private static let compressedBytesMin = 64
 
     private mutating func addSmallest(_ id: UInt32, level: Int32) {
-        let fromPacked = compress(packed, level)
+        // What planes make smaller they make smaller than packing does; trying both is for blocks that
+        // stay.
+        let isPackedTried = planes.count == 0 || effort == .compacted
+        let fromPacked = isPackedTried ? compress(packed, level) : nil
         let fromPlanes = planes.count == 0 ? nil : compress(planes, level)
         // Compression must save a twentieth to be worth expanding on each read.
         var best = (bytes: packed.bytes, raw: Int?.none, limit: packed.count - packed.count / 20)
@@ -106,8 +114,29 @@ struct ColumnContainerWriter {
     }
 
     private func compress(_ column: ByteWriter, _ level: Int32) -> [UInt8]? {
-        guard column.count >= Self.compressedBytesMin else { return nil }
+        guard column.count >= Self.compressedBytesMin, !Self.isRandom(column.bytes) else {
+            return nil
+        }
         return Zstd.compress(column.bytes, level: level)
+    }
+
+    /// Whether bytes look like those of ids and keys, which do not compress: a sample has all values about
+    /// equally often.
+    private static func isRandom(_ bytes: [UInt8]) -> Bool {
+        let sampleCount = 4_096
+        guard bytes.count >= 2 * sampleCount else { return false }
+        return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 256) { counts in
+            counts.initialize(repeating: 0)
+            // Runs of neighbours, spread over the column.
+            let stride = bytes.count / (sampleCount / 64)
+            for run in 0..<(sampleCount / 64) {
+                for offset in 0..<64 { counts[Int(bytes[run &* stride &+ offset])] &+= 1 }
+            }
+            // Sixteen of each are expected: the squares of random counts add up to 256 × (16² + 16).
+            var squares: UInt32 = 0
+            for count in counts { squares &+= count &* count }
+            return squares < 256 * (16 * 16 + 16) * 21 / 20
+        }
     }
 
     private mutating func enter(_ id: UInt32, stored: Int, raw: Int?) {

@@ -28,7 +28,9 @@ package struct ColumnContainerReader {
             throw .corrupt(column: "container", offset: 0, reason: "not a column container")
         }
         let version = try reader.readByte()
-        guard version == ColumnContainer.version else { throw .unsupportedVersion(version) }
+        guard ColumnContainer.versionMin...ColumnContainer.version ~= version else {
+            throw .unsupportedVersion(version)
+        }
         if isVerified {
             guard bytes.count >= ColumnContainer.checksumBytes + 8 else {
                 throw .truncated(column: "container", offset: 0, needed: 16, had: bytes.count)

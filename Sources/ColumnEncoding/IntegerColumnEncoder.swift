@@ -78,7 +78,8 @@ enum IntegerColumnEncoder {
     ) -> (order: Int, bits: Int) {
         guard count > 4 else { return (0, count &* 64) }
         let runs = (count &+ IntegerRun.length &- 1) / IntegerRun.length
-        let stride = max(1, runs / sampleRuns)
+        // Small columns are those of the journal, where a little more is better than a little later.
+        let stride = max(1, runs <= 2 * sampleRuns ? runs / 2 : runs / sampleRuns)
         var bits = (0, 0, 0)
         var sampled = 0
         var run = 0

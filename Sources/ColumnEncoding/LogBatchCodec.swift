@@ -46,6 +46,11 @@ package enum LogBatchCodec {
 
         static let traces = TraceColumnIDs(count: 16, high: 17, low: 18, ofRow: 19)
         static let spanIDs: UInt32 = 20
+
+        // Sections by form, in the place of those above in all but the journal.
+        static let typedCore = TypedSectionIDs(head: 24, columns: 1 << 16)
+        static let typedAttributes = TypedSectionIDs(head: 25, columns: 2 << 16)
+        static let typedBodies = TypedSectionIDs(head: 26, columns: 3 << 16)
     }
 
     /// - Precondition: at most `ColumnLimits.rowsMax` records, and runs that end within their columns.
@@ -54,21 +59,48 @@ package enum LogBatchCodec {
             kind: .logs, effort: effort, rows: batch.count, table: batch.strings,
             bytesExpected: batch.count * 64 + batch.strings.byteCount + 1_024)
         if batch.isEmpty { return encoder.container.finish() }
+        let traces = TraceIndex(batch.traceIDs)
+        encoder.add(traces, ids: Column.traces)
+        encoder.addRandom(Column.spanIDs, batch.spanIDs)
         encodeTimes(batch, into: &encoder)
         encodeCore(batch, into: &encoder)
-        encoder.addStringSection(Column.coreStrings)
+        if effort == .journal {
+            encoder.addStringSection(Column.coreStrings)
+        } else {
+            encoder.addTypedStringSection(Column.typedCore)
+        }
         batch.attributeEnds.withUnsafeBufferPointer { ends in
             AttributeSetEncoder.encode(
                 batch.attributes, ends: ends, stringCount: batch.strings.count,
-                ids: Column.attributes, into: &encoder)
+                ids: Column.attributes, derives: effort != .journal, into: &encoder)
         }
         encoder.add(Column.droppedAttributes, batch.droppedAttributeCounts)
-        encoder.addStringSection(Column.attributeStrings)
+        if effort == .journal {
+            encoder.addStringSection(Column.attributeStrings)
+        } else {
+            encoder.addTypedStringSection(
+                Column.typedAttributes, lists: idLists(traces.distinct, batch.spanIDs))
+        }
         encodeBodies(batch, into: &encoder)
-        encoder.addStringSection(Column.bodyStrings)
-        encoder.add(TraceIndex(batch.traceIDs), ids: Column.traces)
-        encoder.addRandom(Column.spanIDs, batch.spanIDs)
+        if effort == .journal {
+            encoder.addStringSection(Column.bodyStrings)
+        } else {
+            encoder.addTypedStringSection(Column.typedBodies)
+        }
         return encoder.container.finish()
+    }
+
+    /// Lists of ids that attributes often spell out once more: trace ids in order of appearance, and
+    /// span ids, as bytes.
+    private static func idLists(_ traces: [TraceID], _ spans: [SpanID]) -> [[UInt8]] {
+        var traceBytes = ByteWriter(capacity: traces.count * 16)
+        for trace in traces where trace.isValid {
+            traceBytes.append(trace.high.byteSwapped)
+            traceBytes.append(trace.low.byteSwapped)
+        }
+        var spanBytes = ByteWriter()
+        for span in spans where span.isValid { spanBytes.append(span.value.byteSwapped) }
+        return [traceBytes.bytes, spanBytes.bytes]
     }
 
     private static func encodeTimes(_ batch: LogBatch, into encoder: inout BatchEncoder) {
@@ -89,10 +121,11 @@ package enum LogBatchCodec {
     }
 
     private static func encodeBodies(_ batch: LogBatch, into encoder: inout BatchEncoder) {
-        encoder.add(Column.bodyTypes, batch.bodyTypes.map(\.rawValue))
-        for type in AttributeType.allCases where type != .empty {
+        let types = batch.bodyTypes.map(\.rawValue)
+        encoder.add(Column.bodyTypes, types)
+        for type in AttributeType.allCases where type != .empty && types.contains(type.rawValue) {
             var payloads: [UInt64] = []
-            for row in 0..<batch.count where batch.bodyTypes[row] == type {
+            for row in 0..<batch.count where types[row] == type.rawValue {
                 payloads.append(batch.bodyPayloads[row])
             }
             payloads.withUnsafeBufferPointer { payloads in
@@ -112,14 +145,7 @@ extension LogBatchCodec {
     ) throws(ColumnDecodeError) -> LogBatch {
         var decoder = try BatchDecoder(bytes, kind: .logs)
         var batch = LogBatch()
-        let withoutStrings: LogColumns = [.times, .trace]
-        if !columns.isSubset(of: withoutStrings) {
-            try decoder.readStringSection(Column.coreStrings)
-        }
-        if !columns.isSubset(of: withoutStrings.union(.core)) {
-            try decoder.readStringSection(Column.attributeStrings)
-        }
-        if columns.contains(.body) { try decoder.readStringSection(Column.bodyStrings) }
+        try readStrings(columns, &decoder)
         try decodeTimes(decoder, columns.contains(.times), into: &batch)
         try decodeCore(decoder, columns.contains(.core), into: &batch)
         try decodeAttributes(decoder, columns.contains(.attributes), into: &batch)
@@ -134,6 +160,30 @@ extension LogBatchCodec {
     ) throws(ColumnDecodeError) -> LogBatch {
         try bytes.withUnsafeBufferPointer { (bytes) throws(ColumnDecodeError) in
             try decode(UnsafeRawBufferPointer(bytes), columns: columns)
+        }
+    }
+
+    /// Reads the sections up to the last one that is needed: ids count through all.
+    static func readStrings(
+        _ columns: LogColumns, _ decoder: inout BatchDecoder
+    ) throws(ColumnDecodeError) {
+        let withoutStrings: LogColumns = [.times, .trace]
+        guard !columns.isSubset(of: withoutStrings) else { return }
+        if !(try decoder.readTypedStringSection(Column.typedCore)) {
+            try decoder.readStringSection(Column.coreStrings)
+        }
+        guard !columns.isSubset(of: withoutStrings.union(.core)) else { return }
+        if decoder.container.has(Column.typedAttributes.head) {
+            let traces = try decoder.traceIDs(Column.traces).distinct
+            let spans = try decoder.spanIDs(Column.spanIDs, "span ids", count: decoder.rows)
+            _ = try decoder.readTypedStringSection(
+                Column.typedAttributes, lists: idLists(traces, spans))
+        } else {
+            try decoder.readStringSection(Column.attributeStrings)
+        }
+        guard columns.contains(.body) else { return }
+        if !(try decoder.readTypedStringSection(Column.typedBodies)) {
+            try decoder.readStringSection(Column.bodyStrings)
         }
     }
 

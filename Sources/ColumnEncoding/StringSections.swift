@@ -19,15 +19,18 @@ struct StringSectionEncoder {
     private var texts = ByteWriter()
     private(set) var packed = ByteWriter()
 
-    /// - Parameter ids: entries of `table`, in the order in which they are written.
-    init(_ ids: ArraySlice<StringID>, of table: StringTable) {
+    /// - Parameters:
+    ///   - ids: entries of `table`, in the order in which they are written.
+    ///   - packs: whether ids of hexadecimal digits are written as bytes.
+    init(_ ids: ArraySlice<StringID>, of table: StringTable, packs: Bool) {
         forms.reserveCapacity(ids.count)
         lengths.reserveCapacity(ids.count)
         withUnsafeTemporaryAllocation(byteCount: HexTemplate.scratchBytes, alignment: 8) { room in
             guard let scratch = room.baseAddress else { return }
             table.bytes.withUnsafeBytes { bytes in
                 for id in ids {
-                    append(UnsafeRawBufferPointer(rebasing: bytes[table.range(of: id)]), scratch)
+                    let entry = UnsafeRawBufferPointer(rebasing: bytes[table.range(of: id)])
+                    if packs { append(entry, scratch) } else { append(text: entry) }
                 }
             }
         }
@@ -50,6 +53,10 @@ struct StringSectionEncoder {
                 return
             }
         }
+        append(text: entry)
+    }
+
+    private mutating func append(text entry: UnsafeRawBufferPointer) {
         texts.append(contentsOf: entry)
         forms.append(0)
         lengths.append(UInt32(truncatingIfNeeded: entry.count))
@@ -77,6 +84,17 @@ struct StringSectionDecoder {
 
     consuming func finish() -> StringTable {
         ends.count == 1 ? StringTable() : StringTable(bytes: bytes, ends: ends)
+    }
+
+    /// Adds strings of another kind of section: where each ends in `more`.
+    mutating func append(_ more: [UInt8], ends moreEnds: [UInt32]) throws(ColumnDecodeError) {
+        guard bytes.count + more.count <= Int(UInt32.max) else {
+            throw .corrupt(column: "strings", offset: 0, reason: "strings of more than 4 GiB")
+        }
+        let start = UInt32(truncatingIfNeeded: bytes.count)
+        if bytes.isEmpty { bytes = more } else { bytes.append(contentsOf: more) }
+        ends.reserveCapacity(ends.count + moreEnds.count)
+        for end in moreEnds { ends.append(start &+ end) }
     }
 
     mutating func append(

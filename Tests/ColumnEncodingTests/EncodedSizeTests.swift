@@ -41,7 +41,7 @@ struct EncodedSizeTests {
             }
             batch.append(record, resource: resource, scope: scope)
         }
-        let encoded = LogBatchCodec.encode(batch, effort: .journal)
+        let encoded = LogBatchCodec.encode(batch, effort: .sealed)
         let digits = groups.reduce(0, +)
         #expect(encoded.count < 1_000 * (digits >= 16 ? (digits + 1) / 2 : digits) + 300)
         let decoded = try LogBatchCodec.decode(encoded)

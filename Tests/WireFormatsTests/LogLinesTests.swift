@@ -33,6 +33,43 @@ struct LogLinesTests {
         #expect(LogLine.string(batch, row: 0) == line)
     }
 
+    @Test("lines read the same among others as alone, whatever the layout of the line before")
+    func layouts() throws {
+        let lines = [
+            #"{"a":"x","n":12,"e":null,"time":"2026-01-02T03:04:05.6Z"}"#,
+            #"{"a":"x","n":13,"e":null,"time":"2026-01-02T03:04:05.7Z"}"#,
+            #"{"a":"y","n":013,"e":null,"time":"2026-01-02T03:04:05.7Z"}"#,
+            #"{"a":"y","n":-4,"e":null,"time":"2026-01-02T03:04:05.7Z"}"#,
+            #"{"a":"x\"z","n":0,"e":nul1,"time":"2026-01-02T03:04:05.7Z"}"#,
+            #"{"a":"x\"z","n":0,"e":null,"time":1700000000}"#,
+            #"{"a":"x","n":0.5,"e":{"k":[1,{}]},"time":"t"}"#,
+            #"{"a":"x","n":0,"e":true,"time":"t"} "#, #"{"a":"x","n":0,"e":true,"time":"t"}}"#,
+            #"{"a":"x","n":0,"e":true,"time":"t""#, #"{"a":"x","n":0,"e":true"#, #"{"a":""}"#,
+            #"{"a":"x"}"#, #"{"a":"xx"}"#, #"{"a":"x","b":1}"#, #"{"a" : "x" , "b" : 1}"#,
+            #"{"a" : "x" , "b" : 2}"#, #"{"a":"x" "b":1}"#, #"{"a":"x","a":"x"}"#, "{}", "{}", "{",
+            #"{"\u0061":"x","b":1}"#, #"{"a":123456789012345678,"b":1234567890123456789}"#,
+            #"{"a":12345678901234567890123,"b":1e3}"#, "plain text", #"{"level":"info","a":"x"}"#,
+            #"{"level":"warn","a":"x"}"#, #"{"level":"warn","a":"x"}"#,
+            #"{"trace_id":"0123456789abcdef0123456789ABCDEF","span_id":"0123456789abcdeg"}"#,
+            #"{"trace_id":"0123456789abcdef0123456789abcdef","span_id":"0123456789abcdef"}"#,
+            #"{"trace_id":"0123456789abcdef0123456789abcde@","span_id":"`123456789abcdef"}"#,
+        ]
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20 {
+            let order = (lines + lines).shuffled(using: &generator)
+            let options = LogLineOptions(labelFields: ["a", "level"])
+            let batch = try decode(order.joined(separator: "\n"), options).batch
+            try #require(batch.count == order.count)
+            for (row, line) in order.enumerated() {
+                let alone = try decode(line, options).batch
+                #expect(batch.record(at: row) == alone.record(at: 0), "\(line) in \(order)")
+                #expect(
+                    batch.resource(at: batch.resourceIndices[row])
+                        == alone.resource(at: alone.resourceIndices[0]), "\(line) in \(order)")
+            }
+        }
+    }
+
     @Test(
         "random objects keep keys, order, types and values, and what they render is a fixed point")
     func randomObjects() throws {

@@ -1,0 +1,161 @@
+import Telemetry
+
+/// Columns of strings that follow from another column of the same items: the service, the route and the
+/// cluster of a request follow from the pod it came from, and then cost a table instead of a number a row.
+///
+/// ```
+/// derived column = 0 varint │ id of the other column varint │ ranks of the other varint
+///                │ dictionary size varint │ string ids │ rank by rank of the other column
+/// ```
+/// The leading zero, which no dictionary has as its size, tells it from other columns of strings.
+struct DerivedColumns {
+    /// A column as ranks in its dictionary.
+    struct Ranked {
+        var pair: Int
+        var dictionary: [StringID]
+        var codes: [UInt32]
+        /// Equal for columns of the same items.
+        var items: UInt64
+    }
+
+    struct Source {
+        /// The pair of the other column.
+        var pair: Int
+        /// Rank by rank of the other column.
+        var ranks: [UInt32]
+    }
+
+    /// A larger dictionary makes a table that is no smaller than what it saves.
+    private static let dictionaryMax = 1_024
+    /// Rows that a rank of the other column should stand for at least.
+    private static let rowsPerRankMin = 4
+    private static let basesMax = 8
+
+    /// What each derived column follows from, by its place in `columns`.
+    private(set) var sources: [Int: Source] = [:]
+
+    init(_ columns: [Ranked]) {
+        let candidates = columns.indices.filter { index in
+            let size = columns[index].dictionary.count
+            return size > 1 && size <= Self.dictionaryMax
+                && columns[index].codes.count >= size * Self.rowsPerRankMin
+        }.sorted { columns[$0].dictionary.count > columns[$1].dictionary.count }
+        var bases: [Int] = []
+        for index in candidates {
+            let column = columns[index]
+            var isDerived = false
+            for base in bases where columns[base].items == column.items {
+                guard let ranks = Self.table(from: columns[base], to: column) else { continue }
+                sources[index] = Source(pair: columns[base].pair, ranks: ranks)
+                isDerived = true
+                break
+            }
+            if !isDerived, bases.count < Self.basesMax { bases.append(index) }
+        }
+    }
+
+    /// The rank in `column` for each rank in `base`; `nil` if one has several.
+    private static func table(from base: Ranked, to column: Ranked) -> [UInt32]? {
+        let unset = UInt32.max
+        var table = [UInt32](repeating: unset, count: base.dictionary.count)
+        let isFunction = table.withUnsafeMutableBufferPointer { table in
+            base.codes.withUnsafeBufferPointer { from in
+                column.codes.withUnsafeBufferPointer { to in
+                    for row in 0..<to.count {
+                        let known = table[Int(from[row])]
+                        if known == to[row] { continue }
+                        guard known == unset else { return false }
+                        table[Int(from[row])] = to[row]
+                    }
+                    return true
+                }
+            }
+        }
+        return isFunction ? table : nil
+    }
+}
+
+extension BatchEncoder {
+    mutating func add(_ id: UInt32, _ column: DerivedColumns.Ranked) {
+        container.add(id) { writer, layout in
+            writer.appendVarint(column.dictionary.count)
+            IntegerCodec.encode(column.dictionary, into: &writer, layout: layout)
+            IntegerCodec.encode(column.codes, into: &writer, layout: layout)
+        }
+    }
+
+    mutating func add(
+        _ id: UInt32, _ column: DerivedColumns.Ranked, from base: UInt32, ranks: [UInt32]
+    ) {
+        container.add(id) { writer, layout in
+            writer.appendVarint(0)
+            writer.appendVarint(UInt64(base))
+            writer.appendVarint(ranks.count)
+            writer.appendVarint(column.dictionary.count)
+            IntegerCodec.encode(column.dictionary, into: &writer, layout: layout)
+            IntegerCodec.encode(ranks, into: &writer, layout: layout)
+        }
+    }
+
+    /// The dictionary and ranks of a column of strings.
+    mutating func ranked(
+        _ payloads: UnsafeBufferPointer<UInt64>, pair: Int, items: UInt64
+    ) -> DerivedColumns.Ranked {
+        var dictionary: [StringID] = []
+        let codes = [UInt32](unsafeUninitializedCapacity: payloads.count) { out, count in
+            guard let start = out.baseAddress else { return }
+            dictionary = strings.rank(payloads, into: start)
+            count = payloads.count
+        }
+        return DerivedColumns.Ranked(
+            pair: pair, dictionary: dictionary, codes: codes, items: items)
+    }
+}
+
+extension BatchDecoder {
+    /// A column of strings as a dictionary and ranks in it; `nil` if it is absent.
+    func ranked(
+        _ id: UInt32, count: Int, mayDerive: Bool = true
+    ) throws(ColumnDecodeError) -> (dictionary: [StringID], ranks: [UInt32])? {
+        let limit = stringCount
+        let name = "strings \(id)"
+        typealias Read = (dictionary: [StringID], ranks: [UInt32], base: UInt32?)
+        let found = try container.read(id, name) { (reader) throws(ColumnDecodeError) -> Read in
+            let (base, size) = try Self.header(&reader, count: count, mayDerive: mayDerive)
+            let dictionary = try Self.dictionary(&reader, size: size, limit: limit)
+            let ranks: [UInt32] = try IntegerCodec.decode(
+                from: &reader, count: base?.ranks ?? count)
+            guard ranks.allSatisfy({ Int($0) < size || (base != nil && $0 == .max) }) else {
+                throw reader.corrupt("rank beyond the dictionary")
+            }
+            return (dictionary, ranks, base?.id)
+        }
+        guard let found else { return nil }
+        guard let base = found.base else { return (found.dictionary, found.ranks) }
+        guard let other = try ranked(base, count: count, mayDerive: false) else {
+            throw .corrupt(column: name, offset: 0, reason: "column \(base) is missing")
+        }
+        var ranks = other.ranks
+        for row in ranks.indices {
+            let rank = Int(ranks[row])
+            guard rank < found.ranks.count, found.ranks[rank] != .max else {
+                throw .corrupt(column: name, offset: row, reason: "rank beyond the table")
+            }
+            ranks[row] = found.ranks[rank]
+        }
+        return (found.dictionary, ranks)
+    }
+
+    /// Where the ranks come from, and the size of the dictionary.
+    private static func header(
+        _ reader: inout ByteReader, count: Int, mayDerive: Bool
+    ) throws(ColumnDecodeError) -> (base: (id: UInt32, ranks: Int)?, size: Int) {
+        let size = try reader.readCount(atMost: count)
+        guard size == 0, count > 0 else { return (nil, size) }
+        guard mayDerive, let id = UInt32(exactly: try reader.readVarint()) else {
+            throw reader.corrupt("a column derived from a derived one")
+        }
+        let ranks = try reader.readCount(atMost: count)
+        return ((id, ranks), try reader.readCount(atMost: count))
+    }
+}
