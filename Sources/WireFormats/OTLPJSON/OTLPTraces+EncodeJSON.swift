@@ -158,7 +158,7 @@ extension JSONWriter {
     }
 
     /// The member of an `AnyValue` from a cell's type and payload.
-    private mutating func anyValue(
+    mutating func anyValue(
         type: AttributeType, payload: UInt64, _ strings: StringTable
     ) {
         if type == .string {
@@ -170,7 +170,7 @@ extension JSONWriter {
     }
 
     /// The member of an `AnyValue`; none for an empty value.
-    private mutating func anyValue(_ value: AttributeValue) {
+    mutating func anyValue(_ value: AttributeValue) {
         switch value {
         case .empty: break
         case .string(let text): field("stringValue", text)

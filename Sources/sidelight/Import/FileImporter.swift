@@ -99,10 +99,13 @@ struct FileImporter {
     private func decodeOTLPJSON(
         _ body: [UInt8], _ report: inout FileReport
     ) throws -> ImportItems {
+        if let request = try ExportLine.remoteWrite(in: body) {
+            return .samples(report.note(try RemoteWrite.decode(protobuf: request)))
+        }
         switch try OTLPJSONSignal.of(body) {
-        case .traces: .spans(report.note(try OTLPTraces.decode(json: body)))
-        case .metrics: .samples(report.note(try OTLPMetrics.decode(json: body)))
-        case .logs: .logs(report.note(try OTLPLogs.decode(json: body, receivedAt: readAt)))
+        case .traces: return .spans(report.note(try OTLPTraces.decode(json: body)))
+        case .metrics: return .samples(report.note(try OTLPMetrics.decode(json: body)))
+        case .logs: return .logs(report.note(try OTLPLogs.decode(json: body, receivedAt: readAt)))
         }
     }
 }

@@ -59,10 +59,10 @@ enum FormatDetection {
 
     private static let otlpKeys: Set<String> = [
         "resourceSpans", "resource_spans", "resourceMetrics", "resource_metrics", "resourceLogs",
-        "resource_logs",
+        "resource_logs", ExportLine.key,
     ]
 
-    /// Whether the first object has a member that only OTLP requests have. What is cut off or broken
+    /// Whether the first object has a member that only OTLP requests and lines of exports have. What is cut off or broken
     /// behind it is for the decoder to find.
     private static func isOTLPJSON(_ head: UnsafeRawBufferPointer) -> Bool {
         var reader = JSONReader(head)

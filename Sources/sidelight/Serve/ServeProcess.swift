@@ -22,6 +22,9 @@ enum ServeProcess {
         let pool = BlockingPool(
             name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
         defer { pool.stop() }
+        let exports = BlockingPool(
+            name: "export", threads: ExportRoute.threads, capacity: ExportRoute.waitingMax)
+        defer { exports.stop() }
         let alerting: ServeAlerting
         do {
             alerting = try ServeAlerting.start(
@@ -32,7 +35,7 @@ enum ServeProcess {
         }
         let parts = ServeParts(
             configuration: configuration, store: store, clock: clock, events: events,
-            tokens: tokens, queries: QueryRunner(pool: pool, clock: clock),
+            tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules)
         let listeners: ServeListeners
         do {
@@ -131,6 +134,7 @@ struct ServeParts: Sendable {
     var events: EventLog
     var tokens: TokenSet?
     var queries: QueryRunner
+    var exports: BlockingPool
     var startedAt: Timestamp
     var rules: any RulesSource
 

@@ -16,6 +16,10 @@ enum ServeRoutes {
         RemoteWriteReceiver(ingest).register(on: &router, prefix: "/prometheus")
         LogLinesReceiver(ingest).register(on: &router)
         registerQueries(parts, on: &router)
+        ExportRoute(
+            source: ExportSource(spans: parts.store, logs: parts.store, metrics: parts.store),
+            clock: parts.clock, pool: parts.exports
+        ).register(on: &router)
         WebUI.register(on: &router)
         registerHealth(parts, on: &router)
     }
