@@ -62,7 +62,7 @@ struct ExportTests {
             ["export", "--server", server.url, "--out", running] + Self.ever)
         #expect(refused.status == 3)
         #expect(refused.standardError.contains("give --token-file"), "\(refused.description)")
-        #expect(server.stop() == 0, "\(server.standardError)")
+        #expect(await server.stop() == 0, "\(server.standardError)")
         let stopped = folder.path + "/stopped.jsonl"
         _ = try run(["export", "--data", data, "--out", stopped] + Self.ever)
         let (told, found) = (try ExportContent(running), try ExportContent(stopped))
@@ -99,8 +99,8 @@ struct ExportTests {
             #expect(told.text.count > 100, "\(path): \(told.text)")
             #expect(ExportContent.sorted(told) == ExportContent.sorted(found), "\(path)")
         }
-        #expect(server.stop() == 0)
-        #expect(copy.stop() == 0)
+        #expect(await server.stop() == 0)
+        #expect(await copy.stop() == 0)
     }
 
     @Test("series that OTLP cannot name or hold survive to the last bit")
