@@ -1,11 +1,11 @@
 import Compression
 
-/// Undoes `Content-Encoding` (RFC 9110 §8.4) of request bodies.
-enum ContentCoding {
+/// Undoes `Content-Encoding` (RFC 9110 §8.4) of request bodies; gRPC's messages name the same codings.
+package enum ContentCoding {
     /// - Parameter raw: codings that are left to the handler; the body is returned as it is.
     /// - Throws: `unsupportedMediaType` for an unknown coding, `bodyTooLarge` beyond `limit` bytes,
     ///   `undecodableEncoding` for a body that is cut off or not of that coding.
-    static func decode(
+    package static func decode(
         _ body: [UInt8], encoding: String?, raw: Set<String>, limit: Int
     ) throws(HTTPError) -> [UInt8] {
         guard let encoding, !body.isEmpty else { return body }

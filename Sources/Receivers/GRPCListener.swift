@@ -118,11 +118,14 @@ package final class GRPCListener: Sendable {
         let transportBytesMax = configuration.transportBytesMax
         return .defaults { config in
             config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { stream in
-                GRPCBrokenCalls.watch(
-                    stream, events: events, messageBytesMax: transportBytesMax)
+                stream.eventLoop.makeCompletedFuture {
+                    try stream.pipeline.syncOperations.addHandler(
+                        GRPCExpansion(events: events, messageBytesMax: transportBytesMax),
+                        position: .first)
+                }
             }
             config.rpc.maxRequestPayloadSize = configuration.transportBytesMax
-            config.compression.enabledAlgorithms = [.gzip, .deflate]
+            config.compression.enabledAlgorithms = .none  // GRPCExpansion does it.
             config.connection.maxIdleTime = configuration.idleTimeout
             config.http2.maxConcurrentStreams = configuration.streamsMax
             // A batch of a few hundred kilobytes travels without waiting for window updates.
