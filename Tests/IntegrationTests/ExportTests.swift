@@ -89,7 +89,8 @@ struct ExportTests {
             "/api/sidelight/logs?traceId=0af7651916cd43dd8448eb211c80319c&limit=1000",
             "/api/v1/metadata",
             "/api/v1/query?time=\(last / 1_000 + 1)"
-                + "&query=sort(count%20by%20(__name__)(%7B__name__=~%22.*_(total|bucket|sum|count)%22%7D))",
+                + "&query=sort(count%20by%20(__name__)"
+                + "(%7B__name__=~%22.*_(total%7Cbucket%7Csum%7Ccount)%22%7D))",
             "/api/v1/query?time=\(last / 1_000 + 1)"
                 + "&query=sum(istio_request_duration_milliseconds_bucket)%20by%20(le)",
         ]
