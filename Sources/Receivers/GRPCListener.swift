@@ -5,7 +5,7 @@ import NIOCore
 import NIOPosix
 import Platform
 
-/// An open port that receives OTLP over gRPC (HTTP/2 without TLS).
+/// An open port that receives telemetry over gRPC (HTTP/2 without TLS): OTLP, Jaeger and Zipkin.
 package final class GRPCListener: Sendable {
     private typealias Transport = HTTP2ServerTransport.Posix
 
@@ -62,7 +62,10 @@ package final class GRPCListener: Sendable {
             services: [
                 OTLPGRPCService(
                     ingest: ingest, tokens: configuration.tokens,
-                    messageBytesMax: configuration.messageBytesMax)
+                    messageBytesMax: configuration.messageBytesMax),
+                TraceGRPCService(
+                    ingest: ingest, tokens: configuration.tokens,
+                    messageBytesMax: configuration.messageBytesMax),
             ])
         let (ended, ending) = AsyncStream.makeStream(of: Never.self)
         let (failures, failing) = AsyncStream.makeStream(of: (any Error).self)

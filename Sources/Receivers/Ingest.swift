@@ -13,6 +13,8 @@ package struct Ingest: Sendable {
     package let pipeline: Pipeline
     package let clock: any Clock
     package let events: EventLog
+    /// Sees the spans that were stored, once each.
+    package var observeSpans: (@Sendable (SpanBatch) -> Void)?
 
     package init(
         spans: any SpanStore, logs: any LogStore, metrics: any MetricStore, pipeline: Pipeline,
@@ -40,6 +42,7 @@ package struct Ingest: Sendable {
             outcome = try await durable { [spans] in
                 spans.append(spans: piped.batch, digest: digest, completion: $0)
             }
+            if case .stored = outcome { observeSpans?(piped.batch) }
         }
         return receipt(decoded, piped, stored: count, outcome, .traces, way)
     }

@@ -1,6 +1,5 @@
 import GRPCCore
 import HTTPServer
-import Platform
 import Store
 import Telemetry
 import WireFormats
@@ -10,25 +9,27 @@ import WireFormats
 struct OTLPGRPCService: RegistrableRPCService {
     let ingest: Ingest
     let tokens: TokenSet?
-    /// One message, expanded. The transport's own bound must be higher: beyond it the call just breaks
-    /// off, and its sender tries for ever.
+    /// One message, expanded.
     let messageBytesMax: Int
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-        register(
-            "opentelemetry.proto.collector.trace.v1.TraceService", on: &router,
+        let receiver = UnaryGRPCReceiver(
+            ingest: ingest, tokens: tokens, messageBytesMax: messageBytesMax, way: .otlpGRPC)
+        receiver.register(
+            "opentelemetry.proto.collector.trace.v1.TraceService", method: "Export", on: &router,
             decode: { (bytes, _) throws(DecodeError) in try OTLPTraces.decode(protobuf: bytes) },
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(message.batch, digest: message.digest, by: .otlpGRPC)
-            })
-        register(
-            "opentelemetry.proto.collector.metrics.v1.MetricsService", on: &router,
+            }, answer: Self.answer)
+        receiver.register(
+            "opentelemetry.proto.collector.metrics.v1.MetricsService", method: "Export",
+            on: &router,
             decode: { (bytes, _) throws(DecodeError) in try OTLPMetrics.decode(protobuf: bytes) },
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(message.batch, digest: message.digest, by: .otlpGRPC)
-            })
-        register(
-            "opentelemetry.proto.collector.logs.v1.LogsService", on: &router,
+            }, answer: Self.answer)
+        receiver.register(
+            "opentelemetry.proto.collector.logs.v1.LogsService", method: "Export", on: &router,
             decode: { (bytes, now) throws(DecodeError) in
                 try OTLPLogs.decode(protobuf: bytes, receivedAt: now)
             },
@@ -38,140 +39,10 @@ struct OTLPGRPCService: RegistrableRPCService {
                     digest: message.batch.retryDigest(
                         message.digest, receivedAt: message.receivedAt),
                     by: .otlpGRPC)
-            })
+            }, answer: Self.answer)
     }
 
-    /// A message as the decoder left it.
-    private struct Export<Batch: Sendable>: Sendable {
-        var batch: Decoded<Batch>
-        var digest: ContentHash
-        var receivedAt: Timestamp
-    }
-
-    /// Why there is no decoded message.
-    private enum Unreadable: Error {
-        case undecodable(DecodeError)
-        case tooLarge(bytes: Int)
-    }
-
-    private typealias Decode<Batch: Sendable> =
-        @Sendable (UnsafeRawBufferPointer, _ receivedAt: Timestamp) throws(DecodeError) -> Decoded<
-            Batch
-        >
-
-    private func register<Batch: Sendable, Transport: ServerTransport>(
-        _ service: String, on router: inout RPCRouter<Transport>,
-        decode: @escaping Decode<Batch>,
-        store: @escaping @Sendable (Export<Batch>) async throws(StoreError) -> IngestReceipt
-    ) {
-        router.registerHandler(
-            forMethod: MethodDescriptor(fullyQualifiedService: service, method: "Export"),
-            deserializer: Deserializer(ingest: ingest, limit: messageBytesMax, decode: decode),
-            serializer: BytesSerializer()
-        ) { request, _ in
-            let receipt = try await answer(request, store)
-            return StreamingServerResponse(
-                single: ServerResponse(
-                    message: OTLPResponse.protobuf(
-                        rejected: receipt.rejected, message: receipt.message)))
-        }
-    }
-
-    private func answer<Batch>(
-        _ request: StreamingServerRequest<Result<Export<Batch>, Unreadable>>,
-        _ store: (Export<Batch>) async throws(StoreError) -> IngestReceipt
-    ) async throws -> IngestReceipt {
-        if let tokens {
-            let shown = request.metadata[stringValues: "authorization"].first { _ in true }
-            guard tokens.accepts(authorization: shown) else {
-                throw refusal(
-                    HTTPError.Reason.unauthorized.rawValue,
-                    RPCStatus(
-                        .unauthenticated,
-                        "this server wants a bearer token (authorization: Bearer …)"))
-            }
-        }
-        let message: Export<Batch>
-        switch try await ServerRequest(stream: request).message {
-        case .success(let decoded): message = decoded
-        case .failure(.undecodable(let error)):
-            throw refusal(
-                HTTPError.Reason.badRequest.rawValue, RPCStatus(.invalidArgument, "\(error)"))
-        case .failure(.tooLarge(let bytes)):
-            // Without RetryInfo: the sender must not try the same again (OTLP specification,
-            // "OTLP/gRPC Throttling").
-            throw refusal(
-                HTTPError.Reason.bodyTooLarge.rawValue,
-                RPCStatus(
-                    .resourceExhausted,
-                    "the message of \(bytes) bytes exceeds the limit of \(messageBytesMax)"))
-        }
-        do { return try await store(message) } catch {
-            let refused = StoreRefusal(error: error)
-            throw refusal(refused.reason, refused.rpcStatus)
-        }
-    }
-
-    /// Counts a refusal and gives it gRPC's shape: the status with its details, which carry RetryInfo.
-    private func refusal(_ reason: String, _ status: RPCStatus) -> RPCError {
-        ingest.events.emit(RequestRefused(way: .otlpGRPC, reason: reason))
-        return RPCError(
-            code: RPCError.Code(status.code), message: status.message,
-            metadata: ["grpc-status-details-bin": .binary(status.protobuf)])
-    }
-
-    private struct Deserializer<Batch: Sendable>: MessageDeserializer {
-        let ingest: Ingest
-        let limit: Int
-        let decode: Decode<Batch>
-
-        /// Never throws: what a decoder says about a bad message becomes INVALID_ARGUMENT, which an
-        /// error thrown here would not.
-        func deserialize<Bytes: GRPCContiguousBytes>(
-            _ bytes: Bytes
-        ) -> Result<Export<Batch>, Unreadable> {
-            let now = ingest.now
-            return bytes.withUnsafeBytes { (bytes) -> Result<Export<Batch>, Unreadable> in
-                guard bytes.count <= limit else { return .failure(.tooLarge(bytes: bytes.count)) }
-                do throws(DecodeError) {
-                    let batch = try decode(bytes, now)
-                    return .success(
-                        Export(batch: batch, digest: ContentHash(bytes), receivedAt: now))
-                } catch {
-                    return .failure(.undecodable(error))
-                }
-            }
-        }
-    }
-
-    private struct BytesSerializer: MessageSerializer {
-        func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) -> Bytes { Bytes(message) }
-    }
-}
-
-extension RPCError.Code {
-    fileprivate init(_ code: RPCStatus.Code) {
-        self =
-            switch code {
-            case .unknown: .unknown
-            case .invalidArgument: .invalidArgument
-            case .deadlineExceeded: .deadlineExceeded
-            case .notFound: .notFound
-            case .permissionDenied: .permissionDenied
-            case .resourceExhausted: .resourceExhausted
-            case .unimplemented: .unimplemented
-            case .internalError: .internalError
-            case .unavailable: .unavailable
-            case .unauthenticated: .unauthenticated
-            }
-    }
-}
-
-extension StoreRefusal {
-    /// RESOURCE_EXHAUSTED with a delay, UNAVAILABLE, or INTERNAL.
-    fileprivate var rpcStatus: RPCStatus {
-        RPCStatus(
-            httpError.reason.statusCode, httpError.message,
-            retryDelayNanoseconds: retryDelayNanoseconds)
+    private static func answer(_ receipt: IngestReceipt) -> [UInt8] {
+        OTLPResponse.protobuf(rejected: receipt.rejected, message: receipt.message)
     }
 }

@@ -5,6 +5,9 @@ package enum ReceiverProtocol: String, Sendable, CaseIterable {
     case otlpHTTP = "otlp_http"
     case otlpGRPC = "otlp_grpc"
     case zipkin
+    case jaegerHTTP = "jaeger_http"
+    case jaegerGRPC = "jaeger_grpc"
+    case xray
     case remoteWrite = "remote_write"
     case logLines = "log_lines"
 }

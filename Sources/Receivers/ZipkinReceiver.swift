@@ -4,8 +4,8 @@ import Store
 import Telemetry
 import WireFormats
 
-/// Zipkin v2 JSON (zipkin.io/zipkin-api, `POST /api/v2/spans`): 202 without a body when all spans are
-/// stored or refused one by one; errors as text.
+/// Zipkin (zipkin.io/zipkin-api): `POST /api/v2/spans` with JSON or protobuf, `POST /api/v1/spans` with
+/// JSON. 202 without a body when all spans are stored or refused one by one; errors as text.
 package struct ZipkinReceiver: Sendable {
     private let ingest: Ingest
 
@@ -17,36 +17,55 @@ package struct ZipkinReceiver: Sendable {
             events.emit(RequestRefused(way: .zipkin, reason: error.reason.rawValue))
             return ErrorRenderers.text(error, request)
         })
-        router.on(.post, prefix + "/api/v2/spans", options: options) { try await spans($0) }
+        router.on(.post, prefix + "/api/v2/spans", options: options) { request in
+            switch try Encoding(request, isProtobufKnown: true) {
+            case .json: return try await spans(request, ZipkinSpans.decode(json:receivedAt:))
+            case .protobuf:
+                return try await spans(request, ZipkinSpans.decode(protobuf:receivedAt:))
+            }
+        }
+        router.on(.post, prefix + "/api/v1/spans", options: options) { request in
+            _ = try Encoding(request, isProtobufKnown: false)
+            return try await spans(request, ZipkinSpans.decode(jsonV1:receivedAt:))
+        }
     }
 
-    private func spans(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try Self.checkType(request)
+    private func spans(
+        _ request: HTTPRequest, _ read: ([UInt8], Timestamp) throws -> Decoded<SpanBatch>
+    ) async throws -> HTTPResponse {
         let now = ingest.now
-        let decoded = try decode { try ZipkinSpans.decode(json: request.body, receivedAt: now) }
+        let decoded = try decode { try read(request.body, now) }
         _ = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: ContentHash(request.body), by: .zipkin)
         }
         return .empty(status: 202)
     }
 
-    /// Senders that give no type mean JSON, as Zipkin's own server reads them.
-    private static func checkType(_ request: HTTPRequest) throws(HTTPError) {
-        guard let sent = request.headers["content-type"] else { return }
-        switch request.contentType?.essence {
-        case "application/json": return
-        case "application/x-protobuf", "application/protobuf":
+    private enum Encoding {
+        case json, protobuf
+
+        /// Senders that give no type mean JSON, as Zipkin's own server reads them.
+        init(_ request: HTTPRequest, isProtobufKnown: Bool) throws(HTTPError) {
+            self = .json
+            guard let sent = request.headers["content-type"] else { return }
+            let known =
+                isProtobufKnown ? "application/json or application/x-protobuf" : "application/json"
+            switch request.contentType?.essence {
+            case "application/json": return
+            case "application/x-protobuf", "application/protobuf":
+                if isProtobufKnown {
+                    self = .protobuf
+                    return
+                }
+            case "application/x-thrift":
+                throw HTTPError(
+                    .unsupportedMediaType,
+                    message: "Zipkin thrift is not supported; send \(known)")
+            default: break
+            }
             throw HTTPError(
                 .unsupportedMediaType,
-                message: "Zipkin protobuf is not supported yet; send application/json")
-        case "application/x-thrift":
-            throw HTTPError(
-                .unsupportedMediaType,
-                message: "Zipkin thrift is not supported; send application/json")
-        default:
-            throw HTTPError(
-                .unsupportedMediaType,
-                message: "Content-Type \"\(sent)\" is not Zipkin; send application/json")
+                message: "Content-Type \"\(sent)\" is not Zipkin; send \(known)")
         }
     }
 }

@@ -9,7 +9,7 @@ import Testing
     .enabled(
         if: ServerProcess.binary != nil, "the release program is not built beside the tests"))
 struct MutationTests {
-    /// By each of nine ways; about a second on a quiet core.
+    /// By each of eleven ways; about a second on a quiet core.
     private static let bodies = 250
 
     @Test("are taken or refused, and the server goes on", arguments: Endpoint.all)

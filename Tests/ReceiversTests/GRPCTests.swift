@@ -56,14 +56,14 @@ import WireFormats
         }
 
         func export(
-            _ service: String, _ message: [UInt8], compression: CompressionAlgorithm? = nil,
-            metadata: Metadata = [:]
+            _ service: String, method: String = "Export", _ message: [UInt8],
+            compression: CompressionAlgorithm? = nil, metadata: Metadata = [:]
         ) async throws -> [UInt8] {
             var options = CallOptions.defaults
             options.compression = compression
             return try await client.unary(
                 request: ClientRequest(message: message, metadata: metadata),
-                descriptor: MethodDescriptor(fullyQualifiedService: service, method: "Export"),
+                descriptor: MethodDescriptor(fullyQualifiedService: service, method: method),
                 serializer: Bytes(), deserializer: Bytes(), options: options
             ) { response in try response.message }
         }
@@ -88,6 +88,47 @@ import WireFormats
         #expect(
             bed.store.digests.first == ContentHash(OTLPTraces.encode(Samples.spans(3))))
         #expect(bed.count("sidelight_receiver_items_total", "traces", "otlp_grpc") == 9)
+    }
+
+    @Test("Jaeger's and Zipkin's spans are stored and acknowledged with empty messages")
+    func otherSpans() async throws {
+        func span(_ writer: inout ProtobufWriter, spanIDField: UInt32) {
+            let id: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1]
+            ([UInt8](repeating: 0, count: 8) + id).withUnsafeBytes { writer.bytes(1, $0) }
+            id.withUnsafeBytes { writer.bytes(spanIDField, $0) }
+        }
+        var jaeger = ProtobufWriter()
+        jaeger.message(1) { batch in
+            batch.message(1) { writer in
+                span(&writer, spanIDField: 2)
+                writer.message(6) { $0.varint(1, UInt64(TestBed.now.seconds)) }
+            }
+        }
+        var zipkin = ProtobufWriter()
+        zipkin.message(1) { span(&$0, spanIDField: 3) }
+        let calls = [
+            ("jaeger.api_v2.CollectorService", "PostSpans", jaeger.bytes),
+            ("zipkin.proto3.SpanService", "Report", zipkin.bytes),
+        ]
+        let bed = TestBed()
+        try await withGRPC(bed) { _, caller in
+            for (service, method, body) in calls {
+                for compression in [nil, CompressionAlgorithm.gzip] {
+                    let answer = try await caller.export(
+                        service, method: method, body, compression: compression)
+                    #expect(answer.isEmpty)
+                }
+                let error = await #expect(throws: RPCError.self) {
+                    try await caller.export(service, method: method, Array(body.dropLast()))
+                }
+                #expect(error?.code == .invalidArgument)
+            }
+        }
+        #expect(bed.store.spans.map(\.count) == [1, 1, 1, 1])
+        #expect(bed.count("sidelight_receiver_items_total", "traces", "jaeger_grpc") == 2)
+        #expect(
+            bed.count("sidelight_receiver_refused_requests_total", "jaeger_grpc", "bad_request")
+                == 1)
     }
 
     @Test("bad spans are a partial success")

@@ -26,11 +26,16 @@ struct TestBed {
     }
 
     func withHTTP<Result>(
-        limits: HTTPLimits = HTTPLimits(), _ body: (HTTPListener) async throws -> Result
+        limits: HTTPLimits = HTTPLimits(), strategies: SamplingStrategies = SamplingStrategies(),
+        _ body: (HTTPListener) async throws -> Result
     ) async throws -> Result {
         var router = Router()
         OTLPHTTPReceiver(ingest).register(on: &router)
         ZipkinReceiver(ingest).register(on: &router)
+        JaegerReceiver(ingest).register(on: &router)
+        XRayReceiver(ingest, strategies: strategies).register(on: &router)
+        SamplingReceiver(SamplingAdvice(strategies: strategies, clock: ingest.clock)).register(
+            on: &router)
         RemoteWriteReceiver(ingest, expandedBytesMax: limits.expandedBytesMax)
             .register(on: &router)
         LogLinesReceiver(ingest).register(on: &router)

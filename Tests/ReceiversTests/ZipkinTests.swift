@@ -3,6 +3,7 @@ import HTTPServer
 import Store
 import Telemetry
 import Testing
+import WireFormats
 
 @Suite struct ZipkinTests {
     private static let path = "/api/v2/spans"
@@ -56,11 +57,40 @@ import Testing
         #expect(bed.store.appendCount == 0)
     }
 
-    @Test("protobuf and thrift are refused by name", arguments: ["protobuf", "thrift"])
-    func otherTypes(kind: String) async throws {
+    @Test("protobuf and the first JSON version are stored")
+    func otherEncodings() async throws {
+        let bed = TestBed()
+        var writer = ProtobufWriter()
+        writer.message(1) { span in
+            [UInt8]([0, 0, 0, 0, 0, 0, 0, 7]).withUnsafeBytes { span.bytes(1, $0) }
+            [UInt8]([0, 0, 0, 0, 0, 0, 0, 1]).withUnsafeBytes { span.bytes(3, $0) }
+            span.string(5, "get")
+        }
+        let first = Array(
+            #"[{"traceId":"463ac35c9f6413ad","id":"0000000000000001","name":"get"}]"#.utf8)
+        try await bed.withHTTP { server in
+            for type in ["application/x-protobuf", "application/protobuf"] {
+                let answer = try await server.post(Self.path, writer.bytes, type: type)
+                #expect(answer.status == 202 && answer.body.isEmpty)
+            }
+            let v1 = try await server.post("/api/v1/spans", first, type: "application/json")
+            #expect(v1.status == 202)
+            let cut = try await server.post(
+                Self.path, Array(writer.bytes.dropLast()), type: "application/x-protobuf")
+            #expect(cut.status == 400)
+        }
+        #expect(bed.store.spans.map(\.count) == [1, 1, 1])
+    }
+
+    @Test(
+        "thrift, and protobuf where there is none, are refused by name",
+        arguments: [
+            ("/api/v2/spans", "thrift"), ("/api/v1/spans", "thrift"), ("/api/v1/spans", "protobuf"),
+        ])
+    func otherTypes(path: String, kind: String) async throws {
         let bed = TestBed()
         let answer = try await bed.withHTTP { server in
-            try await server.post(Self.path, [1, 2], type: "application/x-\(kind)")
+            try await server.post(path, [1, 2], type: "application/x-\(kind)")
         }
         #expect(answer.status == 415)
         #expect(answer.text.contains(kind))

@@ -1,32 +1,47 @@
 import Telemetry
 
 extension ZipkinSpanDecoder {
-    /// Reads an endpoint: adds its address and port as attributes and gives its service name, 0 for
-    /// none.
-    mutating func endpoint(
-        _ reader: inout JSONReader, address: String, port: String
-    ) throws(DecodeError) -> StringID {
+    /// The network place of a service; 0 for what is not told.
+    struct Endpoint: Hashable {
         var service: StringID = 0
         var ipv4: StringID = 0
         var ipv6: StringID = 0
-        var portNumber: Int64 = 0
+        var port: Int64 = 0
+    }
+
+    mutating func endpoint(_ reader: inout JSONReader) throws(DecodeError) -> Endpoint {
+        var endpoint = Endpoint()
         try reader.beginObject()
         while let field = try reader.nextField() {
             switch field {
-            case "serviceName": service = batch.strings.intern(try reader.string())
-            case "ipv4": ipv4 = batch.strings.intern(try reader.string())
-            case "ipv6": ipv6 = batch.strings.intern(try reader.string())
-            case "port": portNumber = try reader.int64("port")
+            case "serviceName": endpoint.service = batch.strings.intern(try reader.string())
+            case "ipv4": endpoint.ipv4 = batch.strings.intern(try reader.string())
+            case "ipv6": endpoint.ipv6 = batch.strings.intern(try reader.string())
+            case "port": endpoint.port = try reader.int64("port")
             default: try reader.skipValue()
             }
         }
-        append(text: ipv4 != 0 ? ipv4 : ipv6, under: address)
-        if portNumber != 0 {
-            batch.attributes.append(
-                key: batch.strings.intern(port), type: .int,
-                payload: UInt64(bitPattern: portNumber))
-        }
-        return service
+        return endpoint
+    }
+
+    /// Adds the address and port of the span's own side as attributes; its service goes to the resource.
+    mutating func append(local endpoint: Endpoint, to fields: inout SpanFields) {
+        fields.service = endpoint.service
+        append(endpoint, address: "net.host.ip", port: "net.host.port")
+    }
+
+    /// Adds the other side as attributes.
+    mutating func append(remote endpoint: Endpoint) {
+        append(endpoint, address: "network.peer.address", port: "network.peer.port")
+        append(text: endpoint.service, under: SemanticKey.peerService)
+    }
+
+    private mutating func append(_ endpoint: Endpoint, address: String, port: String) {
+        append(text: endpoint.ipv4 != 0 ? endpoint.ipv4 : endpoint.ipv6, under: address)
+        guard endpoint.port != 0 else { return }
+        batch.attributes.append(
+            key: batch.strings.intern(port), type: .int,
+            payload: UInt64(bitPattern: endpoint.port))
     }
 
     /// Adds a string attribute unless it is empty.
@@ -48,6 +63,11 @@ extension ZipkinSpanDecoder {
             default: try reader.skipValue()
             }
         }
+        append(annotation: value, at: time)
+    }
+
+    /// Adds an annotation as an event; `time` in microseconds.
+    mutating func append(annotation value: StringID, at time: Int64) {
         batch.events.times.append(Timestamp(microseconds: max(0, time)))
         batch.events.names.append(value)
         batch.events.droppedAttributeCounts.append(0)
@@ -60,12 +80,16 @@ extension ZipkinSpanDecoder {
     ) throws(DecodeError) {
         try reader.beginObject()
         while let key = try reader.nextField() {
-            let meaning = TagMeaning(key)
             let id = batch.strings.intern(key.bytes)
-            let value = batch.strings.intern(try reader.tagText())
-            if apply(meaning, value, to: &fields) { continue }
-            batch.attributes.append(key: id, type: .string, payload: UInt64(value))
+            append(tag: id, batch.strings.intern(try reader.tagText()), to: &fields)
         }
+    }
+
+    /// Adds a tag as an attribute, unless a column tells it.
+    mutating func append(tag key: StringID, _ value: StringID, to fields: inout SpanFields) {
+        let meaning = batch.strings.withBytes(of: key) { TagMeaning(JSONKey(bytes: $0)) }
+        if apply(meaning, value, to: &fields) { return }
+        batch.attributes.append(key: key, type: .string, payload: UInt64(value))
     }
 
     /// What a tag means besides being an attribute.
@@ -138,7 +162,7 @@ extension JSONReader {
     }
 
     /// The value of a tag: a string, or whatever else a sender wrote as it stands.
-    fileprivate mutating func tagText() throws(DecodeError) -> UnsafeRawBufferPointer {
+    mutating func tagText() throws(DecodeError) -> UnsafeRawBufferPointer {
         try peek() == .string ? try string() : try skipValue()
     }
 }

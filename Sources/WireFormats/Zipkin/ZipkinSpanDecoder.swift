@@ -1,6 +1,6 @@
 import Telemetry
 
-/// Turns Zipkin v2 JSON spans into rows of a `SpanBatch`.
+/// Turns Zipkin spans, of either JSON version or protobuf, into rows of a `SpanBatch`.
 struct ZipkinSpanDecoder {
     /// What a span says in members and tags that are no attributes.
     struct SpanFields {
@@ -45,21 +45,36 @@ struct ZipkinSpanDecoder {
         serviceNameKey = batch.strings.intern(SemanticKey.serviceName)
     }
 
+    /// Where the attributes and events of the span that is being read begin.
+    struct Mark {
+        fileprivate var attributes: Int
+        fileprivate var events: Int
+    }
+
+    /// Begins a span: its attributes and events are added to the batch next, then `finish` adds its row.
+    func begin() throws(DecodeError) -> Mark {
+        try WireLimits.checkItems(batch.count)
+        return Mark(attributes: batch.attributes.count, events: batch.events.count)
+    }
+
     /// Adds or rejects the span that comes next.
     mutating func span(_ reader: inout JSONReader) throws(DecodeError) {
-        try WireLimits.checkItems(batch.count)
-        let attributeCount = batch.attributes.count
-        let eventCount = batch.events.count
+        let mark = try begin()
         var fields = SpanFields()
         try read(&reader, into: &fields)
+        finish(fields, since: mark)
+    }
+
+    /// Adds the row of a span, or takes back what it has put into the shared columns.
+    mutating func finish(_ fields: SpanFields, since mark: Mark) {
         guard let traceID = fields.traceID, traceID.isValid else {
-            return reject(.invalidTraceID, fields, attributeCount, eventCount)
+            return reject(.invalidTraceID, fields, mark)
         }
         guard let spanID = fields.spanID, spanID.isValid else {
-            return reject(.invalidSpanID, fields, attributeCount, eventCount)
+            return reject(.invalidSpanID, fields, mark)
         }
         guard let parentID = fields.parentID else {
-            return reject(.invalidParentID, fields, attributeCount, eventCount)
+            return reject(.invalidParentID, fields, mark)
         }
         batch.traceIDs.append(traceID)
         batch.spanIDs.append(spanID)
@@ -109,25 +124,25 @@ struct ZipkinSpanDecoder {
             case "kind": fields.kind = try Self.kind(&reader)
             case "timestamp": fields.start = try reader.microseconds("timestamp")
             case "duration": fields.duration = try reader.microseconds("duration")
-            case "localEndpoint":
-                fields.service = try endpoint(
-                    &reader, address: "net.host.ip", port: "net.host.port")
-            case "remoteEndpoint":
-                let service = try endpoint(
-                    &reader, address: "network.peer.address", port: "network.peer.port")
-                append(text: service, under: "peer.service")
+            case "localEndpoint": append(local: try endpoint(&reader), to: &fields)
+            case "remoteEndpoint": append(remote: try endpoint(&reader))
             case "annotations":
                 try reader.beginArray()
                 while try reader.nextItem() { try annotation(&reader) }
             case "tags": try tags(&reader, into: &fields)
-            case "shared": if try reader.bool() { append(flag: sharedKey) }
-            case "debug":
-                guard try reader.bool() else { continue }
-                append(flag: debugKey)
-                fields.flags |= 1
+            case "shared": if try reader.bool() { appendShared() }
+            case "debug": if try reader.bool() { appendDebug(to: &fields) }
             default: try reader.skipValue()
             }
         }
+    }
+
+    /// Marks the span as the server's half of one that its client reports under the same id.
+    mutating func appendShared() { append(flag: sharedKey) }
+
+    mutating func appendDebug(to fields: inout SpanFields) {
+        append(flag: debugKey)
+        fields.flags |= 1
     }
 
     private mutating func append(flag key: StringID) {
@@ -135,7 +150,7 @@ struct ZipkinSpanDecoder {
     }
 
     /// 16 to 32 hexadecimal digits; the missing high ones are zero.
-    private static func traceID(_ text: UnsafeRawBufferPointer) -> TraceID? {
+    static func traceID(_ text: UnsafeRawBufferPointer) -> TraceID? {
         guard 16...32 ~= text.count, let low = HexText.word(text, at: text.count - 16) else {
             return nil
         }
@@ -181,10 +196,10 @@ struct ZipkinSpanDecoder {
 
     /// Takes back what a refused span has already put into the shared columns.
     private mutating func reject(
-        _ reason: RejectionReason, _ fields: SpanFields, _ attributeCount: Int, _ eventCount: Int
+        _ reason: RejectionReason, _ fields: SpanFields, _ mark: Mark
     ) {
-        batch.attributes.truncate(to: attributeCount)
-        batch.events.truncate(to: eventCount)
+        batch.attributes.truncate(to: mark.attributes)
+        batch.events.truncate(to: mark.events)
         let name = batch.strings[fields.name]
         let service = batch.strings[fields.service]
         tally.add(reason, example: "span \"\(name)\" of service \"\(service)\"")

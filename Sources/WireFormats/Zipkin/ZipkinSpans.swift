@@ -1,8 +1,9 @@
 import Telemetry
 
-/// Zipkin's v2 JSON (zipkin.io/zipkin-api, `ListOfSpans`) to `SpanBatch`.
+/// Zipkin's spans (zipkin.io/zipkin-api) to `SpanBatch`: version 2 as JSON and protobuf, version 1 as
+/// JSON.
 package enum ZipkinSpans {
-    /// Decodes an array of spans into columns, mapped as OpenTelemetry's "Transformation to Zipkin" maps
+    /// Decodes a JSON array of version 2 spans into columns, mapped as OpenTelemetry's "Transformation to Zipkin" maps
     /// them the other way and its collector does this way:
     ///
     /// - `localEndpoint.serviceName` is the resource's `service.name`, one resource a service; its
@@ -28,7 +29,35 @@ package enum ZipkinSpans {
         try reader.beginArray()
         while try reader.nextItem() { try decoder.span(&reader) }
         try reader.end()
-        return Decoded(
+        return decoded(decoder)
+    }
+
+    /// Decodes a protobuf `ListOfSpans` (zipkin.proto of zipkin-api) into columns, mapped as JSON is.
+    /// Trace ids have 8 or 16 bytes, span and parent ids 8.
+    package static func decode(
+        protobuf body: UnsafeRawBufferPointer, receivedAt: Timestamp
+    ) throws(DecodeError) -> Decoded<SpanBatch> {
+        try WireLimits.checkBody(body.count)
+        var decoder = ZipkinSpanDecoder(bodyBytes: body.count * 2, receivedAt: receivedAt)
+        try decoder.list(ProtobufReader(body))
+        return decoded(decoder)
+    }
+
+    /// Decodes a JSON array of version 1 spans into columns (`ZipkinV1Decoder` tells how).
+    package static func decode(
+        jsonV1 body: UnsafeRawBufferPointer, receivedAt: Timestamp
+    ) throws(DecodeError) -> Decoded<SpanBatch> {
+        try WireLimits.checkBody(body.count)
+        var decoder = ZipkinV1Decoder(bodyBytes: body.count, receivedAt: receivedAt)
+        var reader = JSONReader(body)
+        try reader.beginArray()
+        while try reader.nextItem() { try decoder.span(&reader) }
+        try reader.end()
+        return decoded(decoder.rows)
+    }
+
+    private static func decoded(_ decoder: ZipkinSpanDecoder) -> Decoded<SpanBatch> {
+        Decoded(
             batch: decoder.batch, rejections: decoder.tally.rejections,
             repairedStrings: decoder.batch.strings.repairedCount)
     }
@@ -38,6 +67,22 @@ package enum ZipkinSpans {
     ) throws(DecodeError) -> Decoded<SpanBatch> {
         try body.decoded { (bytes) throws(DecodeError) in
             try decode(json: bytes, receivedAt: receivedAt)
+        }
+    }
+
+    package static func decode(
+        protobuf body: [UInt8], receivedAt: Timestamp
+    ) throws(DecodeError) -> Decoded<SpanBatch> {
+        try body.decoded { (bytes) throws(DecodeError) in
+            try decode(protobuf: bytes, receivedAt: receivedAt)
+        }
+    }
+
+    package static func decode(
+        jsonV1 body: [UInt8], receivedAt: Timestamp
+    ) throws(DecodeError) -> Decoded<SpanBatch> {
+        try body.decoded { (bytes) throws(DecodeError) in
+            try decode(jsonV1: bytes, receivedAt: receivedAt)
         }
     }
 }

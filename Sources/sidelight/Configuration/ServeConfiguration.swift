@@ -13,6 +13,12 @@ struct ServeConfiguration: Sendable {
     var otlpGRPC: ListenAddress?
     var otlpHTTP: ListenAddress?
     var zipkin: ListenAddress?
+    var jaegerHTTP: ListenAddress?
+    var jaegerGRPC: ListenAddress?
+    var xray: ListenAddress?
+    var sampling: ListenAddress?
+    /// Jaeger's file of sampling strategies.
+    var samplingStrategies: String?
     var rules: [String]
     var webhooks: [String]
     /// Nanoseconds, per signal.
@@ -33,6 +39,11 @@ struct ServeConfiguration: Sendable {
         otlpGRPC = try ServeConfiguration.listener(settings, "otlp-grpc", "127.0.0.1:4317")
         otlpHTTP = try ServeConfiguration.listener(settings, "otlp-http", "127.0.0.1:4318")
         zipkin = try ServeConfiguration.listener(settings, "zipkin", "127.0.0.1:9411")
+        jaegerHTTP = try ServeConfiguration.listener(settings, "jaeger-http", "off")
+        jaegerGRPC = try ServeConfiguration.listener(settings, "jaeger-grpc", "off")
+        xray = try ServeConfiguration.listener(settings, "xray", "off")
+        sampling = try ServeConfiguration.listener(settings, "sampling", "off")
+        samplingStrategies = try settings.optional("sampling-strategies")
         rules = try settings.list("rules")
         webhooks = try settings.list("webhook")
         for webhook in webhooks
@@ -76,8 +87,9 @@ struct ServeConfiguration: Sendable {
     ) throws -> ListenAddress {
         let text = try settings.string(name, default: standard)
         guard let address = ListenAddress(text) else {
+            let example = standard == "off" ? "127.0.0.1:14268, or off" : standard
             throw ConfigurationError(
-                description: "\(name) is \"\(text)\", expected HOST:PORT such as \(standard)")
+                description: "\(name) is \"\(text)\", expected HOST:PORT such as \(example)")
         }
         return address
     }

@@ -34,6 +34,30 @@ struct ServeCommand: AsyncParsableCommand {
     var otlpHTTP: String?
     @Option(help: ArgumentHelp("Zipkin (default: 127.0.0.1:9411), or off.", valueName: "host:port"))
     var zipkin: String?
+    @Option(
+        name: .customLong("jaeger-http"),
+        help: ArgumentHelp(
+            "Jaeger's Thrift over HTTP, usually port 14268 (default: off; --listen takes it too).",
+            valueName: "host:port"))
+    var jaegerHTTP: String?
+    @Option(
+        name: .customLong("jaeger-grpc"),
+        help: ArgumentHelp(
+            "Jaeger's gRPC, usually port 14250 (default: off; --otlp-grpc takes it too).",
+            valueName: "host:port"))
+    var jaegerGRPC: String?
+    @Option(
+        help: ArgumentHelp(
+            "X-Ray segments by UDP and HTTP, usually port 2000 (default: off).",
+            valueName: "host:port"))
+    var xray: String?
+    @Option(
+        help: ArgumentHelp(
+            "Jaeger's remote sampling, usually port 5778 (default: off; --listen answers too).",
+            valueName: "host:port"))
+    var sampling: String?
+    @Option(help: ArgumentHelp("Jaeger's file of sampling strategies.", valueName: "file"))
+    var samplingStrategies: String?
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
     var rules: [String] = []
     @Option(
@@ -75,7 +99,9 @@ struct ServeCommand: AsyncParsableCommand {
         var flags: [String: [String]] = ["rules": rules, "webhook": webhook]
         let single: [(String, String?)] = [
             ("data", data), ("listen", listen), ("otlp-grpc", otlpGRPC), ("otlp-http", otlpHTTP),
-            ("zipkin", zipkin), ("retention", retention), ("retention-traces", retentionTraces),
+            ("zipkin", zipkin), ("jaeger-http", jaegerHTTP), ("jaeger-grpc", jaegerGRPC),
+            ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
+            ("retention", retention), ("retention-traces", retentionTraces),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),

@@ -2,18 +2,19 @@ import Foundation
 import HTTPServer
 import Logging
 import Platform
+import QueryAPI
 import Receivers
 
 /// The open ports: the main one, and one for each receiver that has a port of its own.
 struct ServeListeners {
     private var main: HTTPListener
     private var others: [(name: String, listener: HTTPListener)] = []
-    private var grpc: GRPCListener?
+    private var grpc: [(name: String, listener: GRPCListener)] = []
+    private var datagrams: XRayDatagramListener?
 
     /// Opens all listeners or none.
     static func open(_ parts: ServeParts) async throws(ListenError) -> ServeListeners {
         let configuration = parts.configuration
-        let ingest = parts.ingest
         var router = Router()
         ServeRoutes.register(parts, on: &router)
         var listeners = ServeListeners(
@@ -21,21 +22,11 @@ struct ServeListeners {
                 .init(address: configuration.listen, flag: "--listen", tokens: parts.tokens),
                 routes: router.compiled(), events: parts.events))
         do throws(ListenError) {
-            if let address = configuration.otlpHTTP {
-                var router = Router()
-                OTLPHTTPReceiver(ingest).register(on: &router)
-                try await listeners.add("OTLP/HTTP", address, "--otlp-http", router, parts)
-            }
-            if let address = configuration.zipkin {
-                var router = Router()
-                ZipkinReceiver(ingest).register(on: &router)
-                try await listeners.add("Zipkin", address, "--zipkin", router, parts)
-            }
-            if let address = configuration.otlpGRPC {
-                listeners.grpc = try await GRPCListener.open(
-                    .init(address: address, flag: "--otlp-grpc", tokens: parts.tokens),
-                    ingest: ingest)
-            }
+            try await listeners.openHTTP(parts)
+            try await listeners.openGRPC("OTLP/gRPC", configuration.otlpGRPC, "--otlp-grpc", parts)
+            try await listeners.openGRPC(
+                "Jaeger gRPC", configuration.jaegerGRPC, "--jaeger-grpc", parts)
+            try await listeners.openXRay(parts)
         } catch {
             await listeners.close()
             throw error
@@ -45,10 +36,59 @@ struct ServeListeners {
 
     private init(main: HTTPListener) { self.main = main }
 
-    private mutating func add(
-        _ name: String, _ address: ListenAddress, _ flag: String, _ router: Router,
-        _ parts: ServeParts
+    private mutating func openHTTP(_ parts: ServeParts) async throws(ListenError) {
+        let configuration = parts.configuration
+        let ingest = parts.ingest
+        try await add("OTLP/HTTP", configuration.otlpHTTP, "--otlp-http", parts) {
+            OTLPHTTPReceiver(ingest).register(on: &$0)
+        }
+        try await add("Zipkin", configuration.zipkin, "--zipkin", parts) { router in
+            let api = ZipkinAPI(store: parts.store, runner: parts.queries)
+            for prefix in ["", "/zipkin"] {
+                ZipkinReceiver(ingest).register(on: &router, prefix: prefix)
+                api.register(on: &router, prefix: prefix)
+            }
+        }
+        let sampling = SamplingReceiver(parts.sampling)
+        try await add("Jaeger HTTP", configuration.jaegerHTTP, "--jaeger-http", parts) {
+            JaegerReceiver(ingest).register(on: &$0)
+            sampling.register(on: &$0)
+        }
+        try await add("sampling", configuration.sampling, "--sampling", parts) {
+            sampling.register(on: &$0)
+        }
+    }
+
+    /// Segments come by UDP, all else that senders ask for by HTTP on the same port. Neither shows a
+    /// token: what leaves this machine needs `--insecure`.
+    private mutating func openXRay(_ parts: ServeParts) async throws(ListenError) {
+        guard let address = parts.configuration.xray else { return }
+        var router = Router()
+        XRayReceiver(parts.ingest, strategies: parts.sampling.strategies).register(on: &router)
+        let listener = try await HTTPListener.open(
+            .init(address: address, flag: "--xray"), routes: router.compiled(),
+            events: parts.events)
+        others.append(("X-Ray HTTP", listener))
+        datagrams = try await XRayDatagramListener.open(
+            address, flag: "--xray", ingest: parts.ingest)
+    }
+
+    private mutating func openGRPC(
+        _ name: String, _ address: ListenAddress?, _ flag: String, _ parts: ServeParts
     ) async throws(ListenError) {
+        guard let address else { return }
+        let listener = try await GRPCListener.open(
+            .init(address: address, flag: flag, tokens: parts.tokens), ingest: parts.ingest)
+        grpc.append((name, listener))
+    }
+
+    private mutating func add(
+        _ name: String, _ address: ListenAddress?, _ flag: String, _ parts: ServeParts,
+        _ register: (inout Router) -> Void
+    ) async throws(ListenError) {
+        guard let address else { return }
+        var router = Router()
+        register(&router)
         let listener = try await HTTPListener.open(
             .init(address: address, flag: flag, tokens: parts.tokens), routes: router.compiled(),
             events: parts.events)
@@ -58,7 +98,8 @@ struct ServeListeners {
     /// Says where everything listens; the last line is the one that scripts wait for.
     func announce(_ logger: Logger) {
         for (name, listener) in others { logger.info("\(name) on \(listener.address)") }
-        if let grpc { logger.info("OTLP/gRPC on \(grpc.address)") }
+        for (name, listener) in grpc { logger.info("\(name) on \(listener.address)") }
+        if let datagrams { logger.info("X-Ray UDP on \(datagrams.address)") }
         FileHandle.standardError.write(Data("ready http://\(main.address)\n".utf8))
     }
 
@@ -68,7 +109,10 @@ struct ServeListeners {
             for listener in [main] + others.map(\.listener) {
                 group.addTask { await listener.shutdown() }
             }
-            if let grpc { group.addTask { await grpc.shutdown() } }
+            for listener in grpc.map(\.listener) {
+                group.addTask { await listener.shutdown() }
+            }
+            if let datagrams { group.addTask { await datagrams.shutdown() } }
         }
     }
 }

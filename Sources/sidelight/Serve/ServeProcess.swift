@@ -18,6 +18,7 @@ enum ServeProcess {
         let events = EventLog(logger: logger)
         let tokens = try loadTokens(configuration)
         try checkExposure(configuration, hasTokens: tokens != nil)
+        let strategies = try loadStrategies(configuration)
         let store = try openStore(configuration, clock: clock, events: events)
         let pool = BlockingPool(
             name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
@@ -36,7 +37,8 @@ enum ServeProcess {
         let parts = ServeParts(
             configuration: configuration, store: store, clock: clock, events: events,
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
-            startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules)
+            startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
+            sampling: SamplingAdvice(strategies: strategies, clock: clock))
         let listeners: ServeListeners
         do {
             listeners = try await ServeListeners.open(parts)
@@ -73,6 +75,21 @@ enum ServeProcess {
         }
     }
 
+    private static func loadStrategies(
+        _ configuration: ServeConfiguration
+    ) throws -> SamplingStrategies {
+        guard let path = configuration.samplingStrategies else { return SamplingStrategies() }
+        do {
+            let file = try Data(contentsOf: URL(fileURLWithPath: path))
+            return try SamplingStrategies(json: Array(file))
+        } catch let mistake as SamplingStrategies.Mistake {
+            try Failure.exit(.usage, "\(path): \(mistake)")
+        } catch {
+            try Failure.exit(
+                .usage, "cannot read --sampling-strategies \(path): \(error.localizedDescription)")
+        }
+    }
+
     /// Reads the token file again; a mistake in it leaves the old tokens in force.
     private static func reload(
         _ tokens: TokenSet?, _ configuration: ServeConfiguration, _ logger: Logger
@@ -92,6 +109,8 @@ enum ServeProcess {
         let listeners: [(String, ListenAddress?)] = [
             ("--listen", configuration.listen), ("--otlp-grpc", configuration.otlpGRPC),
             ("--otlp-http", configuration.otlpHTTP), ("--zipkin", configuration.zipkin),
+            ("--jaeger-http", configuration.jaegerHTTP),
+            ("--jaeger-grpc", configuration.jaegerGRPC), ("--sampling", configuration.sampling),
         ]
         do {
             for (flag, address) in listeners {
@@ -99,6 +118,10 @@ enum ServeProcess {
                     flag: flag, hasTokens: hasTokens,
                     isInsecureAllowed: configuration.isInsecureAllowed)
             }
+            // A datagram shows no token.
+            try configuration.xray?.checkExposure(
+                flag: "--xray", hasTokens: false,
+                isInsecureAllowed: configuration.isInsecureAllowed)
         } catch {
             try Failure.exit(.usage, "\(error)")
         }
@@ -137,6 +160,7 @@ struct ServeParts: Sendable {
     var exports: BlockingPool
     var startedAt: Timestamp
     var rules: any RulesSource
+    var sampling: SamplingAdvice
 
     /// Queries that run at once; more than cores, because some wait for the disk.
     static let queryThreads = 4
@@ -148,8 +172,10 @@ struct ServeParts: Sendable {
         limits.spanRetention = .nanoseconds(configuration.traceRetention)
         limits.logRetention = .nanoseconds(configuration.logRetention)
         limits.metricRetention = .nanoseconds(configuration.metricRetention)
-        return Ingest(
+        var ingest = Ingest(
             spans: store, logs: store, metrics: store, pipeline: Pipeline(limits: limits),
             clock: clock, events: events)
+        ingest.observeSpans = { [sampling] in sampling.observe($0) }
+        return ingest
     }
 }

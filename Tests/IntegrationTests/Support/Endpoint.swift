@@ -90,6 +90,14 @@ struct Endpoint: Sendable, CustomTestStringConvertible {
                     "duration":10,"localEndpoint":{"serviceName":"shop"}}]
                     """.utf8), items: 1),
             Endpoint(
+                testDescription: "Zipkin, protobuf", path: "/api/v2/spans",
+                contentType: "application/x-protobuf", way: "zipkin", signal: "traces",
+                shape: .text, good: OtherSpans.zipkin(milliseconds: now), items: 1),
+            Endpoint(
+                testDescription: "Jaeger, Thrift", path: "/api/traces",
+                contentType: "application/x-thrift", way: "jaeger_http", signal: "traces",
+                shape: .text, good: OtherSpans.jaeger(milliseconds: now), items: 1),
+            Endpoint(
                 testDescription: "Remote write", path: "/api/v1/write",
                 contentType: "application/x-protobuf", encoding: "snappy", way: "remote_write",
                 signal: "metrics", shape: .text,

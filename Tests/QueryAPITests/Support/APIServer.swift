@@ -45,6 +45,8 @@ struct APIServer {
         let jaeger = JaegerAPI(store: setup.store, runner: runner)
         for prefix in ["", "/prometheus"] { prometheus.register(on: &router, prefix: prefix) }
         for prefix in ["", "/jaeger"] { jaeger.register(on: &router, prefix: prefix) }
+        let zipkin = ZipkinAPI(store: setup.store, runner: runner)
+        for prefix in ["", "/zipkin"] { zipkin.register(on: &router, prefix: prefix) }
         TraceTreeAPI(store: setup.store, runner: runner).register(on: &router)
         let loki = LokiAPI(store: setup.store, runner: runner, server: facts)
         for prefix in ["", "/loki"] { loki.register(on: &router, prefix: prefix) }
