@@ -212,8 +212,8 @@ let package = Package(
             "ReceiversTests",
             [
                 "Receivers", "Pipeline", "HTTPServer", "Store", "WireFormats", "Telemetry",
-                "Platform", "Compression", grpcCore, grpcTransport, nioCore, nioHTTP1, logging,
-                asyncHTTPClient,
+                "Platform", "Compression", grpcCore, grpcTransport, nioCore, nioHTTP1, nioPosix,
+                logging, asyncHTTPClient,
             ]),
         tests(
             "QueryAPITests",

@@ -34,7 +34,7 @@ import Testing
         let bed = TestBed()
         try await bed.withHTTP(strategies: try strategies()) { server in
             let operations =
-                #","perOperationStrategies":[{"operation":"/health","probabilisticSampling":{"samplingRate":0}},"#
+                #","perOperationStrategies":[{"operation":"/health","probabilisticSampling":{"samplingRate":0.0}},"#
                 + #"{"operation":"GET /","probabilisticSampling":{"samplingRate":"#
             let cart = try await get(server, "/sampling?service=cart")
             #expect(
