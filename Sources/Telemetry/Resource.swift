@@ -132,6 +132,19 @@ package protocol ItemBatch {
 }
 
 extension ItemBatch {
+    /// `service.name` of each shared resource as `Resource.serviceName` tells it, "" where there is none.
+    package func serviceNames() -> [String] {
+        guard let key = strings.id(of: SemanticKey.serviceName) else {
+            return [String](repeating: "", count: shared.resources.count)
+        }
+        return shared.resources.map { resource in
+            for cell in resource.attributes where shared.attributes.keys[cell] == key {
+                return shared.attributes.value(at: cell, strings: strings).text
+            }
+            return ""
+        }
+    }
+
     package func resource(at index: UInt32) -> Resource {
         let entry = shared.resources[Int(index)]
         return Resource(

@@ -69,9 +69,7 @@ struct TraceTree: Sendable {
     }
 
     private mutating func append(_ spans: SpanBatch) {
-        let services = spans.shared.resources.indices.map {
-            self.services.number(of: spans.resource(at: UInt32($0)).serviceName)
-        }
+        let services = spans.serviceNames().map { self.services.number(of: $0) }
         var nameOfString: [StringID: Int32] = [:]
         for row in 0..<spans.count {
             let name =

@@ -105,8 +105,7 @@ private struct ServiceNumbers {
 
     /// The number of the service of each resource of `batch`.
     mutating func numbers(_ batch: SpanBatch) -> [Int32] {
-        batch.shared.resources.indices.map { index in
-            let name = batch.resource(at: UInt32(index)).serviceName
+        batch.serviceNames().map { name in
             if let known = numberOf[name] { return known }
             let number = Int32(clamping: names.count)
             names.append(name)

@@ -81,9 +81,7 @@ struct ServiceNames {
 
     init(_ spans: SpanBatch) {
         self.spans = spans
-        byResource = spans.shared.resources.indices.map {
-            spans.resource(at: UInt32($0)).serviceName
-        }
+        byResource = spans.serviceNames()
     }
 
     subscript(row: Int) -> String { byResource[Int(spans.resourceIndices[row])] }

@@ -57,9 +57,9 @@ struct SpanMatcher {
     private static func prepare(_ condition: SpanCondition, _ batch: SpanBatch) -> Test {
         switch condition {
         case .service(let service):
-            let flags = (0..<batch.shared.resources.count).map {
-                batch.resource(at: UInt32($0)).serviceName == service
-            }
+            // "" is also what a resource without a name is found by.
+            if !service.isEmpty, batch.strings.id(of: service) == nil { return .never }
+            let flags = batch.serviceNames().map { $0 == service }
             return flags.contains(true) ? .resource(flags) : .never
         case .name(let name): return batch.strings.id(of: name).map(Test.name) ?? .never
         case .kind(let kind): return .kind(kind)

@@ -109,11 +109,7 @@ extension BlockStore where Signal == SpanSignal {
     ) throws(StoreError) {
         try withSnapshot { (snapshot) throws(StoreError) in
             let pruning = SpanPruning(predicate, in: range, snapshot.summaries)
-            var parts: [(last: Timestamp, part: ScanPart<SpanBatch>)] = []
-            for head in snapshot.head
-            where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
-                parts.append((head.bounds.upperBound, .head(head.batch)))
-            }
+            var parts = Self.headParts(of: snapshot, in: range)
             for block in snapshot.blocks where pruning.admits(block) {
                 parts.append((block.bounds.upperBound, .block(block)))
             }
@@ -135,14 +131,50 @@ extension BlockStore where Signal == SpanSignal {
         }
     }
 
+    /// Where a scan takes its next rows from.
+    private enum Part {
+        /// Neighbours of the head.
+        case head([SpanBatch])
+        case block(BlockInfo)
+    }
+
+    /// The head in parts of about a block's rows each: one request's batch alone is too little work to
+    /// hand to a thread.
+    private static func headParts(
+        of snapshot: Snapshot, in range: TimeRange
+    ) -> [(last: Timestamp, part: Part)] {
+        var parts: [(last: Timestamp, part: Part)] = []
+        var gathered: [SpanBatch] = []
+        var rows = 0
+        var last = Timestamp.distantPast
+        func close() {
+            if !gathered.isEmpty { parts.append((last, .head(gathered))) }
+            (gathered, rows, last) = ([], 0, .distantPast)
+        }
+        for head in snapshot.head
+        where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
+            if rows + head.batch.count > 8_192 { close() }
+            gathered.append(head.batch)
+            rows += head.batch.count
+            last = max(last, head.bounds.upperBound)
+        }
+        close()
+        return parts
+    }
+
     private func matches(
-        _ predicate: SpanPredicate, in range: TimeRange, of part: ScanPart<SpanBatch>,
-        _ fields: SpanFields
+        _ predicate: SpanPredicate, in range: TimeRange, of part: Part, _ fields: SpanFields
     ) throws(StoreError) -> SpanBatch {
         switch part {
-        case .head(let batch):
-            let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
-            return rows.isEmpty ? SpanBatch() : batch.rows(rows)
+        case .head(let batches):
+            var merger = SpanBatchMerger()
+            for batch in batches {
+                let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
+                guard !rows.isEmpty else { continue }
+                let source = merger.add(batch)
+                for row in rows { merger.append(row: row, of: source) }
+            }
+            return merger.take()
         case .block(let block): return try matches(predicate, in: range, of: block, fields)
         }
     }
@@ -215,11 +247,17 @@ extension BlockStore where Signal == SpanSignal {
     ) {
         switch field {
         case .service:
-            for index in Set(rows.map { batch.resourceIndices[$0] }) {
-                found.insert(batch.resource(at: index).serviceName)
+            var isThere = [Bool](repeating: false, count: batch.shared.resources.count)
+            for row in rows { isThere[Int(batch.resourceIndices[row])] = true }
+            for (service, isThere) in zip(batch.serviceNames(), isThere) where isThere {
+                found.insert(service)
             }
         case .name:
-            for name in Set(rows.map { batch.names[$0] }) { found.insert(batch.strings[name]) }
+            var isThere = [Bool](repeating: false, count: batch.strings.count)
+            for row in rows { isThere[Int(batch.names[row])] = true }
+            for (name, isThere) in isThere.enumerated() where isThere {
+                found.insert(batch.strings[StringID(name)])
+            }
         case .kind: for kind in Set(rows.map { batch.kinds[$0] }) { found.insert("\(kind)") }
         case .attribute(let scope, let key):
             for row in rows {

@@ -40,9 +40,7 @@ enum SpanSignal: BlockSignal {
     static func filterKey(_ id: TraceID) -> UInt64 { FuseFilter.key(id) }
 
     static func summary(_ batch: SpanBatch) -> [[UInt8]] {
-        let services = (0..<batch.shared.resources.count).map {
-            batch.resource(at: UInt32($0)).serviceName
-        }
+        let services = batch.serviceNames()
         var seen = Set<UInt64>()
         var entries: [[UInt8]] = []
         for row in 0..<batch.count {

@@ -17,7 +17,7 @@ export function mount(main, context) {
     try {
       const trace = await jaeger.trace(id, context.signal);
       if (!trace?.spans?.length) throw Object.assign(new Error('It has no spans.'), { status: 404 });
-      document.title = `${id.slice(0, 8)} · Sidelight`;
+      document.title = `${id.replace(/^0+(?=.)/, '').slice(0, 8)} · Sidelight`;
       view = new Waterfall(main, trace, context);
     } catch (error) {
       if (error.name === 'AbortError') return;

@@ -105,7 +105,7 @@ function drawResult(result, found, context) {
           s.name, ' ', h('i', {}, String(s.spans)), s.errors > 0 && h('em', { title: `${s.errors} errors` }, ` !${s.errors}`))),
           t.services.length > 8 && ` and ${t.services.length - 8} more`),
         h('span', { class: 'when', title: dateTime(t.start / 1000, true) }, `${clock(t.start / 1000)} · ${ago(t.start / 1000)} ago`),
-        h('code', { class: 'id' }, t.id.slice(0, 8)))))));
+        h('code', { class: 'id' }, t.id.replace(/^0+(?=.)/, '').slice(0, 8)))))));
   const open = h('form', { class: 'open', onsubmit: (event) => {
     event.preventDefault();
     const id = event.target.elements.id.value.trim();
