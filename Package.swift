@@ -110,6 +110,7 @@ let package = Package(
         target("QueryCore", ["Store", "Telemetry"]),
         target("PromQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
         target("LogQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
+        target("TraceQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
 
         // Behaviour.
         target("Pipeline", ["Store", "Telemetry", "Platform"]),
@@ -134,8 +135,8 @@ let package = Package(
         target(
             "QueryAPI",
             [
-                "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "Rules", "Notifier",
-                "WireFormats",
+                "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "TraceQL", "Rules",
+                "Notifier", "WireFormats",
                 "Telemetry", "Platform", "RegularExpressions", logging,
             ]),
         .target(
@@ -198,6 +199,7 @@ let package = Package(
         tests("QueryCoreTests", ["QueryCore", "Store", "Telemetry"]),
         tests("PromQLTests", ["PromQL", "QueryCore", "Store", "Telemetry"]),
         tests("LogQLTests", ["LogQL", "QueryCore", "Store", "Telemetry"]),
+        tests("TraceQLTests", ["TraceQL", "QueryCore", "Store", "Telemetry"]),
         tests("RulesTests", ["Rules", "PromQL", "Store", "Telemetry", "Platform", logging]),
         tests(
             "NotifierTests",

@@ -53,8 +53,11 @@ package struct JaegerAPI: Sendable {
     }
 
     /// `/api/traces/{id}`. `start`, `end` and `raw` are accepted and change nothing: a trace is found by
-    /// its id and shown as it was received.
+    /// its id and shown as it was received. Tempo has the same path: who accepts protobuf means it.
     func trace(_ request: HTTPRequest) async throws -> HTTPResponse {
+        if TempoTraces.acceptsProtobuf(request) {
+            return try await TempoTraces(store: store, runner: runner).trace(request)
+        }
         let id = try JaegerEnvelope.traceID(request.pathParameters["id"] ?? "")
         switch try await opened(id, { try answer([BoundedTrace($0)]) }) {
         case .whole(let bytes): return .json(bytes)

@@ -48,6 +48,9 @@ enum ServeRoutes {
         let loki = LokiAPI(store: store, runner: parts.queries, server: server)
         loki.register(on: &router)
         loki.register(on: &router, prefix: "/loki")
+        let tempo = TempoAPI(store: store, runner: parts.queries, server: server)
+        tempo.register(on: &router)
+        tempo.register(on: &router, prefix: "/tempo")
         SidelightAPI(
             logs: store, catalog: store.catalog, events: parts.events, runner: parts.queries,
             server: server

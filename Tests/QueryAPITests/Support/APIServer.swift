@@ -50,6 +50,8 @@ struct APIServer {
         TraceTreeAPI(store: setup.store, runner: runner).register(on: &router)
         let loki = LokiAPI(store: setup.store, runner: runner, server: facts)
         for prefix in ["", "/loki"] { loki.register(on: &router, prefix: prefix) }
+        let tempo = TempoAPI(store: setup.store, runner: runner, server: facts)
+        for prefix in ["", "/tempo"] { tempo.register(on: &router, prefix: prefix) }
         SidelightAPI(
             logs: setup.store, catalog: setup.store, events: events, runner: runner, server: facts
         ).register(on: &router)

@@ -1,0 +1,169 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// The names and values that queries can be made of. Collected from the newest spans of a range, as many
+/// as `TraceQLLimits.listedSpansMax` says.
+extension TraceQLEngine {
+    /// The names of the attributes in a scope that the spans of `range` have, sorted; only of spans of
+    /// which `query` holds.
+    package func attributeNames(
+        _ scopes: [Field.Scope], matching query: String, in range: TimeRange,
+        context: QueryContext = QueryContext()
+    ) throws(QueryError) -> [Field.Scope: [String]] {
+        var found: [Field.Scope: Set<String>] = [:]
+        let fields = scopes.reduce(SpanFields.times) { $0.union(Field($1, "x").columns) }
+        try scan(SpanFilter(query), fields, in: range, context: context) { batch, rows in
+            for scope in scopes {
+                for id in batch.attributeKeys(scope, rows) {
+                    found[scope, default: []].insert(batch.strings[id])
+                }
+            }
+        }
+        return found.mapValues { $0.sorted() }
+    }
+
+    /// The values that `field` has, sorted, at most `limit`; only of spans of which `query` holds.
+    package func values(
+        of field: Field, matching query: String, in range: TimeRange, limit: Int,
+        context: QueryContext = QueryContext()
+    ) throws(QueryError) -> [AttributeValue] {
+        let filter = SpanFilter(query)
+        if filter.condition == nil, let listed = try listedValues(of: field, in: range, limit) {
+            return listed
+        }
+        if field.needsTrace {
+            guard case .intrinsic(let intrinsic) = field.kind,
+                intrinsic == .rootName || intrinsic == .rootServiceName
+            else { return [] }
+            // A root's own name is its trace's.
+            let own = intrinsic == .rootName ? Field(.name) : Field.serviceName
+            return try collect(own, filter, roots: true, in: range, limit, context)
+        }
+        return try collect(field, filter, roots: false, in: range, limit, context)
+    }
+
+    /// What the store has a list of.
+    private func listedValues(
+        of field: Field, in range: TimeRange, _ limit: Int
+    ) throws(QueryError) -> [AttributeValue]? {
+        let listed: SpanField
+        if field == Field(.name) {
+            listed = .name
+        } else if field == .serviceName || field == Field(.any, SemanticKey.serviceName) {
+            listed = .service
+        } else {
+            return nil
+        }
+        do throws(StoreError) {
+            return try store.spanValues(
+                of: listed, matching: SpanPredicate(), in: range, limit: limit
+            ).filter { !$0.isEmpty }.map { .string($0) }
+        } catch {
+            throw QueryError(error)
+        }
+    }
+
+    private func collect(
+        _ field: Field, _ filter: SpanFilter, roots: Bool, in range: TimeRange, _ limit: Int,
+        _ context: QueryContext
+    ) throws(QueryError) -> [AttributeValue] {
+        var found: Set<AttributeValue> = []
+        var filter = filter
+        if roots { filter.predicate.conditions.append(.root) }
+        if case .attribute(let scope, let name) = field.kind {
+            filter.predicate.conditions.append(.attribute(scope.inStore, key: name, .exists))
+        }
+        let patterns = PatternCache()
+        try scan(filter, field.columns, in: range, context: context) { batch, rows in
+            let table = SpanTable(batch, isWholeTrace: false, patterns: patterns)
+            let column = table.column(field, rows)
+            var cells: Set<Cell> = []
+            for index in rows.indices { cells.formUnion(column.values(at: index)) }
+            for cell in cells where cell.kind != .null && cell.kind != .other {
+                if found.count < limit { found.insert(table.value(cell)) }
+            }
+        }
+        return found.sorted { $0.text < $1.text }
+    }
+
+    /// Visits the newest spans of which the filter holds.
+    private func scan(
+        _ filter: SpanFilter, _ fields: SpanFields, in range: TimeRange, context: QueryContext,
+        visit: (SpanBatch, [Int]) -> Void
+    ) throws(QueryError) {
+        var left = limits.listedSpansMax
+        var failure: QueryError?
+        let patterns = PatternCache()
+        let columns = (filter.condition?.fields ?? []).reduce(fields) { $0.union($1.columns) }
+        do throws(StoreError) {
+            try store.scanSpans(filter.predicate, in: range, fields: columns) { batch, _ in
+                do throws(QueryError) { try context.check() } catch {
+                    failure = error
+                    return false
+                }
+                var rows = Array(0..<batch.count)
+                if let condition = filter.condition {
+                    rows = SpanTable(batch, isWholeTrace: false, patterns: patterns)
+                        .select(condition, rows)
+                }
+                visit(batch, rows)
+                left -= batch.count
+                return left > 0
+            }
+        } catch {
+            throw QueryError(error)
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// What a list is restricted to. A query that is not finished, as an editor sends it, restricts nothing.
+private struct SpanFilter {
+    var condition: FieldExpression?
+    var predicate = SpanPredicate()
+
+    init(_ query: String) {
+        guard !query.isEmpty else { return }
+        do throws(QueryError) {
+            let driver = Driver(try TraceQLEngine.spansets(query))
+            condition = driver.condition
+            predicate = driver.predicate
+        } catch {
+            condition = nil
+        }
+    }
+}
+
+extension SpanBatch {
+    /// The names of attributes in `scope`, of the spans at `rows`.
+    func attributeKeys(_ scope: Field.Scope, _ rows: [Int]) -> Set<StringID> {
+        var keys: Set<StringID> = []
+        func add(_ columns: AttributeColumns, _ cells: Range<Int>) {
+            for cell in cells { keys.insert(columns.keys[cell]) }
+        }
+        switch scope {
+        case .resource:
+            for index in Set(rows.map { resourceIndices[$0] }) {
+                add(shared.attributes, shared.resources[Int(index)].attributes)
+            }
+        case .instrumentation:
+            for index in Set(rows.map { scopeIndices[$0] }) {
+                add(shared.attributes, shared.scopes[Int(index)].attributes)
+            }
+        case .span: for row in rows { add(attributes, attributeRange(row)) }
+        case .event:
+            for row in rows {
+                for event in eventRange(row) {
+                    add(events.attributes, events.attributeRange(event))
+                }
+            }
+        case .link:
+            for row in rows {
+                for link in linkRange(row) { add(links.attributes, links.attributeRange(link)) }
+            }
+        case .any: break
+        }
+        return keys
+    }
+}

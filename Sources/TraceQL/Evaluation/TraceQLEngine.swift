@@ -1,0 +1,58 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// Evaluates TraceQL as Tempo does. Blocks the calling thread while it reads and computes: call it on a
+/// thread pool.
+///
+/// The whole grammar is parsed. Refused by name: the intrinsic `parent`, comparisons of pipelines in
+/// parentheses, the hint `extrapolate` and hints that are unknown. `parent.` attributes are evaluated, which Tempo does not. Attributes that are arrays, maps or bytes exist, and equal nothing.
+package struct TraceQLEngine: Sendable {
+    let store: any SpanStore
+    let limits: TraceQLLimits
+
+    package init(store: any SpanStore, limits: TraceQLLimits = TraceQLLimits()) {
+        self.store = store
+        self.limits = limits
+    }
+
+    /// Parses and validates `query` without evaluating it.
+    /// - Throws: `bad_data` with Tempo's wording, `parse error at line 1, col 5: …`, or
+    ///   `not supported yet: NAME`.
+    package static func parse(_ query: String) throws(QueryError) -> TraceQLQuery {
+        let parsed = try Parser.parse(query)
+        try Validator.check(parsed, query)
+        return parsed
+    }
+
+    /// The query as sets of spans.
+    static func spansets(_ query: String) throws(QueryError) -> SpansetExpression {
+        switch try parse(query).body {
+        case .spansets(let expression):
+            try refuseComparison(expression, query)
+            return expression
+        case .metrics:
+            throw .badData("a query of spans is needed here, and this one yields series")
+        }
+    }
+
+    private static func refuseComparison(
+        _ expression: SpansetExpression, _ source: String
+    ) throws(QueryError) {
+        if case .comparison(let filter) = expression {
+            throw .notSupported("comparison of pipelines", at: filter.range, in: source)
+        }
+    }
+}
+
+/// What one query may read, each with its reason.
+package struct TraceQLLimits: Sendable, Hashable {
+    /// Spans of one trace that are judged; of a larger trace only so many are, and the answer says so. About
+    /// 1 KB each while a trace is looked at.
+    package var traceSpansMax = 100_000
+    /// Spans that lists of names and values are collected from, newest first: a whole day would take
+    /// seconds for a list that is complete after a few thousand.
+    package var listedSpansMax = 250_000
+
+    package init() {}
+}

@@ -1,0 +1,167 @@
+import QueryCore
+import Telemetry
+
+/// Counts and measures spans by series and interval.
+final class MetricAccumulator: SpanAccumulator {
+    private let function: MetricsFunction
+    private let windows: MetricWindows
+    private let context: QueryContext
+    private var groups: MetricGroups
+    /// Per series one number an interval: a count, a sum, an extreme.
+    private var values: [[Double]] = []
+    /// Per series one count an interval, of averages.
+    private var counts: [[Double]] = []
+    /// Per series one histogram an interval, of quantiles and histograms.
+    private var histograms: [LogHistograms] = []
+    private var exemplars: ExemplarCollector
+    private var heldSamples = 0
+
+    /// - Parameter exemplarsMax: examples of all series together.
+    init(
+        _ function: MetricsFunction, _ windows: MetricWindows, exemplarsMax: Int,
+        _ context: QueryContext
+    ) {
+        exemplars = ExemplarCollector(limit: exemplarsMax, windows: windows.count)
+        self.function = function
+        self.windows = windows
+        self.context = context
+        groups = MetricGroups(function.grouping, limit: context.limits.seriesMax)
+    }
+
+    deinit { context.release(samples: heldSamples) }
+
+    /// Takes the spans at `rows`, all of which start in the range of the windows.
+    func observe(_ table: SpanTable, _ rows: [Int]) throws(QueryError) {
+        guard !rows.isEmpty else { return }
+        let series = try groups.assign(table, rows)
+        try makeRoom()
+        let starts = table.batch.starts
+        guard let field = function.field else {
+            for index in rows.indices {
+                let window = windows.index(starts[rows[index]])
+                values[series[index]][window] += 1
+                exemplars.offer(
+                    table.batch, rows[index], series: series[index], window: window, value: .nan)
+            }
+            return
+        }
+        let column = table.column(field, rows)
+        for index in rows.indices {
+            let cell = column[index]
+            guard let value = cell.measure else { continue }
+            let window = windows.index(starts[rows[index]])
+            measure(cell, series[index], window)
+            exemplars.offer(
+                table.batch, rows[index], series: series[index], window: window, value: value)
+        }
+    }
+
+    private func makeRoom() throws(QueryError) {
+        while values.count < groups.keys.count {
+            let cells = windows.count * (usesHistograms ? LogHistograms.bucketCount : 2)
+            try context.hold(samples: cells)
+            heldSamples += cells
+            values.append([Double](repeating: initialValue, count: windows.count))
+            if case .avgOverTime = function.function {
+                counts.append([Double](repeating: 0, count: windows.count))
+            }
+            if usesHistograms { histograms.append(LogHistograms(count: windows.count)) }
+        }
+        exemplars.makeRoom(for: values.count)
+    }
+
+    private var usesHistograms: Bool {
+        switch function.function {
+        case .quantileOverTime, .histogramOverTime: true
+        default: false
+        }
+    }
+
+    private var initialValue: Double { function.field == nil ? 0 : .nan }
+
+    private func measure(_ cell: Cell, _ series: Int, _ window: Int) {
+        guard let measure = cell.measure else { return }
+        let old = values[series][window]
+        switch function.function {
+        case .minOverTime: values[series][window] = old.isNaN ? measure : min(old, measure)
+        case .maxOverTime: values[series][window] = old.isNaN ? measure : max(old, measure)
+        case .sumOverTime: values[series][window] = old.isNaN ? measure : old + measure
+        case .avgOverTime:
+            values[series][window] = old.isNaN ? measure : old + measure
+            counts[series][window] += 1
+        case .quantileOverTime, .histogramOverTime: histograms[series].add(cell, window)
+        case .rate, .countOverTime, .compare: break
+        }
+    }
+
+    // MARK: Results
+
+    func results() throws(QueryError) -> [MetricSeries] {
+        if groups.fields.isEmpty, values.isEmpty {
+            // Without spans a count is still zero.
+            return function.field == nil
+                ? [series(0, [Double](repeating: 0, count: windows.count))] : []
+        }
+        var results: [MetricSeries] = []
+        for number in values.indices {
+            switch function.function {
+            case .rate:
+                let seconds = Double(windows.step) / 1e9
+                let rates = series(number, values[number].map { $0 / seconds })
+                results.append(rates.with(exemplars.exemplars(number)))
+            case .avgOverTime:
+                let means = zip(values[number], counts[number]).map { $0 / $1 }
+                results.append(series(number, means).with(exemplars.exemplars(number)))
+            case .quantileOverTime(_, let quantiles):
+                results += self.quantiles(quantiles, number)
+            case .histogramOverTime:
+                results += buckets(number)
+            default:
+                results.append(
+                    series(number, values[number]).with(exemplars.exemplars(number)))
+            }
+        }
+        return results.filter { !$0.isEmpty }
+    }
+
+    /// A series a quantile; an example stands at the first that is not below it.
+    private func quantiles(_ quantiles: [Double], _ number: Int) -> [MetricSeries] {
+        let all = quantiles.map { quantile in
+            series(
+                number, (0..<windows.count).map { histograms[number].quantile(quantile, $0) },
+                Attribute("p", .double(quantile)))
+        }
+        let places = exemplars.exemplars(number).map { exemplar in
+            let place = all.firstIndex { $0.values[exemplar.window] >= exemplar.value }
+            return (place ?? all.count - 1, exemplar)
+        }
+        return all.enumerated().map { index, series in
+            series.with(places.filter { $0.0 == index }.map(\.1))
+        }
+    }
+
+    private func buckets(_ number: Int) -> [MetricSeries] {
+        let found = histograms[number].buckets()
+        return found.enumerated().map { index, bucket in
+            let below = index == 0 ? -Double.infinity : found[index - 1].bound
+            let inside = exemplars.exemplars(number).filter {
+                $0.value > below && $0.value <= bucket.bound
+            }
+            return series(number, bucket.values, Attribute("__bucket", .double(bucket.bound)))
+                .with(inside)
+        }
+    }
+
+    private func series(
+        _ number: Int, _ values: [Double], _ extra: Attribute? = nil
+    ) -> MetricSeries {
+        var labels: [Attribute] = []
+        if groups.fields.isEmpty {
+            if extra == nil { labels = [Attribute("__name__", .string(function.name))] }
+        } else {
+            labels = groups.labels(number)
+        }
+        if let extra { labels.append(extra) }
+        return MetricSeries(labels: labels, values: values)
+    }
+}
