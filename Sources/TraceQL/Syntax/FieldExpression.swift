@@ -50,6 +50,7 @@ package indirect enum FieldExpression: Hashable, Sendable {
     static func always(_ range: SourceRange) -> FieldExpression { .literal(.bool(true), range) }
 }
 
+/// What stands before one operand, or compares it with `nil`.
 package enum UnaryOperator: Hashable, Sendable {
     case negate, not
     /// `x != nil`
@@ -58,6 +59,7 @@ package enum UnaryOperator: Hashable, Sendable {
     case isMissing
 }
 
+/// What stands between two operands, as the query writes it.
 package enum BinaryOperator: String, Sendable, CaseIterable {
     case or = "||"
     case and = "&&"
