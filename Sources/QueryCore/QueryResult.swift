@@ -25,11 +25,14 @@ package enum QueryValue: Sendable {
 /// One series of an instant vector.
 package struct VectorElement: Sendable {
     package var labels: Labels
+    /// Meaningless where there is a histogram.
     package var value: Double
+    package var histogram: HistogramValue?
 
-    package init(labels: Labels, value: Double) {
+    package init(labels: Labels, value: Double, histogram: HistogramValue? = nil) {
         self.labels = labels
         self.value = value
+        self.histogram = histogram
     }
 }
 
@@ -38,11 +41,27 @@ package struct SampleSeries: Sendable {
     package var labels: Labels
     package var times: [Int64]
     package var values: [Double]
+    /// By time.
+    package var histograms: [HistogramPoint]
 
-    package init(labels: Labels, times: [Int64], values: [Double]) {
+    package init(
+        labels: Labels, times: [Int64], values: [Double], histograms: [HistogramPoint] = []
+    ) {
         self.labels = labels
         self.times = times
         self.values = values
+        self.histograms = histograms
+    }
+}
+
+/// A histogram of a series at a time, in milliseconds.
+package struct HistogramPoint: Sendable {
+    package var time: Int64
+    package var value: HistogramValue
+
+    package init(time: Int64, value: HistogramValue) {
+        self.time = time
+        self.value = value
     }
 }
 

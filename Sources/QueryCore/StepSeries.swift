@@ -4,15 +4,49 @@ import Telemetry
 ///
 /// Presence is boxed into the values: `StepValue.absent` stands where there is no value. It is the bit
 /// pattern of the staleness marker, which no evaluation ever yields (a stale sample is no sample), so
-/// every other NaN stays a value.
+/// every other NaN stays a value. Where there is a histogram, `values` holds `StepValue.histogram`.
 package struct StepSeries: Sendable {
     package var labels: Labels
     /// One entry a step.
     package var values: [Double]
+    /// One entry a step, or none at all: most series have no histograms.
+    package var histograms: [HistogramValue?]
 
-    package init(labels: Labels, values: [Double]) {
+    package init(labels: Labels, values: [Double], histograms: [HistogramValue?] = []) {
         self.labels = labels
         self.values = values
+        self.histograms = histograms
+    }
+
+    package var hasHistograms: Bool { !histograms.isEmpty }
+
+    package func histogram(_ step: Int) -> HistogramValue? {
+        histograms.isEmpty ? nil : histograms[step]
+    }
+
+    /// Puts a histogram where there was any value or none.
+    package mutating func set(_ histogram: HistogramValue, at step: Int) {
+        if histograms.isEmpty {
+            histograms = [HistogramValue?](repeating: nil, count: values.count)
+        }
+        histograms[step] = histogram
+        values[step] = StepValue.histogram
+    }
+
+    /// Puts a number where there was any value or none.
+    package mutating func set(_ value: Double, at step: Int) {
+        values[step] = value
+        if !histograms.isEmpty { histograms[step] = nil }
+    }
+
+    /// Without its histograms.
+    package var numbers: StepSeries {
+        guard hasHistograms else { return self }
+        var values = values
+        for step in values.indices where histograms[step] != nil {
+            values[step] = StepValue.absent
+        }
+        return StepSeries(labels: labels, values: values)
     }
 
     /// Steps that have a value.
@@ -34,5 +68,9 @@ package enum StepValue {
     }
     @inlinable @inline(__always) package static func isPresent(_ value: Double) -> Bool {
         value.bitPattern != 0x7FF0_0000_0000_0002
+    }
+    /// Stands where the series has a histogram; where it has none it is a NaN like others.
+    @inlinable @inline(__always) package static var histogram: Double {
+        Double(bitPattern: 0x7FF0_0000_0000_0003)
     }
 }

@@ -31,6 +31,8 @@ package protocol MetricStore: Sendable {
 /// from any thread.
 package protocol SeriesSelection: Sendable {
     var count: Int { get }
+    /// Whether any of the series may have native histograms in the range.
+    var mayHoldHistograms: Bool { get }
     func labels(_ index: Int) -> Labels
     /// Replaces the content of `columns` by the samples of series `index` in the selection's range, by
     /// ascending time, no time twice.

@@ -104,14 +104,6 @@ struct FunctionTests {
                 "x{a=\"4\"} 3", "x{a=\"1\"} 2", "x{a=\"3\"} 1", "x{a=\"2\"} NaN",
             ])
     }
-
-    @Test("functions of native histograms are refused by name")
-    func nativeHistograms() {
-        let store = TestStore("x 1")
-        #expect(
-            failure { _ = try store.instant("sum(histogram_count(x))") }?.message
-                == "not supported yet: function histogram_count of native histograms")
-    }
 }
 
 @Suite("functions over time")

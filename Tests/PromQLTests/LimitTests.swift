@@ -82,17 +82,20 @@ struct LimitTests {
                 == .badData("end timestamp must not be before start time"))
     }
 
-    @Test("a series of native histograms fails the query by name")
+    @Test("histograms weigh as many samples as they have buckets, and more")
     func nativeHistograms() {
         let store = TestStore()
-        var batch = MetricBatch()
-        let series = batch.append(Labels(notation: "h{a=\"1\"}"))
-        batch.histograms.append(
-            HistogramSample(series: series, time: 0, histogram: NativeHistogram(schema: 0)))
-        store.add(batch)
+        let counts = [Double](repeating: 1, count: 20)
+        let histogram = NativeHistogram(count: 20, sum: 1, counts)
+        store.add("h", histogram, histogram)
+        var limits = QueryLimits()
+        limits.samplesMax = 50
         #expect(
-            run("rate(h[5m])", QueryContext(), store)
-                == .execution("not supported yet: native histograms; h{a=\"1\"} has them"))
+            run("count_over_time(h[10m:1m])", QueryContext(limits: limits), store)?.message
+                .contains(
+                    "too many samples") == true)
+        limits.samplesMax = 500
+        #expect(run("count_over_time(h[10m:1m])", QueryContext(limits: limits), store) == nil)
     }
 
     @Test("a bad pattern is a mistake of the query")
@@ -107,10 +110,11 @@ struct LimitTests {
         let store = TestStore("x 1 2 3")
         let engine = PromQLEngine(store: store.store)
         let result = try engine.instant("quantile(2, rate(x[5m]))", at: 120_000)
-        #expect(result.warnings == ["quantile value should be between 0 and 1, got 2"])
+        #expect(
+            result.warnings == ["quantile value should be between 0 and 1, got 2 (1:10)"])
         #expect(
             result.infos == [
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\""
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\" (1:18)"
             ])
     }
 }

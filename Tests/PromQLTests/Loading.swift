@@ -88,15 +88,24 @@ struct TestStore {
         switch value {
         case .scalar(_, let value): [text(value)]
         case .string(_, let value): ["\"\(value)\""]
-        case .vector(_, let elements): elements.map { "\($0.labels) \(text($0.value))" }
+        case .vector(_, let elements):
+            elements.map { "\($0.labels) \($0.histogram?.text ?? text($0.value))" }
         case .matrix(_, let series):
-            series.map { "\($0.labels) \($0.values.map(text).joined(separator: " "))" }
+            series.map { series in
+                let values = series.values.enumerated().map {
+                    series.histogram($0)?.text ?? text($1)
+                }
+                return "\(series.labels) \(values.joined(separator: " "))"
+            }
         case .samples(let series):
             series.map { series in
                 let points = zip(series.times, series.values).map {
                     "\(text($1))@\(text(Double($0) / 1_000))"
                 }
-                return "\(series.labels) \(points.joined(separator: " "))"
+                let histograms = series.histograms.map {
+                    "\($0.value.text)@\(text(Double($0.time) / 1_000))"
+                }
+                return "\(series.labels) \((points + histograms).joined(separator: " "))"
             }
         }
     }

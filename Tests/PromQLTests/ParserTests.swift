@@ -72,14 +72,7 @@ struct ParserTests {
                 "1:5: parse error: expected type instant vector in aggregation expression, got range vector"
             ),
             ("nope(foo)", "1:1: parse error: unknown function with name \"nope\""),
-            (
-                "info(foo)",
-                "1:1: parse error: function \"info\" is experimental in Prometheus and not supported"
-            ),
-            (
-                "limitk(1, foo)",
-                "1:1: parse error: limitk() is experimental in Prometheus and not supported"
-            ),
+            ("info(foo)", "not supported yet: function info"),
             ("abs()", "1:1: parse error: expected 1 argument(s) in call to \"abs\", got 0"),
             (
                 "round(a, 1, 2)",
@@ -155,8 +148,19 @@ struct ParserTests {
                 "1:8: parse error: unexpected identifier \"a\" in grouping opts, expected \"(\""
             ),
             ("a\n+ ;", "2:3: parse error: unexpected character: ';'"),
-            ("foo smoothed", "1:1: parse error: smoothed modifier is experimental and not enabled"),
-            ("foo[5m * 2]", "not supported yet: duration expression"),
+            (
+                "foo smoothed anchored",
+                "1:1: parse error: anchored and smoothed modifiers cannot be used together"
+            ),
+            (
+                "foo[5m:] anchored",
+                "1:1: parse error: anchored modifier is not supported for subqueries"
+            ),
+            ("foo[5m / 0]", "1:8: parse error: division by zero"),
+            (
+                "a and fill (1) b",
+                "1:1: parse error: filling in missing series not allowed for set operators"
+            ),
         ])
     func refuses(_ source: String, _ message: String) {
         let error = failure { _ = try PromQLEngine.parse(source) }

@@ -98,6 +98,7 @@ final class RecordingStore: SpanStore, LogStore, MetricStore {
     func metricMetadata() throws(StoreError) -> [MetricMetadata] { [] }
 
     private struct NoSeries: SeriesSelection {
+        var mayHoldHistograms: Bool { false }
         var count: Int { 0 }
         func labels(_ index: Int) -> Labels { .empty }
         func samples(_ index: Int, into columns: inout SampleColumns) {}

@@ -79,8 +79,8 @@ extension Evaluator {
         case .topk: return try select(node, largest: true)
         case .bottomk: return try select(node, largest: false)
         case .countValues: return try countValues(node)
-        case .limitk, .limitRatio:
-            preconditionFailure("BUG: the parser let \(node.operator.rawValue) pass")
+        case .limitk: return try limit(node)
+        case .limitRatio: return try limitRatio(node)
         }
     }
 
@@ -91,7 +91,9 @@ extension Evaluator {
             let columns = try lazyColumns(node.operand)
         {
             // Series that lose their names and collide are an error, which collecting them finds.
-            if columns.areDistinct { return try stream(columns, node, Accumulator.self) }
+            if columns.areDistinct, !columns.mayHoldHistograms {
+                return try stream(columns, node, Accumulator.self)
+            }
             return try accumulate(try collect(columns), node, Accumulator.self)
         }
         return try accumulate(try vector(node.operand), node, Accumulator.self)
@@ -100,6 +102,14 @@ extension Evaluator {
     private func accumulate<Accumulator: GroupAccumulator>(
         _ input: [StepSeries], _ node: Aggregation, _: Accumulator.Type
     ) throws(QueryError) -> [StepSeries] {
+        var input = input
+        if input.contains(where: \.hasHistograms) {
+            switch node.operator {
+            case .sum, .avg: return try sumOfMixed(node, input)
+            case .count, .group: break
+            default: input = numbersOnly(node, input)
+            }
+        }
         let groups = AggregationGroups(node.grouping, input)
         var output: [StepSeries] = []
         output.reserveCapacity(groups.labels.count)

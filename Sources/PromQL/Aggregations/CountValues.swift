@@ -20,15 +20,18 @@ extension Evaluator {
         var output: [StepSeries] = []
         for series in input {
             try context.check()
+            // Every histogram is looked up by its text.
             var known: [UInt64: Int] = [:]
             for (step, value) in series.values.enumerated() where StepValue.isPresent(value) {
                 let bits = value.isNaN ? Double.nan.bitPattern : value.bitPattern
+                let histogram = series.histogram(step)
                 let index: Int
-                if let found = known[bits] {
+                if histogram == nil, let found = known[bits] {
                     index = found
                 } else {
                     let labels = filter.labels(
-                        series.labels.setting(label, NumberFormat.decimal(value)))
+                        series.labels.setting(
+                            label, histogram?.text ?? NumberFormat.decimal(value)))
                     index = indices[labels] ?? output.count
                     if index == output.count {
                         indices[labels] = index
@@ -39,7 +42,7 @@ extension Evaluator {
                                 labels: labels,
                                 values: [Double](repeating: StepValue.absent, count: steps.count)))
                     }
-                    known[bits] = index
+                    if histogram == nil { known[bits] = index }
                 }
                 let before = output[index].values[step]
                 output[index].values[step] = StepValue.isPresent(before) ? before + 1 : 1

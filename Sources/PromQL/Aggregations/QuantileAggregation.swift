@@ -6,7 +6,7 @@ extension Evaluator {
     mutating func quantile(_ node: Aggregation) throws(QueryError) -> [StepSeries] {
         let quantile = try parameter(node)
         if let argument = node.parameter { noteQuantile(quantile, argument) }
-        let input = try vector(node.operand)
+        let input = numbersOnly(node, try vector(node.operand))
         let groups = AggregationGroups(node.grouping, input)
         var output: [StepSeries] = []
         var present: [Double] = []

@@ -5,13 +5,9 @@ extension Evaluator {
     /// `topk` and `bottomk`: the k largest or smallest elements of every group, at every step anew.
     /// NaN is chosen last; of equal values the earlier series wins.
     mutating func select(_ node: Aggregation, largest: Bool) throws(QueryError) -> [StepSeries] {
-        let limits = try parameter(node)
-        let input = try vector(node.operand)
+        let limits = try elementCounts(node)
+        let input = numbersOnly(node, try vector(node.operand))
         let groups = AggregationGroups(node.grouping, input)
-        for limit in limits.values where limit.isNaN || limit >= 0x1p63 || limit < -0x1p63 {
-            throw .execution(
-                "Scalar value \(NumberFormat.decimal(limit)) overflows int64")
-        }
         var output = [[Double]](
             repeating: [Double](repeating: StepValue.absent, count: steps.count),
             count: input.count)
@@ -19,7 +15,7 @@ extension Evaluator {
         for members in groups.members {
             try context.check()
             for step in 0..<steps.count {
-                let limit = Int(min(max(0, limits[step].rounded(.towardZero)), 1e9))
+                let limit = limits[step]
                 let chosen = Self.best(
                     limit, of: members.filter { StepValue.isPresent(input[$0].values[step]) }
                 ) { Self.precedes(input[$0].values[step], input[$1].values[step], largest) }

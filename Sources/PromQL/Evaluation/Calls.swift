@@ -9,8 +9,16 @@ extension Evaluator {
         if let map = node.function.elementwise {
             return .vector(try mapping(node.arguments[0], map))
         }
+        if let map = node.function.ofHistogram {
+            return .vector(try mappingHistograms(node.arguments[0], map))
+        }
         if let field = node.function.dateField { return .vector(try date(node, field)) }
+        if let fact = queryFact(node.function) { return .scalar(StepScalar(fact)) }
         switch node.function {
+        case .maxOf, .minOf: return .scalar(try extremeOf(node))
+        case .sortByLabel: return .vector(try sortByLabel(node, descending: false))
+        case .sortByLabelDesc: return .vector(try sortByLabel(node, descending: true))
+        case .histogramQuantiles: return .vector(try histogramQuantiles(node))
         case .time: return .scalar(StepScalar(values: stepTimes()))
         case .pi: return .scalar(StepScalar(Double.pi))
         case .scalar: return .scalar(singleValue(of: try vector(node.arguments[0])))
@@ -37,57 +45,120 @@ extension Evaluator {
         guard let position = node.function.arguments.firstIndex(of: .rangeVector),
             node.function != .absentOverTime
         else { return nil }
-        let input = node.arguments[position]
+        let argument = node.arguments[position]
+        let input = try rangeInput(argument)
+        let rules = HistogramRules(notes: notes, range: argument.range)
+        if case .rangeSelector(let selector) = argument.unwrapped,
+            selector.selector.edges != .asSampled
+        {
+            return try extendedCall(node, selector, input, rules)
+        }
+        if let columns = counterCall(node, input, rules) { return columns }
+        if let columns = try statisticsCall(node, input, rules.ignoring) { return columns }
         switch node.function {
-        case .rate: return try rate(node, isCounter: true, isPerSecond: true)
-        case .increase: return try rate(node, isCounter: true, isPerSecond: false)
-        case .delta: return try rate(node, isCounter: false, isPerSecond: false)
-        case .irate: return try slide(InstantRate(isRate: true), over: input)
-        case .idelta: return try slide(InstantRate(isRate: false), over: input)
-        case .resets: return try summarize(Transitions(countsResetsOnly: true), over: input)
-        case .changes: return try slide(Transitions(countsResetsOnly: false), over: input)
-        case .sumOverTime: return try summarize(SumOverTime(), over: input)
-        case .avgOverTime: return try summarize(AvgOverTime(), over: input)
-        case .countOverTime: return try summarize(CountOverTime(), over: input)
-        case .presentOverTime: return try summarize(CountOverTime(isPresence: true), over: input)
-        case .minOverTime: return try summarize(ExtremeOverTime(isMaximum: false), over: input)
-        case .maxOverTime: return try summarize(ExtremeOverTime(isMaximum: true), over: input)
-        case .firstOverTime:
-            return try summarize(EdgeOverTime(isLast: false), over: input, keepsName: true)
-        case .lastOverTime:
-            return try summarize(EdgeOverTime(isLast: true), over: input, keepsName: true)
-        case .stddevOverTime: return try slide(DeviationOverTime(isVariance: false), over: input)
-        case .stdvarOverTime: return try slide(DeviationOverTime(isVariance: true), over: input)
-        case .quantileOverTime:
-            let quantile = try scalar(node.arguments[0])
-            noteQuantile(quantile, node.arguments[0])
-            return try slide(QuantileOverTime(quantile: quantile), over: input)
-        case .deriv: return try slide(LinearRegression(prediction: nil, steps: steps), over: input)
-        case .predictLinear:
-            let prediction = try scalar(node.arguments[1])
-            return try slide(LinearRegression(prediction: prediction, steps: steps), over: input)
+        case .sumOverTime:
+            return summarize(SumOverTime(), over: input, histograms: rules.sum(isMean: false))
+        case .avgOverTime:
+            return summarize(AvgOverTime(), over: input, histograms: rules.sum(isMean: true))
+        case .countOverTime:
+            return summarize(CountOverTime(), over: input, histograms: rules.counting)
+        case .presentOverTime:
+            return summarize(
+                CountOverTime(isPresence: true), over: input, histograms: rules.presence)
+        case .firstOverTime, .lastOverTime:
+            let isLast = node.function == .lastOverTime
+            return summarize(
+                EdgeOverTime(isLast: isLast), over: input, keepsName: true,
+                histograms: rules.edge(isLast: isLast))
+        case .tsOfFirstOverTime, .tsOfLastOverTime:
+            let isLast = node.function == .tsOfLastOverTime
+            return slide(
+                EdgeTime(isLast: isLast), over: input,
+                histograms: rules.edgeTime(isLast: isLast))
         default: preconditionFailure("BUG: no window function for \(node.function.rawValue)")
         }
     }
 
-    private mutating func rate(
-        _ node: FunctionCall, isCounter: Bool, isPerSecond: Bool
-    ) throws(QueryError) -> SeriesColumns {
-        let input = node.arguments[0]
+    /// Functions of counters and of differences.
+    private func counterCall(
+        _ node: FunctionCall, _ input: RangeInput, _ rules: HistogramRules
+    ) -> SeriesColumns? {
+        switch node.function {
+        case .rate: return rate(node, input, rules, isCounter: true, isPerSecond: true)
+        case .increase: return rate(node, input, rules, isCounter: true, isPerSecond: false)
+        case .delta: return rate(node, input, rules, isCounter: false, isPerSecond: false)
+        case .irate, .idelta:
+            let isRate = node.function == .irate
+            return slide(
+                InstantRate(isRate: isRate), over: input,
+                histograms: rules.instantRate(isRate: isRate))
+        case .resets:
+            return summarize(
+                Transitions(countsResetsOnly: true), over: input,
+                histograms: rules.transitions(countsResetsOnly: true))
+        case .changes:
+            return slide(
+                Transitions(countsResetsOnly: false), over: input,
+                histograms: rules.transitions(countsResetsOnly: false))
+        default: return nil
+        }
+    }
+
+    /// Functions that know numbers only.
+    private mutating func statisticsCall(
+        _ node: FunctionCall, _ input: RangeInput, _ rule: @escaping HistogramRule
+    ) throws(QueryError) -> SeriesColumns? {
+        switch node.function {
+        case .minOverTime:
+            return summarize(ExtremeOverTime(isMaximum: false), over: input, histograms: rule)
+        case .maxOverTime:
+            return summarize(ExtremeOverTime(isMaximum: true), over: input, histograms: rule)
+        case .stddevOverTime:
+            return slide(DeviationOverTime(isVariance: false), over: input, histograms: rule)
+        case .stdvarOverTime:
+            return slide(DeviationOverTime(isVariance: true), over: input, histograms: rule)
+        case .quantileOverTime:
+            let quantile = try scalar(node.arguments[0])
+            noteQuantile(quantile, node.arguments[0])
+            return slide(QuantileOverTime(quantile: quantile), over: input, histograms: rule)
+        case .madOverTime: return slide(MedianDeviation(), over: input, histograms: rule)
+        case .tsOfMinOverTime:
+            return slide(ExtremeTime(isMaximum: false), over: input, histograms: rule)
+        case .tsOfMaxOverTime:
+            return slide(ExtremeTime(isMaximum: true), over: input, histograms: rule)
+        case .doubleExponentialSmoothing:
+            return slide(try smoothingFactors(node), over: input, histograms: rule)
+        case .deriv:
+            return slide(
+                LinearRegression(prediction: nil, steps: steps), over: input, histograms: rule)
+        case .predictLinear:
+            let prediction = try scalar(node.arguments[1])
+            return slide(
+                LinearRegression(prediction: prediction, steps: steps), over: input,
+                histograms: rule)
+        default: return nil
+        }
+    }
+
+    private func rate(
+        _ node: FunctionCall, _ input: RangeInput, _ rules: HistogramRules, isCounter: Bool,
+        isPerSecond: Bool
+    ) -> SeriesColumns {
+        let argument = node.arguments[0]
         let range: Int64
-        switch input.unwrapped {
+        switch argument.unwrapped {
         case .rangeSelector(let selector):
             range = selector.duration
-            if isCounter { noteIfNoCounter(selector, input) }
+            if isCounter, !input.mayHoldHistograms { noteIfNoCounter(selector, argument) }
         case .subquery(let subquery): range = subquery.duration
         default: preconditionFailure("BUG: the type checker let a non-range vector pass")
         }
-        return try summarize(
-            Rate(isCounter: isCounter, isPerSecond: isPerSecond, range: range), over: input)
+        let rate = Rate(isCounter: isCounter, isPerSecond: isPerSecond, range: range)
+        return summarize(rate, over: input, histograms: rules.rate(rate))
     }
 
     /// Counters are recognised by their names, as Prometheus does.
-    private func noteIfNoCounter(_ selector: RangeSelector, _ input: Expression) {
+    func noteIfNoCounter(_ selector: RangeSelector, _ input: Expression) {
         let named = selector.selector.allMatchers.last {
             $0.name == Labels.metricName && $0.operator == .equal
         }
@@ -97,13 +168,14 @@ extension Evaluator {
         }
         notes.inform(
             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
-                + QuotedText.quote(name))
+                + QuotedText.quote(name), at: input.range)
     }
 
     func noteQuantile(_ quantile: StepScalar, _ argument: Expression) {
         for value in quantile.values where !(0...1).contains(value) {
             notes.warn(
-                "quantile value should be between 0 and 1, got \(NumberFormat.decimal(value))")
+                "quantile value should be between 0 and 1, got \(NumberFormat.general(value))",
+                at: argument.range)
             return
         }
     }
@@ -116,7 +188,7 @@ extension Evaluator {
     private func singleValue(of series: [StepSeries]) -> StepScalar {
         var values = [Double](repeating: .nan, count: steps.count)
         var counts = [Int](repeating: 0, count: steps.count)
-        for series in series {
+        for series in series.map(\.numbers) {
             for (step, value) in series.values.enumerated() where StepValue.isPresent(value) {
                 counts[step] += 1
                 values[step] = counts[step] == 1 ? value : .nan

@@ -11,13 +11,15 @@ struct Evaluator {
     /// What `start()` and `end()` mean: the bounds of the whole query, also inside subqueries.
     let queryStart: Int64
     let queryEnd: Int64
+    /// Milliseconds; of the whole query as well.
+    let queryStep: Int64
     let steps: EvaluationSteps
     /// Samples of operands that the expression being evaluated still holds.
     private var heldByChildren = 0
 
     init(
         store: any MetricStore, context: QueryContext, notes: QueryNotes, options: PromQLOptions,
-        queryStart: Int64, queryEnd: Int64, steps: EvaluationSteps
+        queryStart: Int64, queryEnd: Int64, queryStep: Int64, steps: EvaluationSteps
     ) {
         self.store = store
         self.context = context
@@ -25,6 +27,7 @@ struct Evaluator {
         self.options = options
         self.queryStart = queryStart
         self.queryEnd = queryEnd
+        self.queryStep = queryStep
         self.steps = steps
     }
 
@@ -32,7 +35,7 @@ struct Evaluator {
     func at(_ steps: EvaluationSteps) -> Evaluator {
         Evaluator(
             store: store, context: context, notes: notes, options: options,
-            queryStart: queryStart, queryEnd: queryEnd, steps: steps)
+            queryStart: queryStart, queryEnd: queryEnd, queryStep: queryStep, steps: steps)
     }
 
     mutating func evaluate(_ expression: Expression) throws(QueryError) -> Operand {
@@ -75,7 +78,9 @@ struct Evaluator {
             series.map {
                 StepSeries(
                     labels: $0.labels,
-                    values: [Double](repeating: $0.values[0], count: steps.count))
+                    values: [Double](repeating: $0.values[0], count: steps.count),
+                    histograms: $0.hasHistograms
+                        ? [HistogramValue?](repeating: $0.histogram(0), count: steps.count) : [])
             })
     }
 

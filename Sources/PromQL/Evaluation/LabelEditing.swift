@@ -38,28 +38,40 @@ struct SeriesCollector {
     }
 
     /// Adds a series; one without values is dropped.
-    mutating func add(_ labels: Labels, _ values: [Double]) throws(QueryError) {
+    mutating func add(
+        _ labels: Labels, _ values: [Double], histograms: [HistogramValue?] = []
+    ) throws(QueryError) {
         guard values.contains(where: StepValue.isPresent) else { return }
         guard let index = indices[labels] else {
             indices[labels] = series.count
-            series.append(StepSeries(labels: labels, values: values))
+            series.append(StepSeries(labels: labels, values: values, histograms: histograms))
             return
         }
         for (step, value) in values.enumerated() where StepValue.isPresent(value) {
             guard !StepValue.isPresent(series[index].values[step]) else { throw Self.duplicate }
-            series[index].values[step] = value
+            if !histograms.isEmpty, let histogram = histograms[step] {
+                series[index].set(histogram, at: step)
+            } else {
+                series[index].values[step] = value
+            }
         }
     }
 
+    /// Adds a series, changed but for its labels.
+    mutating func add(_ labels: Labels, _ changed: StepSeries) throws(QueryError) {
+        try add(labels, changed.values, histograms: changed.histograms)
+    }
+
     /// Adds series to which the same labels may not come back even at other steps.
-    mutating func addUnique(_ labels: Labels, _ values: [Double]) throws(QueryError) {
-        guard values.contains(where: StepValue.isPresent) else { return }
+    mutating func addUnique(_ labels: Labels, _ column: StepColumn) throws(QueryError) {
+        guard column.values.contains(where: StepValue.isPresent) else { return }
         guard indices.updateValue(series.count, forKey: labels) == nil else { throw Self.duplicate }
-        series.append(StepSeries(labels: labels, values: values))
+        addDistinct(labels, column)
     }
 
     /// Adds a series whose labels no other can have.
-    mutating func addDistinct(_ labels: Labels, _ values: [Double]) {
-        series.append(StepSeries(labels: labels, values: values))
+    mutating func addDistinct(_ labels: Labels, _ column: StepColumn) {
+        series.append(
+            StepSeries(labels: labels, values: column.values, histograms: column.histograms))
     }
 }

@@ -12,9 +12,14 @@ enum Operand {
         switch self {
         case .scalar(let scalar): scalar.values.count
         case .string: 0
-        case .vector(let series): series.reduce(0) { $0 + $1.values.count }
+        case .vector(let series): series.reduce(0) { $0 + $1.values.count + $1.histogramWeight }
         }
     }
+}
+
+extension StepSeries {
+    /// How many numbers its histograms weigh.
+    var histogramWeight: Int { histograms.reduce(0) { $0 + ($1?.weight ?? 0) } }
 }
 
 /// A number at every step; a constant keeps it once.

@@ -19,8 +19,8 @@ package struct PromQLOptions: Sendable, Hashable {
 /// Evaluates PromQL as Prometheus 3 does. Blocks the calling thread while it reads and computes: call
 /// it on a thread pool.
 ///
-/// Deviations, each refused by name before anything is evaluated: arithmetic on durations, operators
-/// and functions of native histograms.
+/// Deviations, each refused by name before anything is evaluated: arithmetic on durations and the
+/// experimental functions.
 package struct PromQLEngine: Sendable {
     private let store: any MetricStore
     private let options: PromQLOptions
@@ -47,21 +47,22 @@ package struct PromQLEngine: Sendable {
     package func instant(
         _ query: String, at time: Int64, context: QueryContext = QueryContext()
     ) throws(QueryError) -> QueryResult {
-        let expression = try Parser.parse(query)
-        try Validator(source: query).check(expression)
-        return try instant(expression, at: time, context: context)
+        try instant(try Parser.parse(query), of: query, at: time, context: context)
     }
 
     /// Evaluates an expression that `parse` returned.
     package func instant(
-        _ expression: Expression, at time: Int64, context: QueryContext = QueryContext()
+        _ expression: Expression, of source: String = "", at time: Int64,
+        context: QueryContext = QueryContext()
     ) throws(QueryError) -> QueryResult {
-        try Validator(source: "").check(expression)
-        let notes = QueryNotes()
+        try Validator(source: source).check(expression)
+        let notes = QueryNotes(source: source)
         var evaluator = Evaluator(
             store: store, context: context, notes: notes, options: options,
-            queryStart: time, queryEnd: time, steps: EvaluationSteps(at: time))
-        let value = try evaluator.instantValue(of: expression, at: time)
+            queryStart: time, queryEnd: time, queryStep: 0, steps: EvaluationSteps(at: time))
+        let resolved = try expression.resolvingDurations(
+            ComputedDuration.Query(step: 0, range: 0))
+        let value = try evaluator.instantValue(of: resolved, at: time)
         return QueryResult(value: value, warnings: notes.warnings, infos: notes.infos)
     }
 
@@ -70,17 +71,17 @@ package struct PromQLEngine: Sendable {
         _ query: String, start: Int64, end: Int64, step: Int64,
         context: QueryContext = QueryContext()
     ) throws(QueryError) -> QueryResult {
-        let expression = try Parser.parse(query)
-        try Validator(source: query).check(expression)
-        return try range(expression, start: start, end: end, step: step, context: context)
+        try range(
+            try Parser.parse(query), of: query, start: start, end: end, step: step,
+            context: context)
     }
 
     /// Evaluates an expression that `parse` returned.
     package func range(
-        _ expression: Expression, start: Int64, end: Int64, step: Int64,
+        _ expression: Expression, of source: String = "", start: Int64, end: Int64, step: Int64,
         context: QueryContext = QueryContext()
     ) throws(QueryError) -> QueryResult {
-        try Validator(source: "").check(expression)
+        try Validator(source: source).check(expression)
         guard expression.type == .scalar || expression.type == .instantVector else {
             throw .badData(
                 "invalid expression type \"\(expression.type)\" for range query, "
@@ -88,12 +89,14 @@ package struct PromQLEngine: Sendable {
         }
         let steps = try EvaluationSteps(
             start: start, end: end, step: step, countMax: context.limits.stepsMax)
-        let notes = QueryNotes()
+        let notes = QueryNotes(source: source)
         var evaluator = Evaluator(
             store: store, context: context, notes: notes, options: options,
-            queryStart: start, queryEnd: end, steps: steps)
+            queryStart: start, queryEnd: end, queryStep: step, steps: steps)
         let series: [StepSeries]
-        switch try evaluator.evaluate(expression) {
+        let resolved = try expression.resolvingDurations(
+            ComputedDuration.Query(step: step, range: end &- start))
+        switch try evaluator.evaluate(resolved) {
         case .scalar(let scalar):
             series = [StepSeries(labels: .empty, values: scalar.expanded(steps.count))]
         case .vector(let vector): series = vector.sorted { $0.labels.comesBefore($1.labels) }
@@ -118,7 +121,11 @@ extension Evaluator {
                 series.sort { $0.labels.comesBefore($1.labels) }
             }
             return .vector(
-                time: time, series.map { VectorElement(labels: $0.labels, value: $0.values[0]) })
+                time: time,
+                series.map {
+                    VectorElement(
+                        labels: $0.labels, value: $0.values[0], histogram: $0.histogram(0))
+                })
         }
     }
 }
@@ -127,7 +134,8 @@ extension Expression {
     /// Whether the order of an instant result means something.
     fileprivate var ordersItsResult: Bool {
         switch unwrapped {
-        case .call(let node): node.function == .sort || node.function == .sortDesc
+        case .call(let node):
+            [.sort, .sortDesc, .sortByLabel, .sortByLabelDesc].contains(node.function)
         case .aggregation(let node): node.operator == .topk || node.operator == .bottomk
         default: false
         }

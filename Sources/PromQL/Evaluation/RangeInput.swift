@@ -8,6 +8,8 @@ struct RangeInput: Sendable {
     let windows: Windows
     /// Where the samples come from; `nil` for a subquery.
     var stored: StoredSeries?
+    /// Whether some series may hold histograms.
+    var mayHoldHistograms = false
     /// Fills the columns with a series' samples; stale markers may be among them.
     let load: @Sendable (_ index: Int, _ columns: inout SampleColumns) throws(QueryError) -> Void
 
@@ -21,6 +23,7 @@ struct RangeInput: Sendable {
 extension SampleColumns {
     /// Removes stale markers, which no window counts as samples.
     mutating func removeStaleMarkers() {
+        histograms.removeAll(where: \.isStaleMarker)
         let marker = Sample.staleMarker.bitPattern
         guard var kept = values.firstIndex(where: { $0.bitPattern == marker }) else { return }
         for index in kept..<values.count where values[index].bitPattern != marker {
@@ -37,12 +40,14 @@ extension Evaluator {
     mutating func rangeInput(_ expression: Expression) throws(QueryError) -> RangeInput {
         switch expression.unwrapped {
         case .rangeSelector(let node):
-            let windows = windows(node.selector.shift, range: node.duration)
+            let windows = windows(
+                node.selector.shift, range: node.duration, edges: node.selector.edges)
             let stored = try StoredSeries(
                 node.selector, in: windows.sampleRange, store: store, context: context)
             return RangeInput(
                 labels: (0..<stored.selection.count).map(stored.selection.labels),
-                windows: windows, stored: stored
+                windows: windows, stored: stored,
+                mayHoldHistograms: stored.selection.mayHoldHistograms
             ) { index, columns throws(QueryError) in
                 try stored.load(index, into: &columns)
             }
@@ -70,13 +75,19 @@ extension Evaluator {
         var evaluator = at(inner)
         let series = try evaluator.vector(node.inner)
         context.release(samples: series.count * inner.count)
-        return RangeInput(labels: series.map(\.labels), windows: windows) {
-            index, columns throws(QueryError) in
+        return RangeInput(
+            labels: series.map(\.labels), windows: windows,
+            mayHoldHistograms: series.contains(where: \.hasHistograms)
+        ) { index, columns throws(QueryError) in
             columns.removeAll()
             for (step, value) in series[index].values.enumerated()
             where StepValue.isPresent(value) {
-                columns.times.append(inner.time(step))
-                columns.values.append(value)
+                if let histogram = series[index].histogram(step) {
+                    columns.append(histogram, at: inner.time(step))
+                } else {
+                    columns.times.append(inner.time(step))
+                    columns.values.append(value)
+                }
             }
         }
     }
@@ -84,7 +95,13 @@ extension Evaluator {
     /// The samples of a range vector at the single instant of this evaluator.
     mutating func samples(of expression: Expression) throws(QueryError) -> [SampleSeries] {
         let input = try rangeInput(expression)
-        let lowest = input.windows.firstEnd &- input.windows.range
+        let start = input.windows.firstEnd &- input.windows.range
+        let lowest = start &- input.windows.reachBack
+        let highest = input.windows.firstEnd &+ input.windows.reachAhead
+        let edges = expression.windowEdges
+        if edges != .asSampled, input.mayHoldHistograms {
+            throw .execution("\(edges.rawValue) modifier is not supported with histograms")
+        }
         var series: [SampleSeries] = []
         var columns = SampleColumns()
         var held = 0
@@ -92,16 +109,35 @@ extension Evaluator {
         for (index, labels) in input.labels.enumerated() {
             try context.check()
             try input.loadFresh(index, into: &columns)
-            held += columns.times.count
-            try context.hold(samples: columns.times.count)
+            let weight = columns.times.count + columns.histogramWeight
+            held += weight
+            try context.hold(samples: weight)
+            let histograms = columns.histograms.filter {
+                $0.time > lowest && $0.time <= highest
+            }
             let first = columns.times.firstIndex { $0 > lowest } ?? columns.times.count
-            let end = columns.times.lastIndex { $0 <= input.windows.firstEnd }.map { $0 + 1 } ?? 0
-            guard first < end else { continue }
-            series.append(
-                SampleSeries(
-                    labels: labels, times: Array(columns.times[first..<end]),
-                    values: Array(columns.values[first..<end])))
+            let end = columns.times.lastIndex { $0 <= highest }.map { $0 + 1 } ?? 0
+            guard first < end || !histograms.isEmpty else { continue }
+            let found = SampleSeries(
+                labels: labels, times: Array(columns.times[first..<max(first, end)]),
+                values: Array(columns.values[first..<max(first, end)]),
+                histograms: histograms.map { HistogramPoint(time: $0.time, value: $0.value) })
+            if edges == .asSampled {
+                series.append(found)
+            } else if let extended = found.extended(
+                edges, from: start, to: input.windows.firstEnd)
+            {
+                series.append(extended)
+            }
         }
         return series.sorted { $0.labels.comesBefore($1.labels) }
+    }
+}
+
+extension Expression {
+    /// What stands at the bounds of a range vector's windows.
+    fileprivate var windowEdges: WindowEdges {
+        if case .rangeSelector(let node) = unwrapped { return node.selector.edges }
+        return .asSampled
     }
 }

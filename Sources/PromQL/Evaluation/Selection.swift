@@ -29,24 +29,18 @@ struct StoredSeries: Sendable {
         } catch {
             throw QueryError(error)
         }
-        guard columns.histograms.isEmpty else { throw hasHistograms(index) }
     }
 
     /// Aggregates of windows, from what the store knows without decoding where it can.
+    /// - Returns: false if the series has histograms, which have no such aggregates.
     func aggregates(
         _ index: Int, _ windows: SampleWindows, into aggregates: inout [WindowAggregate]
-    ) throws(QueryError) {
-        let isAnswered: Bool
+    ) throws(QueryError) -> Bool {
         do throws(StoreError) {
-            isAnswered = try selection.windowAggregates(index, windows, into: &aggregates)
+            return try selection.windowAggregates(index, windows, into: &aggregates)
         } catch {
             throw QueryError(error)
         }
-        if !isAnswered { throw hasHistograms(index) }
-    }
-
-    private func hasHistograms(_ index: Int) -> QueryError {
-        .execution("not supported yet: native histograms; \(selection.labels(index)) has them")
     }
 }
 
@@ -61,8 +55,17 @@ extension Evaluator {
         }
     }
 
-    /// Where windows of `range` milliseconds end, step by step.
-    func windows(_ shift: TimeShift, range: Int64) -> Windows {
+    /// Where windows of `range` milliseconds end, step by step, and what they need at their edges.
+    func windows(
+        _ shift: TimeShift, range: Int64, edges: WindowEdges = .asSampled
+    ) -> Windows {
+        var windows = plainWindows(shift, range: range)
+        if edges != .asSampled { windows.reachBack = options.lookback }
+        if edges == .smoothed { windows.reachAhead = options.lookback }
+        return windows
+    }
+
+    private func plainWindows(_ shift: TimeShift, range: Int64) -> Windows {
         if let anchor = anchor(shift) {
             return Windows(
                 firstEnd: anchor &- shift.offset, step: 0, count: steps.count, range: range)
@@ -74,25 +77,47 @@ extension Evaluator {
 
     /// An instant vector selector: at every step the latest sample of the last `lookback`.
     func select(_ node: VectorSelector) throws(QueryError) -> SeriesColumns {
-        try select(node) { _, value in value }
+        try select(node, histogramsAs: nil) { _, value in value }
     }
 
     /// `timestamp(selector)`: the times of those samples, in seconds.
     func selectTimes(_ node: VectorSelector) throws(QueryError) -> [StepSeries] {
-        try collect(try select(node) { time, _ in Double(time) / 1_000 })
+        try collect(
+            try select(node, histogramsAs: { Double($0) / 1_000 }) { time, _ in
+                Double(time) / 1_000
+            })
     }
 
+    /// - Parameters:
+    ///   - asNumber: what stands for a histogram of a time; `nil` for the histogram itself.
+    ///   - pick: what stands for a number.
     private func select(
-        _ node: VectorSelector, _ pick: @escaping @Sendable (Int64, Double) -> Double
+        _ node: VectorSelector, histogramsAs asNumber: (@Sendable (Int64) -> Double)?,
+        _ pick: @escaping @Sendable (Int64, Double) -> Double
     ) throws(QueryError) -> SeriesColumns {
-        let windows = windows(node.shift, range: options.lookback)
+        var windows = windows(node.shift, range: options.lookback)
+        if node.edges == .smoothed { windows.reachAhead = options.lookback }
         let stored = try StoredSeries(
             node, in: windows.sampleRange, store: store, context: context)
+        if node.edges == .smoothed, stored.selection.mayHoldHistograms {
+            throw .execution("not supported yet: smoothed over native histograms")
+        }
+        let isSmoothed = node.edges == .smoothed
+        let ends = windows
         return SeriesColumns(
-            labels: (0..<stored.selection.count).map(stored.selection.labels), keepsName: true
+            labels: (0..<stored.selection.count).map(stored.selection.labels), keepsName: true,
+            mayHoldHistograms: stored.selection.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try stored.load(index, into: &samples)
-            return windows.latest(in: samples, into: &column, pick)
+            if isSmoothed {
+                samples.removeStaleMarkers()
+                return ends.smoothed(in: samples, into: &column.values)
+            }
+            guard samples.histograms.isEmpty else {
+                return ends.latestOfAnyKind(
+                    in: samples, into: &column, histogramsAs: asNumber, pick)
+            }
+            return ends.latest(in: samples, into: &column.values, pick)
         }
     }
 }
@@ -104,13 +129,48 @@ struct Windows: Sendable {
     var step: Int64
     var count: Int
     var range: Int64
+    /// How much further back and ahead samples matter, for edges between samples.
+    var reachBack: Int64 = 0
+    var reachAhead: Int64 = 0
 
     func end(_ index: Int) -> Int64 { firstEnd &+ Int64(index) &* step }
 
     /// The times of samples that some window holds, both ends included.
     var sampleRange: ClosedRange<Int64> {
-        let first = firstEnd &- range &+ 1
-        return first...max(first, end(count - 1))
+        let first = firstEnd &- range &- reachBack &+ 1
+        return first...max(first, end(count - 1) &+ reachAhead)
+    }
+
+    /// As `latest`, of numbers and histograms.
+    func latestOfAnyKind(
+        in samples: SampleColumns, into output: inout StepColumn,
+        histogramsAs asNumber: ((Int64) -> Double)?, _ pick: (Int64, Double) -> Double
+    ) -> Bool {
+        _ = latest(in: samples, into: &output.values, pick)
+        var next = 0
+        var nextNumber = 0
+        for index in 0..<count {
+            let end = end(index)
+            while next < samples.histograms.count, samples.histograms[next].time <= end {
+                next += 1
+            }
+            while nextNumber < samples.times.count, samples.times[nextNumber] <= end {
+                nextNumber += 1
+            }
+            guard next > 0 else { continue }
+            let sample = samples.histograms[next - 1]
+            guard sample.time > end &- range,
+                nextNumber == 0 || samples.times[nextNumber - 1] < sample.time
+            else { continue }
+            if sample.isStaleMarker {
+                output.values[index] = StepValue.absent
+            } else if let asNumber {
+                output.values[index] = asNumber(sample.time)
+            } else {
+                output.set(sample.value, at: index)
+            }
+        }
+        return output.values.contains(where: StepValue.isPresent)
     }
 
     /// The latest sample of every window. A stale marker ends the series.

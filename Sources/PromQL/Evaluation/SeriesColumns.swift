@@ -2,17 +2,36 @@ import QueryCore
 import Store
 import Telemetry
 
+/// What one series yields, one entry a step: numbers and, for series that have them, histograms.
+struct StepColumn: Sendable {
+    var values: [Double]
+    /// None, or one entry a step; `values` then holds `StepValue.histogram`.
+    var histograms: [HistogramValue?] = []
+
+    var isEmpty: Bool { values.isEmpty }
+
+    mutating func set(_ histogram: HistogramValue, at step: Int) {
+        if histograms.isEmpty {
+            histograms = [HistogramValue?](repeating: nil, count: values.count)
+        }
+        histograms[step] = histogram
+        values[step] = StepValue.histogram
+    }
+}
+
 /// The output of a selector or of a function over a range vector, computed a series at a time: nothing
 /// is decoded before somebody asks for a series' column.
 struct SeriesColumns: Sendable {
     /// Fills the column (one entry a step, all absent before) and says whether it has a value.
     typealias Body =
-        @Sendable (_ index: Int, _ samples: inout SampleColumns, _ column: inout [Double])
+        @Sendable (_ index: Int, _ samples: inout SampleColumns, _ column: inout StepColumn)
         throws(QueryError) -> Bool
 
     /// Of the stored series; what the output is called follows from `keepsName`.
     let labels: [Labels]
     let keepsName: Bool
+    /// Whether a column may hold histograms.
+    var mayHoldHistograms = false
     let body: Body
 
     /// The labels of an output series.

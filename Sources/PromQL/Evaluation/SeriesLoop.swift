@@ -17,16 +17,17 @@ struct SeriesLoop: Sendable {
     private static let runLength = 16
 
     /// - Returns: a column a series, in order; an empty one where there is no value.
-    func columns(_ input: SeriesColumns) throws(QueryError) -> [[Double]] {
+    func columns(_ input: SeriesColumns) throws(QueryError) -> [StepColumn] {
         let count = input.labels.count
-        let output = Mutex([[Double]](repeating: [], count: count))
+        let output = Mutex([StepColumn](repeating: StepColumn(values: []), count: count))
         try forEachRun(of: 0..<count) { run throws(QueryError) in
             var samples = SampleColumns()
             for index in run {
                 try context.check()
                 // Before the column is allocated, so that the limit bounds memory.
                 try context.hold(samples: stepCount)
-                var column = [Double](repeating: StepValue.absent, count: stepCount)
+                var column = StepColumn(
+                    values: [Double](repeating: StepValue.absent, count: stepCount))
                 if try input.body(index, &samples, &column) {
                     output.withLock { $0[index] = column }
                 } else {
@@ -35,7 +36,7 @@ struct SeriesLoop: Sendable {
             }
         }
         let columns = output.withLock { output in
-            var taken: [[Double]] = []
+            var taken: [StepColumn] = []
             swap(&taken, &output)
             return taken
         }
@@ -45,6 +46,7 @@ struct SeriesLoop: Sendable {
 
     /// Folds all columns into `groups`, the columns of a group in the order of the series. Only the
     /// columns of one round are held: rounds are computed by series, then folded by group.
+    /// - Parameter input: without histograms.
     func fold<Accumulator: GroupAccumulator>(
         _ input: SeriesColumns, into groups: GroupShards<Accumulator>
     ) throws(QueryError) {
@@ -78,17 +80,15 @@ struct SeriesLoop: Sendable {
             var samples = SampleColumns()
             for index in run {
                 try context.check()
-                var column = buffers.withLock { buffers in
-                    var taken: [Double] = []
-                    swap(&taken, &buffers[index - round.lowerBound])
-                    return taken
-                }
-                column.removeAll(keepingCapacity: true)
-                column.append(contentsOf: repeatElement(StepValue.absent, count: stepCount))
+                var column = StepColumn(values: [])
+                buffers.withLock { swap(&column.values, &$0[index - round.lowerBound]) }
+                column.values.removeAll(keepingCapacity: true)
+                column.values.append(
+                    contentsOf: repeatElement(StepValue.absent, count: stepCount))
                 if try !input.body(index, &samples, &column) {
-                    column.removeAll(keepingCapacity: true)
+                    column.values.removeAll(keepingCapacity: true)
                 }
-                buffers.withLock { swap(&column, &$0[index - round.lowerBound]) }
+                buffers.withLock { swap(&column.values, &$0[index - round.lowerBound]) }
             }
         }
     }

@@ -34,22 +34,27 @@ extension Windows {
 
 extension Evaluator {
     /// `kernel` applied to every series of a range vector, from aggregates where windows are long.
-    mutating func summarize<Kernel: SummaryFunction>(
-        _ kernel: Kernel, over argument: Expression, keepsName: Bool = false
-    ) throws(QueryError) -> SeriesColumns {
-        let input = try rangeInput(argument)
+    func summarize<Kernel: SummaryFunction>(
+        _ kernel: Kernel, over input: RangeInput, keepsName: Bool = false,
+        histograms rule: @escaping HistogramRule
+    ) -> SeriesColumns {
+        let sliding = slide(kernel, over: input, keepsName: keepsName, histograms: rule)
         guard let stored = input.stored,
             input.windows.areWorthAggregates(endsOnly: kernel.looksAtEndsOnly)
-        else { return slide(kernel, over: input, keepsName: keepsName) }
+        else { return sliding }
         let windows = input.windows
-        return SeriesColumns(labels: input.labels, keepsName: keepsName) {
-            index, samples, column throws(QueryError) in
+        return SeriesColumns(
+            labels: input.labels, keepsName: keepsName,
+            mayHoldHistograms: input.mayHoldHistograms
+        ) { index, samples, column throws(QueryError) in
             var aggregates: [WindowAggregate] = []
-            try stored.aggregates(index, windows.sampleWindows, into: &aggregates)
-            if let hasValue = windows.fill(&column, kernel, aggregates) { return hasValue }
-            for step in column.indices { column[step] = StepValue.absent }
-            try input.loadFresh(index, into: &samples)
-            return windows.slide(kernel, over: samples, into: &column)
+            if try stored.aggregates(index, windows.sampleWindows, into: &aggregates),
+                let hasValue = windows.fill(&column.values, kernel, aggregates)
+            {
+                return hasValue
+            }
+            for step in column.values.indices { column.values[step] = StepValue.absent }
+            return try sliding.body(index, &samples, &column)
         }
     }
 }

@@ -10,7 +10,7 @@ struct SampleView {
 
 /// Where a window stands in its series and in time.
 struct Window {
-    /// Never empty.
+    /// Never empty. May reach beyond the window where its edges lie between samples.
     var samples: Range<Int>
     /// Milliseconds; the window is `(start, end]`.
     var start: Int64
@@ -51,8 +51,8 @@ extension Windows {
                 for index in 0..<count {
                     let end = end(index)
                     let start = end &- range
-                    while upper < times.count, times[upper] <= end { upper &+= 1 }
-                    while lower < upper, times[lower] <= start { lower &+= 1 }
+                    while upper < times.count, times[upper] <= end &+ reachAhead { upper &+= 1 }
+                    while lower < upper, times[lower] <= start &- reachBack { lower &+= 1 }
                     guard lower < upper else { continue }
                     let value = kernel.value(
                         samples, Window(samples: lower..<upper, start: start, end: end, step: index)
@@ -70,19 +70,21 @@ extension Windows {
 
 extension Evaluator {
     /// `kernel` applied to every series of a range vector.
-    mutating func slide<Kernel: WindowFunction>(
-        _ kernel: Kernel, over argument: Expression, keepsName: Bool = false
-    ) throws(QueryError) -> SeriesColumns {
-        slide(kernel, over: try rangeInput(argument), keepsName: keepsName)
-    }
-
+    /// - Parameter rule: what becomes of windows that hold histograms.
     func slide<Kernel: WindowFunction>(
-        _ kernel: Kernel, over input: RangeInput, keepsName: Bool
+        _ kernel: Kernel, over input: RangeInput, keepsName: Bool = false,
+        histograms rule: @escaping HistogramRule
     ) -> SeriesColumns {
-        SeriesColumns(labels: input.labels, keepsName: keepsName) {
-            index, samples, column throws(QueryError) in
+        SeriesColumns(
+            labels: input.labels, keepsName: keepsName,
+            mayHoldHistograms: input.mayHoldHistograms
+        ) { index, samples, column throws(QueryError) in
             try input.loadFresh(index, into: &samples)
-            return input.windows.slide(kernel, over: samples, into: &column)
+            guard samples.histograms.isEmpty else {
+                return input.windows.slideMixed(
+                    kernel, rule, over: samples, of: input.labels[index], into: &column)
+            }
+            return input.windows.slide(kernel, over: samples, into: &column.values)
         }
     }
 }

@@ -9,12 +9,19 @@ extension Evaluator {
     }
 
     mutating func absentOverTime(_ argument: Expression) throws(QueryError) -> [StepSeries] {
-        let input = try slide(CountOverTime(isPresence: true), over: argument)
+        if case .rangeSelector(let node) = argument.unwrapped, node.selector.edges != .asSampled {
+            throw .execution(
+                "\(node.selector.edges.rawValue) modifier can not be used with absent_over_time")
+        }
+        let rules = HistogramRules(notes: notes, range: argument.range)
+        let input = slide(
+            CountOverTime(isPresence: true), over: try rangeInput(argument),
+            histograms: rules.presence)
         let columns = try SeriesLoop(
             stepCount: steps.count, context: context, concurrency: options.concurrency
         ).columns(input)
         let present = columns.filter { !$0.isEmpty }
-            .map { StepSeries(labels: .empty, values: $0) }
+            .map { StepSeries(labels: .empty, values: $0.values) }
         return missing(from: present, argument)
     }
 

@@ -10,8 +10,14 @@ struct ClassicBuckets {
 
     /// By ascending bound.
     var buckets: [Bucket] = []
-    /// Whether a count had to be raised to its predecessor's by more than rounding errors explain.
-    private(set) var isForcedMonotonic = false
+    /// Where counts had to be raised to their predecessors' by more than rounding errors explain.
+    private(set) var repairs: Repairs?
+
+    /// From which bound to which, and by how much at most.
+    struct Repairs {
+        var bounds: ClosedRange<Double>
+        var differenceMax: Double
+    }
 
     /// Counts that differ by less than this share of their sum are equal: rounding of rates.
     private static let tolerance = 1e-12
@@ -86,6 +92,7 @@ struct ClassicBuckets {
 
     /// Raises counts that are below their predecessor, and evens out rounding errors.
     private mutating func repair() {
+        repairs = nil
         var previous = buckets[0].count
         for index in buckets.indices.dropFirst() {
             let current = buckets[index].count
@@ -94,7 +101,11 @@ struct ClassicBuckets {
                 buckets[index].count = previous
             } else if current < previous {
                 buckets[index].count = previous
-                isForcedMonotonic = true
+                let bound = buckets[index].upperBound
+                let known = repairs ?? Repairs(bounds: bound...bound, differenceMax: 0)
+                repairs = Repairs(
+                    bounds: known.bounds.lowerBound...bound,
+                    differenceMax: max(known.differenceMax, previous - current))
             } else {
                 previous = current
             }
@@ -109,94 +120,5 @@ struct ClassicBuckets {
             return difference < tolerance * .leastNormalMagnitude
         }
         return difference / min(sum, .greatestFiniteMagnitude) < tolerance
-    }
-}
-
-/// The bucket series of one histogram.
-private struct BucketGroup {
-    var labels: Labels
-    /// By ascending bound.
-    var series: [(bound: Double, values: [Double])] = []
-}
-
-extension Evaluator {
-    mutating func histogramQuantile(_ node: FunctionCall) throws(QueryError) -> [StepSeries] {
-        let quantile = try scalar(node.arguments[0])
-        noteQuantile(quantile, node.arguments[0])
-        return try classicHistograms(node.arguments[1]) { buckets, step in
-            buckets.quantile(quantile[step])
-        }
-    }
-
-    mutating func histogramFraction(_ node: FunctionCall) throws(QueryError) -> [StepSeries] {
-        let lower = try scalar(node.arguments[0])
-        let upper = try scalar(node.arguments[1])
-        return try classicHistograms(node.arguments[2]) { buckets, step in
-            buckets.fraction(from: lower[step], to: upper[step])
-        }
-    }
-
-    /// Puts buckets together that differ by `le` alone and computes a number of each histogram and step.
-    private mutating func classicHistograms(
-        _ argument: Expression, _ compute: (inout ClassicBuckets, Int) -> Double
-    ) throws(QueryError) -> [StepSeries] {
-        let groups = bucketGroups(try vector(argument))
-        var collector = SeriesCollector(capacity: groups.count)
-        var isForced = false
-        var buckets = ClassicBuckets()
-        for group in groups {
-            try context.check()
-            var values = [Double](repeating: StepValue.absent, count: steps.count)
-            for step in 0..<steps.count {
-                buckets.buckets.removeAll(keepingCapacity: true)
-                for series in group.series where StepValue.isPresent(series.values[step]) {
-                    buckets.buckets.append(
-                        ClassicBuckets.Bucket(
-                            upperBound: series.bound, count: series.values[step]))
-                }
-                if !buckets.buckets.isEmpty { values[step] = compute(&buckets, step) }
-            }
-            isForced = isForced || buckets.isForcedMonotonic
-            try collector.add(group.labels.withoutName, values)
-        }
-        if isForced {
-            notes.inform(
-                "input to histogram_quantile needed to be fixed for monotonicity "
-                    + "(see https://prometheus.io/docs/prometheus/latest/querying/functions/"
-                    + "#histogram_quantile)")
-        }
-        return collector.series
-    }
-
-    private func bucketGroups(_ input: [StepSeries]) -> [BucketGroup] {
-        let bound = LabelNames(["le"])
-        var groups: [BucketGroup] = []
-        var indices: [Labels: Int] = [:]
-        for series in input {
-            let text = series.labels["le"] ?? ""
-            guard let upperBound = Self.bucketBound(text) else {
-                notes.warn(
-                    "bucket label \"le\" is missing or has a malformed value of \(QuotedText.quote(text))"
-                )
-                continue
-            }
-            let labels = series.labels.dropping(bound)
-            let index = indices[labels] ?? groups.count
-            if index == groups.count {
-                indices[labels] = index
-                groups.append(BucketGroup(labels: labels))
-            }
-            groups[index].series.append((upperBound, series.values))
-        }
-        for index in groups.indices { groups[index].series.sort { $0.bound < $1.bound } }
-        return groups
-    }
-
-    private static func bucketBound(_ text: String) -> Double? {
-        switch text.lowercased() {
-        case "+inf", "inf", "+infinity", "infinity": .infinity
-        case "-inf", "-infinity": -.infinity
-        default: Double(text)
-        }
     }
 }

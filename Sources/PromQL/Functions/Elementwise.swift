@@ -40,20 +40,21 @@ extension Function {
 }
 
 extension Evaluator {
-    /// Applies `map` to every value; the metric name goes.
+    /// Applies `map` to every number; the metric name goes, and so do histograms.
     mutating func mapping(
         _ argument: Expression, _ map: (Double) -> Double
     ) throws(QueryError) -> [StepSeries] {
         try mapping(argument) { value, _ in map(value) }
     }
 
-    /// Applies `map` to every value and its step; the metric name goes.
+    /// Applies `map` to every number and its step; the metric name goes, and so do histograms.
     mutating func mapping(
         _ argument: Expression, _ map: (Double, Int) -> Double
     ) throws(QueryError) -> [StepSeries] {
         let input = try vector(argument)
         var collector = SeriesCollector(capacity: input.count)
-        for var series in input {
+        for series in input {
+            var series = series.numbers
             try context.check()
             for step in series.values.indices where StepValue.isPresent(series.values[step]) {
                 series.values[step] = map(series.values[step], step)

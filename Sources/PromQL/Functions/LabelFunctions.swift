@@ -25,7 +25,7 @@ extension Evaluator {
     ) throws(QueryError) -> [StepSeries] {
         let input = try vector(argument)
         var collector = SeriesCollector(capacity: input.count)
-        for series in input { try collector.add(change(series.labels), series.values) }
+        for series in input { try collector.add(change(series.labels), series) }
         return collector.series
     }
 

@@ -56,11 +56,26 @@ struct Rate: SummaryFunction {
             start: start, end: end)
     }
 
-    /// Stretches what was seen between the first and the last sample to the window's bounds.
     @inline(__always)
     private func extrapolate(
         _ difference: Double, firstValue: Double, times: (first: Int64, last: Int64),
         intervals: Int, start: Int64, end: Int64
+    ) -> Double {
+        difference
+            * factor(
+                times: times, intervals: intervals, start: start, end: end,
+                isRising: difference > 0 && firstValue >= 0, shareAtFirst: firstValue / difference)
+    }
+
+    /// By how much what was seen between the first and the last sample is stretched to the window's
+    /// bounds.
+    /// - Parameters:
+    ///   - isRising: whether a counter would have been zero some time before.
+    ///   - shareAtFirst: the first value as a share of the difference.
+    @inline(__always)
+    func factor(
+        times: (first: Int64, last: Int64), intervals: Int, start: Int64, end: Int64,
+        isRising: Bool, shareAtFirst: Double
     ) -> Double {
         var toStart = Double(times.first &- start) / 1_000
         var toEnd = Double(end &- times.last) / 1_000
@@ -68,14 +83,14 @@ struct Rate: SummaryFunction {
         let average = sampled / Double(intervals)
         let threshold = average * 1.1
         if toStart >= threshold { toStart = average / 2 }
-        if isCounter, difference > 0, firstValue >= 0 {
-            let toZero = sampled * (firstValue / difference)
+        if isCounter, isRising {
+            let toZero = sampled * shareAtFirst
             if toZero < toStart { toStart = toZero }
         }
         if toEnd >= threshold { toEnd = average / 2 }
         var factor = (sampled + toStart + toEnd) / sampled
         if isPerSecond { factor /= Double(range) / 1_000 }
-        return difference * factor
+        return factor
     }
 
     /// Adds what the counter had reached before each reset in the window.

@@ -6,11 +6,10 @@ extension Evaluator {
     mutating func sort(_ node: FunctionCall, descending: Bool) throws(QueryError) -> [StepSeries] {
         let series = try vector(node.arguments[0])
         guard steps.count == 1 else {
-            notes.warn(
-                "sort is ineffective for range queries since results are always ordered by labels")
+            noteIneffectiveSort(node)
             return series
         }
-        return series.sorted { a, b in
+        return series.filter { !$0.hasHistograms }.sorted { a, b in
             let (left, right) = (a.values[0], b.values[0])
             if left.isNaN || right.isNaN {
                 return left.isNaN == right.isNaN ? a.labels.comesBefore(b.labels) : right.isNaN

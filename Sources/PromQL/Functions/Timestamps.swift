@@ -5,7 +5,14 @@ extension Evaluator {
     mutating func timestamp(_ argument: Expression) throws(QueryError) -> [StepSeries] {
         guard case .vectorSelector(let selector) = argument.unwrapped else {
             let times = stepTimes()
-            return try mapping(argument) { _, step in times[step] }
+            var collector = SeriesCollector()
+            for series in try vector(argument) {
+                let values = zip(series.values, times).map {
+                    StepValue.isPresent($0) ? $1 : StepValue.absent
+                }
+                try collector.add(series.labels.withoutName, values)
+            }
+            return collector.series
         }
         var collector = SeriesCollector()
         for series in try selectTimes(selector) {

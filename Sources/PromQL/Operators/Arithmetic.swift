@@ -57,8 +57,16 @@ extension Evaluator {
         case .vector(let input):
             var collector = SeriesCollector(capacity: input.count)
             for series in input {
-                let values = series.values.map { StepValue.isPresent($0) ? -$0 : $0 }
-                try collector.add(series.labels.withoutName, values)
+                var negated = series
+                for step in series.values.indices where StepValue.isPresent(series.values[step]) {
+                    if var histogram = series.histogram(step) {
+                        histogram.multiply(by: -1)
+                        negated.set(histogram, at: step)
+                    } else {
+                        negated.values[step] = -series.values[step]
+                    }
+                }
+                try collector.add(series.labels.withoutName, negated)
             }
             return .vector(collector.series)
         }
@@ -88,6 +96,11 @@ extension Evaluator {
         var collector = SeriesCollector(capacity: input.count)
         for var series in input {
             try context.check()
+            if series.hasHistograms || node.operator.isTrimming {
+                combineMixed(node, &series, scalar, isSwapped: isSwapped)
+                try collector.add(dropsName ? series.labels.withoutName : series.labels, series)
+                continue
+            }
             for step in series.values.indices where StepValue.isPresent(series.values[step]) {
                 let value = series.values[step]
                 let other = scalar[step]
@@ -112,6 +125,33 @@ extension Evaluator {
         return collector.series
     }
 
+    /// A series that has histograms, or an operator for histograms, with a scalar.
+    private func combineMixed(
+        _ node: BinaryOperation, _ series: inout StepSeries, _ scalar: StepScalar, isSwapped: Bool
+    ) {
+        let operation = HistogramOperation(node: node, notes: notes)
+        for step in series.values.indices where StepValue.isPresent(series.values[step]) {
+            let element = series.element(step)
+            let other = MixedValue.number(scalar[step])
+            if case .number(let value) = element, !node.operator.isTrimming {
+                let left = isSwapped ? scalar[step] : value
+                let right = isSwapped ? value : scalar[step]
+                if node.operator.isComparison {
+                    let isKept = node.operator.holds(left, right)
+                    series.set(
+                        node.returnsBool ? (isKept ? 1 : 0) : isKept ? value : StepValue.absent,
+                        at: step)
+                } else {
+                    series.set(node.operator.number(left, right), at: step)
+                }
+                continue
+            }
+            series.set(
+                isSwapped ? operation.apply(other, element) : operation.apply(element, other),
+                at: step)
+        }
+    }
+
     private func combine(
         _ node: BinaryOperation, _ left: [StepSeries], _ right: [StepSeries]
     ) throws(QueryError) -> [StepSeries] {
@@ -120,7 +160,9 @@ extension Evaluator {
             return try SetOperation(operator: node.operator, stepCount: steps.count)
                 .apply(left, right, matching)
         }
-        return try VectorOperation(node: node, stepCount: steps.count, context: context)
-            .apply(left, right, matching)
+        return try VectorOperation(
+            node: node, stepCount: steps.count, context: context, notes: notes
+        )
+        .apply(left, right, matching)
     }
 }

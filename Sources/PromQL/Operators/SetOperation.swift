@@ -9,8 +9,8 @@ struct SetOperation {
     func apply(
         _ left: [StepSeries], _ right: [StepSeries], _ matching: MatchGroups
     ) throws(QueryError) -> [StepSeries] {
-        var keptLeft = [[Double]?](repeating: nil, count: left.count)
-        var keptRight = [[Double]?](repeating: nil, count: right.count)
+        var keptLeft = [StepSeries?](repeating: nil, count: left.count)
+        var keptRight = [StepSeries?](repeating: nil, count: right.count)
         for group in matching.groups {
             switch self.operator {
             case .and:
@@ -23,18 +23,15 @@ struct SetOperation {
                 }
             default:
                 let mask = presence(of: group.left, in: left)
-                for index in group.left { keptLeft[index] = left[index].values }
+                for index in group.left { keptLeft[index] = left[index] }
                 for index in group.right {
                     keptRight[index] = mask.keeping(right[index], where: false)
                 }
             }
         }
         var collector = SeriesCollector(capacity: left.count)
-        for (series, values) in zip(left, keptLeft) {
-            if let values { try collector.add(series.labels, values) }
-        }
-        for (series, values) in zip(right, keptRight) {
-            if let values { try collector.add(series.labels, values) }
+        for series in keptLeft + keptRight {
+            if let series { try collector.add(series.labels, series) }
         }
         return collector.series
     }
@@ -58,12 +55,12 @@ struct PresenceMask {
         }
     }
 
-    /// The values of `series` at the steps where the mask is `wanted`.
-    func keeping(_ series: StepSeries, where wanted: Bool) -> [Double] {
-        var values = series.values
-        for step in values.indices where isPresent[step] != wanted {
-            values[step] = StepValue.absent
+    /// `series` at the steps where the mask is `wanted`.
+    func keeping(_ series: StepSeries, where wanted: Bool) -> StepSeries {
+        var kept = series
+        for step in kept.values.indices where isPresent[step] != wanted {
+            kept.set(StepValue.absent, at: step)
         }
-        return values
+        return kept
     }
 }

@@ -7,6 +7,7 @@ struct VectorOperation {
     let node: BinaryOperation
     let stepCount: Int
     let context: QueryContext
+    let notes: QueryNotes
 
     private var isSwapped: Bool {
         if case .oneToMany = node.matching.cardinality { true } else { false }
@@ -25,7 +26,7 @@ struct VectorOperation {
         for group in groups {
             try context.check()
             try combine(
-                group.many.map { many[$0] }, group.one.map { one[$0] }, into: &collector)
+                group.many.map { many[$0] }, group.one.map { one[$0] }, matching, into: &collector)
         }
         return collector.series
     }
@@ -38,6 +39,7 @@ struct VectorOperation {
         guard groups.contains(where: { $0.count > 1 }) else { return }
         var judged = PresenceMask(count: stepCount)
         for series in many { judged.include(series) }
+        if node.matching.isFilled { for series in one { judged.include(series) } }
         for members in groups where members.count > 1 {
             var owner = [Int?](repeating: nil, count: stepCount)
             for member in members {
@@ -63,20 +65,52 @@ struct VectorOperation {
                 + "matching labels must be unique on one side")
     }
 
-    /// Pairs every series of the "many" side with every one of the "one" side where both have values.
+    /// Pairs every series of the "many" side with every one of the "one" side where both have values, and
+    /// with the fill values where one has none.
     private func combine(
-        _ many: [StepSeries], _ one: [StepSeries], into collector: inout SeriesCollector
+        _ many: [StepSeries], _ one: [StepSeries], _ matching: MatchGroups,
+        into collector: inout SeriesCollector
     ) throws(QueryError) {
         // Steps matched before, by result labels, to find elements that would collide.
         var matched: [Labels: [Bool]] = [:]
         for first in many {
             for second in one {
-                let labels = resultLabels(first.labels, second.labels)
-                if many.count > 1 {
-                    try claim(first, second, labels, &matched)
-                }
-                try collector.add(labels, values(first.values, second.values))
+                try pair(first, second, claims: many.count > 1, &matched, into: &collector)
             }
+            if let fill = node.matching.fillRight {
+                let missing = filler(fill, like: first, where: one, matching)
+                try pair(first, missing, claims: many.count > 1, &matched, into: &collector)
+            }
+        }
+        guard let fill = node.matching.fillLeft else { return }
+        for second in one {
+            let missing = filler(fill, like: second, where: many, matching)
+            try pair(missing, second, claims: false, &matched, into: &collector)
+        }
+    }
+
+    /// A constant for the steps at which no series of `others` has a value.
+    private func filler(
+        _ value: Double, like series: StepSeries, where others: [StepSeries],
+        _ matching: MatchGroups
+    ) -> StepSeries {
+        var present = PresenceMask(count: stepCount)
+        for other in others { present.include(other) }
+        return StepSeries(
+            labels: matching.signature(series.labels),
+            values: present.isPresent.map { $0 ? StepValue.absent : value })
+    }
+
+    private func pair(
+        _ first: StepSeries, _ second: StepSeries, claims: Bool,
+        _ matched: inout [Labels: [Bool]], into collector: inout SeriesCollector
+    ) throws(QueryError) {
+        let labels = resultLabels(first.labels, second.labels)
+        if claims { try claim(first, second, labels, &matched) }
+        if first.hasHistograms || second.hasHistograms || node.operator.isTrimming {
+            try collector.add(labels, mixed(first, second))
+        } else {
+            try collector.add(labels, values(first.values, second.values))
         }
     }
 
@@ -91,6 +125,25 @@ struct VectorOperation {
                 isSwapped
                 ? binary.element(b, a, returnsBool: node.returnsBool)
                 : binary.element(a, b, returnsBool: node.returnsBool)
+        }
+        return output
+    }
+
+    /// As `values`, of series of which one has histograms.
+    private func mixed(_ many: StepSeries, _ one: StepSeries) -> StepSeries {
+        let operation = HistogramOperation(node: node, notes: notes)
+        var output = StepSeries(
+            labels: many.labels,
+            values: [Double](repeating: StepValue.absent, count: stepCount))
+        for step in 0..<stepCount {
+            let (left, right) = isSwapped ? (one, many) : (many, one)
+            let (a, b) = (left.element(step), right.element(step))
+            switch (a, b) {
+            case (.absent, _), (_, .absent): continue
+            case (.number(let a), .number(let b)) where !node.operator.isTrimming:
+                output.values[step] = node.operator.element(a, b, returnsBool: node.returnsBool)
+            default: output.set(operation.apply(a, b), at: step)
+            }
         }
         return output
     }

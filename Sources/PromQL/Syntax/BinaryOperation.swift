@@ -42,11 +42,18 @@ package struct VectorMatching: Hashable, Sendable {
     /// `nil` when neither `on` nor `ignoring` was written.
     package var labels: Labels?
     package var cardinality: Cardinality = .oneToOne
+    /// `fill_left`: what stands for a missing element of the left side, or, with `group_right`, of the
+    /// many on the right; `fill` sets both.
+    package var fillLeft: Double?
+    /// `fill_right`: the other side's.
+    package var fillRight: Double?
 
     package init(labels: Labels? = nil, cardinality: Cardinality = .oneToOne) {
         self.labels = labels
         self.cardinality = cardinality
     }
+
+    package var isFilled: Bool { fillLeft != nil || fillRight != nil }
 
     package var include: [String] {
         switch cardinality {
@@ -102,6 +109,9 @@ package enum BinaryOperator: String, Sendable, CaseIterable {
         default: false
         }
     }
+
+    /// Cuts histograms off at a number.
+    package var isTrimming: Bool { self == .trimUpper || self == .trimLower }
 
     package var isSetOperator: Bool {
         switch self {

@@ -27,7 +27,9 @@ extension NumberLiteral: CustomStringConvertible {
 }
 
 extension VectorSelector: CustomStringConvertible {
-    package var description: String { bareDescription + shift.description }
+    package var description: String {
+        bareDescription + shift.anchorDescription + edges.description + shift.offsetDescription
+    }
 
     /// Without `@` and `offset`.
     fileprivate var bareDescription: String {
@@ -44,31 +46,44 @@ extension LabelMatcher {
     }
 }
 
+extension WindowEdges: CustomStringConvertible {
+    package var description: String { self == .asSampled ? "" : " \(rawValue)" }
+}
+
 extension RangeSelector: CustomStringConvertible {
     package var description: String {
-        let duration = PromQLDuration.format(milliseconds: duration)
-        return "\(selector.bareDescription)[\(duration)]\(selector.shift)"
+        let duration =
+            computedDuration?.description ?? PromQLDuration.format(milliseconds: duration)
+        return "\(selector.bareDescription)[\(duration)]\(selector.edges)\(selector.shift)"
     }
 }
 
 extension Subquery: CustomStringConvertible {
     package var description: String {
-        let step = step.map { PromQLDuration.format(milliseconds: $0) } ?? ""
-        return "\(inner)[\(PromQLDuration.format(milliseconds: duration)):\(step)]\(shift)"
+        let duration =
+            computedDuration?.description ?? PromQLDuration.format(milliseconds: duration)
+        let step =
+            computedStep?.description
+            ?? step.map { PromQLDuration.format(milliseconds: $0) } ?? ""
+        return "\(inner)[\(duration):\(step)]\(shift)"
     }
 }
 
 extension TimeShift: CustomStringConvertible {
-    package var description: String {
-        var text = ""
+    package var description: String { anchorDescription + offsetDescription }
+
+    fileprivate var anchorDescription: String {
         switch at {
-        case .time(let time): text += " @ " + NumberFormat.seconds(milliseconds: time)
-        case .start: text += " @ start()"
-        case .end: text += " @ end()"
-        case nil: break
+        case .time(let time): " @ " + NumberFormat.seconds(milliseconds: time)
+        case .start: " @ start()"
+        case .end: " @ end()"
+        case nil: ""
         }
-        if offset != 0 { text += " offset " + PromQLDuration.format(milliseconds: offset) }
-        return text
+    }
+
+    fileprivate var offsetDescription: String {
+        if let computedOffset { return " offset \(computedOffset)" }
+        return offset == 0 ? "" : " offset " + PromQLDuration.format(milliseconds: offset)
     }
 }
 
@@ -116,6 +131,11 @@ extension VectorMatching: CustomStringConvertible {
         case .manyToOne(let include): text += " group_left (\(Aggregation.list(include)))"
         case .oneToMany(let include): text += " group_right (\(Aggregation.list(include)))"
         }
+        if let fillLeft, fillLeft == fillRight {
+            return text + " fill (\(NumberFormat.general(fillLeft)))"
+        }
+        if let fillLeft { text += " fill_left (\(NumberFormat.general(fillLeft)))" }
+        if let fillRight { text += " fill_right (\(NumberFormat.general(fillRight)))" }
         return text
     }
 }

@@ -118,6 +118,8 @@ package struct VectorSelector: Hashable, Sendable {
     package var name: String?
     package var matchers: [LabelMatcher]
     package var shift = TimeShift()
+    /// `anchored` or `smoothed`.
+    package var edges = WindowEdges.asSampled
     package var range: SourceRange
 
     package init(
@@ -137,11 +139,22 @@ package struct VectorSelector: Hashable, Sendable {
     }
 }
 
+/// What stands at the bounds of windows.
+package enum WindowEdges: String, Hashable, Sendable {
+    /// Only samples within.
+    case asSampled = ""
+    /// At the start the sample before it, no extrapolation.
+    case anchored
+    /// At both ends what lies on the line between the samples around.
+    case smoothed
+}
+
 /// `selector[range]`; `@` and `offset` are kept in the selector.
 package struct RangeSelector: Hashable, Sendable {
     package var selector: VectorSelector
-    /// Milliseconds.
+    /// Milliseconds; 0 as long as it has to be computed.
     package var duration: Int64
+    package var computedDuration: ComputedDuration?
     package var range: SourceRange
 
     package init(selector: VectorSelector, duration: Int64, range: SourceRange) {
@@ -154,10 +167,12 @@ package struct RangeSelector: Hashable, Sendable {
 /// `expression[range:step]`.
 package struct Subquery: Hashable, Sendable {
     package var inner: Expression
-    /// Milliseconds.
+    /// Milliseconds; 0 as long as it has to be computed.
     package var duration: Int64
-    /// Milliseconds; `nil` takes the engine's default.
+    package var computedDuration: ComputedDuration?
+    /// Milliseconds; `nil` takes the engine's default, or has to be computed.
     package var step: Int64?
+    package var computedStep: ComputedDuration?
     package var shift = TimeShift()
     package var range: SourceRange
 
@@ -183,8 +198,9 @@ package struct TimeShift: Hashable, Sendable {
     }
 
     package var at: Anchor?
-    /// Milliseconds into the past; negative into the future.
+    /// Milliseconds into the past; negative into the future; 0 as long as it has to be computed.
     package var offset: Int64 = 0
+    package var computedOffset: ComputedDuration?
 
     package init(at: Anchor? = nil, offset: Int64 = 0) {
         self.at = at

@@ -5,6 +5,19 @@ package enum Function: String, Sendable, CaseIterable {
     case delta, deriv, exp, floor, hour, idelta, increase, irate, ln, log10, log2, minute, month, pi
     case rad, rate, resets, round, scalar, sgn, sin, sinh, sort, sqrt, tan, tanh, time, timestamp
     case vector, year
+    // Experimental in Prometheus.
+    case start, end, range, step
+    case doubleExponentialSmoothing = "double_exponential_smoothing"
+    case histogramQuantiles = "histogram_quantiles"
+    case madOverTime = "mad_over_time"
+    case maxOf = "max_of"
+    case minOf = "min_of"
+    case sortByLabel = "sort_by_label"
+    case sortByLabelDesc = "sort_by_label_desc"
+    case tsOfFirstOverTime = "ts_of_first_over_time"
+    case tsOfLastOverTime = "ts_of_last_over_time"
+    case tsOfMaxOverTime = "ts_of_max_over_time"
+    case tsOfMinOverTime = "ts_of_min_over_time"
     case absentOverTime = "absent_over_time"
     case avgOverTime = "avg_over_time"
     case clampMax = "clamp_max"
@@ -35,17 +48,13 @@ package enum Function: String, Sendable, CaseIterable {
     case stdvarOverTime = "stdvar_over_time"
     case sumOverTime = "sum_over_time"
 
-    /// Names that Prometheus refuses unless its experimental functions are switched on.
-    package static let experimental: Set<String> = [
-        "double_exponential_smoothing", "end", "histogram_quantiles", "info", "mad_over_time",
-        "max_of", "min_of", "range", "sort_by_label", "sort_by_label_desc", "start",
-        "start_timestamp", "step", "ts_of_first_over_time", "ts_of_last_over_time",
-        "ts_of_max_over_time", "ts_of_min_over_time",
-    ]
+    /// Experimental functions of Prometheus that are not there: `info`, and start timestamps, which are
+    /// not stored.
+    package static let missing: Set<String> = ["info", "start_timestamp"]
 
     package var returns: ValueType {
         switch self {
-        case .pi, .scalar, .time: .scalar
+        case .pi, .scalar, .time, .start, .end, .range, .step, .maxOf, .minOf: .scalar
         default: .instantVector
         }
     }
@@ -53,7 +62,11 @@ package enum Function: String, Sendable, CaseIterable {
     /// The types of the arguments; the last one may be missing or repeated as `arity` says.
     package var arguments: [ValueType] {
         switch self {
-        case .pi, .time: []
+        case .pi, .time, .start, .end, .range, .step: []
+        case .maxOf, .minOf: [.scalar, .scalar]
+        case .doubleExponentialSmoothing: [.rangeVector, .scalar, .scalar]
+        case .histogramQuantiles: [.instantVector, .string, .scalar]
+        case .sortByLabel, .sortByLabelDesc: [.instantVector, .string]
         case .vector: [.scalar]
         case .clamp: [.instantVector, .scalar, .scalar]
         case .clampMax, .clampMin, .round: [.instantVector, .scalar]
@@ -65,7 +78,9 @@ package enum Function: String, Sendable, CaseIterable {
         case .predictLinear: [.rangeVector, .scalar]
         case .absentOverTime, .avgOverTime, .changes, .countOverTime, .delta, .deriv,
             .firstOverTime, .idelta, .increase, .irate, .lastOverTime, .maxOverTime, .minOverTime,
-            .presentOverTime, .rate, .resets, .stddevOverTime, .stdvarOverTime, .sumOverTime:
+            .presentOverTime, .rate, .resets, .stddevOverTime, .stdvarOverTime, .sumOverTime,
+            .madOverTime, .tsOfFirstOverTime, .tsOfLastOverTime, .tsOfMaxOverTime,
+            .tsOfMinOverTime:
             [.rangeVector]
         default: [.instantVector]
         }
@@ -79,7 +94,8 @@ package enum Function: String, Sendable, CaseIterable {
             .round:
             (count - 1)...count
         // Any number of source labels, also none.
-        case .labelJoin: (count - 1)...Int.max
+        case .labelJoin, .sortByLabel, .sortByLabelDesc: (count - 1)...Int.max
+        case .histogramQuantiles: count...12
         default: count...count
         }
     }

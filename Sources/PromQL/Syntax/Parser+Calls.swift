@@ -6,10 +6,9 @@ extension Parser {
         let arguments = try self.arguments()
         guard let function = Function(rawValue: name.text) else {
             let quoted = QuotedText.quote(name.text)
-            throw Function.experimental.contains(name.text)
-                ? failure(
-                    "function \(quoted) is experimental in Prometheus and not supported", name.range
-                )
+            throw Function.missing.contains(name.text)
+                ? QueryError.notSupported(
+                    "function \(name.text)", at: name.range, in: source)
                 : failure("unknown function with name \(quoted)", name.range)
         }
         return .call(
@@ -54,10 +53,6 @@ extension Parser {
         let range = SourceRange(token.range.start, end)
         guard !arguments.isEmpty else {
             throw failure("no arguments for aggregate expression provided", range)
-        }
-        if aggregator == .limitk || aggregator == .limitRatio {
-            throw failure(
-                "\(aggregator.rawValue)() is experimental in Prometheus and not supported", range)
         }
         let wanted = aggregator.hasParameter ? 2 : 1
         guard arguments.count == wanted else {
@@ -137,12 +132,45 @@ extension Parser {
         default: break
         }
         if operation.matching.labels != nil { try cardinality(of: &operation.matching) }
-        switch current.kind {
-        case .keyword(.fill), .keyword(.fillLeft), .keyword(.fillRight):
-            throw failure(
-                "binop fill modifiers are experimental and not enabled", current.range)
-        default: break
+        try fillValues(of: &operation.matching)
+    }
+
+    /// `fill (v)`, or `fill_left (v)` and `fill_right (v)` in any order.
+    private mutating func fillValues(of matching: inout VectorMatching) throws(QueryError) {
+        if current.kind == .keyword(.fill) {
+            try advance()
+            let value = try fillValue()
+            matching.fillLeft = value
+            matching.fillRight = value
+            return
         }
+        while true {
+            if current.kind == .keyword(.fillLeft), matching.fillLeft == nil {
+                try advance()
+                matching.fillLeft = try fillValue()
+            } else if current.kind == .keyword(.fillRight), matching.fillRight == nil {
+                try advance()
+                matching.fillRight = try fillValue()
+            } else {
+                return
+            }
+        }
+    }
+
+    /// A number with or without sign between parentheses.
+    private mutating func fillValue() throws(QueryError) -> Double {
+        guard current.kind == .leftParenthesis else { throw unexpected() }
+        try advance()
+        var sign = 1.0
+        if case .binaryOperator(let token) = current.kind, token == .add || token == .subtract {
+            sign = token == .subtract ? -1 : 1
+            try advance()
+        }
+        guard current.kind == .number || current.kind == .duration else { throw unexpected() }
+        let value = try numberLiteral().value
+        guard current.kind == .rightParenthesis else { throw unexpected() }
+        try advance()
+        return sign * value
     }
 
     private mutating func cardinality(of matching: inout VectorMatching) throws(QueryError) {

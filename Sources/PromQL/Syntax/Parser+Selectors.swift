@@ -70,11 +70,36 @@ extension Parser {
             case .keyword(.offset): expression = try offset(of: expression)
             case .at: expression = try anchor(of: expression)
             case .keyword(.anchored), .keyword(.smoothed):
-                throw failure(
-                    "\(current.text) modifier is experimental and not enabled", expression.range)
+                expression = try edges(of: expression)
             default: return expression
             }
             try descend()
+        }
+    }
+
+    /// `anchored` or `smoothed`.
+    private mutating func edges(of inner: Expression) throws(QueryError) -> Expression {
+        let edges = current.kind == .keyword(.anchored) ? WindowEdges.anchored : .smoothed
+        func combined(_ known: WindowEdges) throws(QueryError) -> WindowEdges {
+            guard known == .asSampled || known == edges else {
+                throw failure(
+                    "anchored and smoothed modifiers cannot be used together", inner.range)
+            }
+            return edges
+        }
+        switch inner {
+        case .vectorSelector(var node):
+            node.edges = try combined(node.edges)
+            try advance()
+            return .vectorSelector(node)
+        case .rangeSelector(var node):
+            node.selector.edges = try combined(node.selector.edges)
+            try advance()
+            return .rangeSelector(node)
+        case .subquery:
+            throw failure(
+                "\(edges.rawValue) modifier is not supported for subqueries", inner.range)
+        default: throw failure("\(edges.rawValue) modifier not implemented", inner.range)
         }
     }
 
@@ -92,23 +117,24 @@ extension Parser {
         guard case .vectorSelector(let selector) = inner else {
             throw failure("ranges only allowed for vector selectors", brackets)
         }
-        if selector.shift.offset != 0 {
+        if selector.shift.offset != 0 || selector.shift.computedOffset != nil {
             throw failure("no offset modifiers allowed before range", brackets)
         }
         if selector.shift.at != nil {
             throw failure("no @ modifiers allowed before range", brackets)
         }
-        return .rangeSelector(
-            RangeSelector(
-                selector: selector, duration: duration,
-                range: SourceRange(selector.range.start, brackets.end)))
+        var range = RangeSelector(
+            selector: selector, duration: duration.milliseconds,
+            range: SourceRange(selector.range.start, brackets.end))
+        range.computedDuration = duration.computed
+        return .rangeSelector(range)
     }
 
     private mutating func subquery(
-        of inner: Expression, duration: Int64
+        of inner: Expression, duration: Duration
     ) throws(QueryError) -> Expression {
         try advance()
-        var step: Int64?
+        var step: Duration?
         if current.kind != .rightBracket {
             step = try positiveDuration(
                 in: "subquery selector", expected: "number, duration, step(), range(), or \"]\"")
@@ -118,80 +144,26 @@ extension Parser {
         }
         let end = current.range.end
         try advance()
-        return .subquery(
-            Subquery(
-                inner: inner, duration: duration, step: step,
-                range: SourceRange(inner.range.start, end)))
-    }
-
-    /// Milliseconds between brackets.
-    private mutating func positiveDuration(
-        in context: String, expected: String
-    ) throws(QueryError) -> Int64 {
-        var isNegative = false
-        let start = current.range.start
-        if case .binaryOperator(let sign) = current.kind, sign == .add || sign == .subtract {
-            isNegative = sign == .subtract
-            try advance()
-        }
-        try refuseDurationExpression()
-        switch current.kind {
-        case .number, .duration: break
-        default: throw unexpected(in: context, expected: expected)
-        }
-        let literal = try numberLiteral()
-        let range = SourceRange(start, literal.range.end)
-        if case .binaryOperator = current.kind { try refuseDurationExpression(isOperator: true) }
-        let milliseconds = try self.milliseconds(literal, range)
-        guard milliseconds > 0, !isNegative else {
-            throw failure("duration must be greater than 0", range)
-        }
-        return milliseconds
-    }
-
-    /// Durations are literals here; arithmetic on them is refused by name.
-    private func refuseDurationExpression(isOperator: Bool = false) throws(QueryError) {
-        switch current.kind {
-        case .leftParenthesis, .keyword(.step), .keyword(.range), .keyword(.maxOf),
-            .keyword(.minOf):
-            break
-        default: if !isOperator { return }
-        }
-        throw .notSupported("duration expression", at: current.range, in: source)
-    }
-
-    private func milliseconds(
-        _ literal: NumberLiteral, _ range: SourceRange
-    ) throws(QueryError) -> Int64 {
-        // Prometheus counts nanoseconds in 64 bits.
-        guard abs(literal.value) <= 9_223_372_036 else {
-            throw failure("duration out of range", range)
-        }
-        return Int64((literal.value * 1_000).rounded(.toNearestOrAwayFromZero))
+        var subquery = Subquery(
+            inner: inner, duration: duration.milliseconds,
+            step: step?.computed == nil ? step?.milliseconds : nil,
+            range: SourceRange(inner.range.start, end))
+        subquery.computedDuration = duration.computed
+        subquery.computedStep = step?.computed
+        return .subquery(subquery)
     }
 
     private mutating func offset(of inner: Expression) throws(QueryError) -> Expression {
         try advance()
-        var sign: Int64 = 1
-        if case .binaryOperator(let token) = current.kind, token == .add || token == .subtract {
-            sign = token == .subtract ? -1 : 1
-            try advance()
-        }
-        try refuseDurationExpression()
-        switch current.kind {
-        case .number, .duration: break
-        default:
-            throw unexpected(in: "offset", expected: "number, duration, step(), or range()")
-        }
-        let literal = try numberLiteral()
-        let offset = sign * (try milliseconds(literal, literal.range))
+        let offset = try offsetDuration()
         return try shifting(
-            inner, modifier: "offset modifier", end: literal.range.end
+            inner, modifier: "offset modifier", end: lastConsumedEnd
         ) { shift throws(QueryError) in
-            guard shift.offset == 0 else {
+            guard shift.offset == 0, shift.computedOffset == nil else {
                 throw failure("offset may not be set multiple times", inner.range)
             }
-            shift.offset = offset
+            shift.offset = offset.milliseconds
+            shift.computedOffset = offset.computed
         }
     }
 

@@ -134,7 +134,11 @@ struct TypeChecker {
     ) throws(QueryError) {
         let range = node.left.range.union(node.right.range)
         let symbol = QuotedText.quote(node.operator.rawValue)
+        let isFilled = node.matching.isFilled
         if areVectors {
+            if node.operator.isSetOperator, isFilled {
+                throw failure("filling in missing series not allowed for set operators", range)
+            }
             if node.operator.isSetOperator, node.matching.cardinality != .oneToOne {
                 throw failure("no grouping allowed for \(symbol) operation", range)
             }
@@ -144,6 +148,10 @@ struct TypeChecker {
         case .on(let labels) where !labels.isEmpty, .ignoring(let labels) where !labels.isEmpty:
             throw failure("vector matching only allowed between instant vectors", range)
         default: break
+        }
+        if isFilled {
+            throw failure(
+                "filling in missing series only allowed between instant vectors", range)
         }
         if node.operator.isSetOperator {
             throw failure("set operator \(symbol) not allowed in binary scalar expression", range)

@@ -29,14 +29,15 @@ package struct PrometheusAPI: Sendable {
     }
 
     static let served =
-        "query, query_range, format_query, labels, label/{name}/values, series, metadata, rules, "
-        + "alerts, status/buildinfo, status/runtimeinfo, status/tsdb under /api/v1"
+        "query, query_range, format_query, parse_query, labels, label/{name}/values, series, "
+        + "metadata, rules, alerts, status/buildinfo, status/runtimeinfo, status/tsdb under /api/v1"
 
     /// - Parameter prefix: "" or a path such as `/prometheus`.
     package func register(on router: inout Router, prefix: String = "") {
         let options = RouteOptions(errors: PrometheusEnvelope.errors)
         router.group(prefix, options: options) { group in
             registerQueries(on: &group)
+            group.on(.get, "/federate", federate)
             group.on(.get, "/api/v1/metadata", metadata)
             group.on(.get, "/api/v1/rules", ruleGroups)
             group.on(.get, "/api/v1/alerts", alerts)
@@ -60,6 +61,7 @@ package struct PrometheusAPI: Sendable {
         group.on(methods, "/api/v1/query", query)
         group.on(methods, "/api/v1/query_range", queryRange)
         group.on(methods, "/api/v1/format_query", formatQuery)
+        group.on(methods, "/api/v1/parse_query", parseQuery)
         group.on(methods, "/api/v1/labels", labelNames)
         group.on(methods, "/api/v1/series", series)
         group.on(.get, "/api/v1/label/{name}/values", labelValues)

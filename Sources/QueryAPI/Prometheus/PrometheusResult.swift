@@ -13,9 +13,9 @@ struct PrometheusResult {
     func answer(_ result: QueryResult) throws(QueryError) -> [UInt8] {
         let isCut = limit > 0 && count(result.value) > limit
         let warnings =
-            result.warnings.map { "PromQL warning: \($0)" }
+            Self.prefixed(result.warnings, "PromQL warning: ")
             + (isCut ? [PrometheusEnvelope.truncated] : [])
-        let infos = result.infos.map { "PromQL info: \($0)" }
+        let infos = Self.prefixed(result.infos, "PromQL info: ")
         return try PrometheusEnvelope.success(warnings: warnings, infos: infos) {
             (data) throws(QueryError) in
             try data.object { (object) throws(QueryError) in
@@ -26,12 +26,16 @@ struct PrometheusResult {
         }
     }
 
+    private static func prefixed(_ lines: [String], _ prefix: String) -> [String] {
+        lines.map { QueryNotes.isOmission($0) ? $0 : prefix + $0 }
+    }
+
     private func count(_ value: QueryValue) -> Int {
         switch value {
         case .scalar, .string: 1
         case .vector(_, let elements): elements.count
         case .matrix(_, let series): series.count { !$0.isEmpty }
-        case .samples(let series): series.count { !$0.times.isEmpty }
+        case .samples(let series): series.count { !$0.isEmpty }
         }
     }
 
@@ -47,27 +51,60 @@ struct PrometheusResult {
         case .vector(let time, let elements):
             try list(elements, to: &writer) { element, object in
                 object.field("metric", element.labels)
-                object.key("value")
-                point(time, element.value, to: &object)
+                if let histogram = element.histogram {
+                    object.key("histogram")
+                    point(time, histogram, to: &object)
+                } else {
+                    object.key("value")
+                    point(time, element.value, to: &object)
+                }
             }
         case .matrix(let steps, let series):
             try list(series.lazy.filter { !$0.isEmpty }, to: &writer) { series, object in
+                write(series, steps, to: &object)
+            }
+        case .samples(let series):
+            try list(series.lazy.filter { !$0.isEmpty }, to: &writer) { series, object in
                 object.field("metric", series.labels)
-                object.arrayField("values") { array in
-                    for (index, value) in series.values.enumerated()
-                    where StepValue.isPresent(value) {
-                        point(steps.time(index), value, to: &array)
+                if !series.times.isEmpty {
+                    object.arrayField("values") { array in
+                        for (time, value) in zip(series.times, series.values) {
+                            point(time, value, to: &array)
+                        }
+                    }
+                }
+                if !series.histograms.isEmpty {
+                    object.arrayField("histograms") { array in
+                        for sample in series.histograms {
+                            point(sample.time, sample.value, to: &array)
+                        }
                     }
                 }
             }
-        case .samples(let series):
-            try list(series.lazy.filter { !$0.times.isEmpty }, to: &writer) { series, object in
-                object.field("metric", series.labels)
-                object.arrayField("values") { array in
-                    for (time, value) in zip(series.times, series.values) {
-                        point(time, value, to: &array)
-                    }
+        }
+    }
+
+    private func write(
+        _ series: StepSeries, _ steps: EvaluationSteps, to object: inout JSONWriter
+    ) {
+        object.field("metric", series.labels)
+        let hasNumbers =
+            !series.hasHistograms
+            || series.values.indices.contains {
+                StepValue.isPresent(series.values[$0]) && series.histograms[$0] == nil
+            }
+        if hasNumbers {
+            object.arrayField("values") { array in
+                for (index, value) in series.values.enumerated()
+                where StepValue.isPresent(value) && series.histogram(index) == nil {
+                    point(steps.time(index), value, to: &array)
                 }
+            }
+        }
+        guard series.hasHistograms else { return }
+        object.arrayField("histograms") { array in
+            for (index, histogram) in series.histograms.enumerated() {
+                if let histogram { point(steps.time(index), histogram, to: &array) }
             }
         }
     }
@@ -95,6 +132,51 @@ struct PrometheusResult {
         writer.array {
             $0.prometheusTime(milliseconds: time)
             $0.prometheusValue(value)
+        }
+    }
+
+    private func point(_ time: Int64, _ histogram: HistogramValue, to writer: inout JSONWriter) {
+        writer.array {
+            $0.prometheusTime(milliseconds: time)
+            $0.value(histogram)
+        }
+    }
+}
+
+extension SampleSeries {
+    fileprivate var isEmpty: Bool { times.isEmpty && histograms.isEmpty }
+}
+
+extension JSONWriter {
+    /// `{"count","sum","buckets":[[rule,"lower","upper","count"]]}`; the rule says which bounds belong to
+    /// the bucket: 0 the upper, 1 the lower, 2 neither, 3 both. Empty buckets are left out.
+    fileprivate mutating func value(_ histogram: HistogramValue) {
+        let buckets = histogram.buckets.filter { $0.count != 0 }
+        object { object in
+            object.key("count")
+            object.prometheusValue(histogram.count)
+            object.key("sum")
+            object.prometheusValue(histogram.sum)
+            guard !buckets.isEmpty else { return }
+            object.arrayField("buckets") { array in
+                for bucket in buckets {
+                    array.array {
+                        $0.value(Self.rule(bucket))
+                        $0.prometheusValue(bucket.lower)
+                        $0.prometheusValue(bucket.upper)
+                        $0.prometheusValue(bucket.count)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func rule(_ bucket: HistogramBucket) -> Int64 {
+        switch (bucket.includesLower, bucket.includesUpper) {
+        case (false, true): 0
+        case (true, false): 1
+        case (false, false): 2
+        case (true, true): 3
         }
     }
 }

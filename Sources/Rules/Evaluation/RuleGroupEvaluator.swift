@@ -119,7 +119,7 @@ package struct RuleGroupEvaluator: Sendable {
             byNanoseconds: -Timestamp(milliseconds: group.queryOffset).nanoseconds
         ).milliseconds
         let result = try query(members[index].rule.query, at: time)
-        let series: [(labels: Labels, value: Double)]
+        let series: [VectorElement]
         switch members[index].rule {
         case .recording(let rule):
             series = try rule.series(of: result, limit: group.limit)
@@ -132,7 +132,7 @@ package struct RuleGroupEvaluator: Sendable {
             outcome.change.merge(step.change)
             notices.add(step, of: members[index].rule)
             if let failure = step.failure { return failure }
-            series = machine.series
+            series = machine.series.map { VectorElement(labels: $0.labels, value: $0.value) }
         }
         try store(series, of: index, at: time, &outcome)
         return nil
@@ -159,14 +159,20 @@ package struct RuleGroupEvaluator: Sendable {
 
     /// Stores a rule's series and ends those of the last time that are not among them.
     private mutating func store(
-        _ series: [(labels: Labels, value: Double)], of index: Int, at time: Int64,
+        _ series: [VectorElement], of index: Int, at time: Int64,
         _ outcome: inout Outcome
     ) throws(RuleFailure) {
         let current = Set(series.map(\.labels))
         let vanished = members[index].previous.subtracting(current)
         var batch = MetricBatch()
-        for (labels, value) in series {
-            batch.append(series: batch.append(labels), time: time, value: value)
+        for element in series {
+            let number = batch.append(element.labels)
+            if let histogram = element.histogram {
+                batch.histograms.append(
+                    HistogramSample(series: number, time: time, histogram: histogram.native))
+            } else {
+                batch.append(series: number, time: time, value: element.value)
+            }
         }
         batch.appendStaleMarkers(vanished, at: time)
         try environment.store.appendDurably(batch, timeout: environment.settings.appendTimeout)
@@ -216,12 +222,12 @@ extension RecordingRule {
     /// The series under the rule's name and labels.
     func series(
         of result: [VectorElement], limit: Int
-    ) throws(RuleFailure) -> [(labels: Labels, value: Double)] {
+    ) throws(RuleFailure) -> [VectorElement] {
         if limit > 0, result.count > limit {
             throw RuleFailure(reason: "exceeded limit of \(limit) with \(result.count) series")
         }
         var seen: Set<Labels> = []
-        var series: [(labels: Labels, value: Double)] = []
+        var series: [VectorElement] = []
         for element in result {
             let own: [(name: String, value: String)] = [(name: Labels.metricName, value: name)]
             let labels = Labels(element.labels.pairs + own + self.labels)
@@ -230,7 +236,9 @@ extension RecordingRule {
                     reason: "vector contains metrics with the same labelset after applying rule "
                         + "labels: \(labels)")
             }
-            series.append((labels, element.value))
+            series.append(
+                VectorElement(
+                    labels: labels, value: element.value, histogram: element.histogram))
         }
         return series
     }

@@ -132,24 +132,49 @@ final class MetricSelection: SeriesSelection {
 
     // MARK: Histograms
 
+    /// Exemplars alone do not count, nor do histograms of series that are not selected.
+    var mayHoldHistograms: Bool { !extras.isEmpty && !gatheredHistograms().isEmpty }
+
     func histograms(_ index: Int) -> [HistogramSample] {
+        gatheredHistograms()[labels[index]] ?? []
+    }
+
+    private func gatheredHistograms() -> [Labels: [HistogramSample]] {
         histogramSlots.withLock { slots in
-            if slots == nil { slots = gatherHistograms() }
-            return slots?[labels[index]] ?? []
+            if let slots { return slots }
+            let gathered = gatherHistograms()
+            slots = gathered
+            return gathered
         }
     }
 
-    /// Histograms of all series by time, of equal times the last written.
+    /// Histograms of the selected series by time, of equal times the last written.
     private func gatherHistograms() -> [Labels: [HistogramSample]] {
+        let selected = Set(labels)
         var gathered: [Labels: [HistogramSample]] = [:]
-        for batch in extras {
+        for batch in extras where !batch.histograms.isEmpty {
+            let names = (0..<batch.seriesCount).map(batch.labels)
             for histogram in batch.histograms where range.contains(histogram.time) {
-                let labels = batch.labels(Int(histogram.series))
-                gathered[labels, default: []].removeAll { $0.time == histogram.time }
+                let labels = names[Int(histogram.series)]
+                guard selected.contains(labels) else { continue }
                 gathered[labels, default: []].append(histogram)
             }
         }
-        return gathered.mapValues { $0.sorted { $0.time < $1.time } }
+        return gathered.mapValues(MetricSelection.ordered)
+    }
+
+    /// By time; what was written later comes later in `samples` and wins.
+    private static func ordered(_ samples: [HistogramSample]) -> [HistogramSample] {
+        let order = samples.indices.sorted {
+            (samples[$0].time, $0) < (samples[$1].time, $1)
+        }
+        var kept: [HistogramSample] = []
+        kept.reserveCapacity(samples.count)
+        for index in order {
+            if kept.last?.time == samples[index].time { kept.removeLast() }
+            kept.append(samples[index])
+        }
+        return kept
     }
 
     // MARK: Order

@@ -99,6 +99,7 @@ private struct MemorySelection: SeriesSelection {
     let range: ClosedRange<Int64>
 
     var count: Int { series.count }
+    var mayHoldHistograms: Bool { series.contains { !$0.samples.histograms.isEmpty } }
     func labels(_ index: Int) -> Labels { series[index].labels }
 
     func samples(_ index: Int, into columns: inout SampleColumns) throws(StoreError) {
