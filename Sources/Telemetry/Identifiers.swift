@@ -29,6 +29,15 @@ package struct TraceID: Hashable, Sendable {
 }
 
 extension TraceID: Comparable, CustomStringConvertible {
+    @inlinable package static func == (a: TraceID, b: TraceID) -> Bool {
+        a.low == b.low && a.high == b.high
+    }
+
+    @inlinable package func hash(into hasher: inout Hasher) {
+        hasher.combine(high)
+        hasher.combine(low)
+    }
+
     @inlinable package static func < (a: TraceID, b: TraceID) -> Bool {
         a.high != b.high ? a.high < b.high : a.low < b.low
     }

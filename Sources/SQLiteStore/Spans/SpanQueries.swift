@@ -43,12 +43,10 @@ extension BlockStore where Signal == SpanSignal {
                     if let spans = part.spans { fragments.append(spans) }
                 }
             }
+            let inHead = WantedTraces(ids)
             for head in snapshot.head {
-                var rows: [TraceID: [Int]] = [:]
-                for (row, id) in head.batch.traceIDs.enumerated()
-                where keys.contains(where: { $0.id == id }) {
-                    rows[id, default: []].append(row)
-                }
+                let rows = inHead.rows(of: head.batch.traceIDs)
+                guard !rows.isEmpty else { continue }
                 let wanted = allowance.cut(rows)
                 allowance.take(rows.mapValues(\.count))
                 if !wanted.isEmpty { fragments.append(head.batch.rows(wanted)) }
