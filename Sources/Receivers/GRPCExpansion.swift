@@ -25,6 +25,8 @@ final class GRPCExpansion: ChannelDuplexHandler {
 
     private let events: EventLog
     private let messageBytesMax: Int
+    /// By the service that is called.
+    private var way = ReceiverProtocol.otlpGRPC
     /// What `grpc-encoding` named, if it is one of `codings`.
     private var coding: String?
     private var pending = ByteBuffer()
@@ -44,6 +46,7 @@ final class GRPCExpansion: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .headers(let frame):
             isReadingHead = true
+            way = ReceiverProtocol(grpcPath: frame.headers.first(name: ":path") ?? "")
             context.fireChannelRead(wrapInboundOut(.headers(withoutCoding(frame))))
             isReadingHead = false
         case .data(let frame): read(frame, context)
@@ -153,6 +156,20 @@ final class GRPCExpansion: ChannelDuplexHandler {
     }
 
     private func count(_ reason: HTTPError.Reason) {
-        events.emit(RequestRefused(way: .otlpGRPC, reason: reason.rawValue))
+        events.emit(RequestRefused(way: way, reason: reason.rawValue))
+    }
+}
+
+extension ReceiverProtocol {
+    /// The protocol of a gRPC service: OTLP unless it is another's.
+    fileprivate init(grpcPath path: String) {
+        self =
+            if path.hasPrefix("/jaeger.") {
+                .jaegerGRPC
+            } else if path.hasPrefix("/zipkin.") {
+                .zipkin
+            } else {
+                .otlpGRPC
+            }
     }
 }

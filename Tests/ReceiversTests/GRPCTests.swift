@@ -131,6 +131,28 @@ import WireFormats
                 == 1)
     }
 
+    @Test("what is refused before it is decoded is counted under the protocol that was called")
+    func countedByProtocol() async throws {
+        let bed = TestBed()
+        try await withGRPC(bed, configure: { $0.transportBytesMax = 100 }) { _, caller in
+            for (service, method) in [
+                ("jaeger.api_v2.CollectorService", "PostSpans"),
+                ("zipkin.proto3.SpanService", "Report"), (Self.traces, "Export"),
+            ] {
+                let error = await #expect(throws: RPCError.self) {
+                    try await caller.export(
+                        service, method: method, [UInt8](repeating: 0, count: 200))
+                }
+                #expect(error?.code == .resourceExhausted)
+            }
+        }
+        for way in ["jaeger_grpc", "zipkin", "otlp_grpc"] {
+            let refused = bed.count(
+                "sidelight_receiver_refused_requests_total", way, "body_too_large")
+            #expect(refused == 1, "\(way)")
+        }
+    }
+
     @Test("bad spans are a partial success")
     func partialSuccess() async throws {
         let bed = TestBed()

@@ -154,6 +154,58 @@ struct RealTraceClientTests {
         #expect(child.events.map(\.name) == ["exception"])
     }
 
+    private static let strategies = SamplingStrategies(
+        services: ["shop": .init(strategy: .rateLimiting(perSecond: 7))],
+        standard: .init(strategy: .probabilistic(0.25)))
+
+    @Test(
+        "Jaeger's client samples as it is told",
+        arguments: [
+            ("shop", "RateLimitingSampler(7)"), ("other", "ProbabilisticSampler(0.25)"),
+        ])
+    func jaegerSampling(service: String, sampler: String) async throws {
+        let script = """
+            import sys, time
+            from jaeger_client import Config
+            config = Config(config={"local_agent": {"sampling_port": int(sys.argv[1])},
+                                    "sampling_refresh_interval": 1},
+                            service_name=sys.argv[2], validate=True)
+            tracer = config.new_tracer()
+            for _ in range(100):
+                if str(tracer.sampler.sampler) == sys.argv[3]:
+                    break
+                time.sleep(0.1)
+            print("told", tracer.sampler.sampler)
+            tracer.close()
+            """
+        let output = try await TestBed().withHTTP(strategies: Self.strategies) { server in
+            try await run(script, ["\(server.address.port)", service, sampler])
+        }
+        #expect(output.contains("told \(sampler)"), "\(output)")
+    }
+
+    @Test("AWS's X-Ray SDK finds its sampling rules")
+    func xraySampling() async throws {
+        let script = """
+            import os, sys, time
+            from aws_xray_sdk.core import xray_recorder
+            xray_recorder.configure(service="shop", sampling=True,
+                                    daemon_address="127.0.0.1:" + sys.argv[1])
+            xray_recorder.sampler.start()
+            for _ in range(100):
+                rules = xray_recorder.sampler._cache.rules
+                if rules:
+                    break
+                time.sleep(0.1)
+            print("told", [(rule.name, rule.rate) for rule in rules], flush=True)
+            os._exit(0)
+            """
+        let output = try await TestBed().withHTTP(strategies: Self.strategies) { server in
+            try await run(script, ["\(server.address.port)"])
+        }
+        #expect(output.contains("told [('shop', 0.0), ('Default', 0.25)]"), "\(output)")
+    }
+
     // MARK: Support
 
     private struct Listed {

@@ -179,4 +179,14 @@ struct AdaptiveSamplingTests {
                 #"{"operation":"GET /cart","probabilisticSampling":{"samplingRate":0.0001}}"#),
             "\(told())")
     }
+
+    @Test("new strategies take the place of the old ones at once")
+    func replaced() {
+        let advice = SamplingAdvice(
+            strategies: SamplingStrategies(), clock: ManualClock(wallNanoseconds: 0))
+        advice.replace(
+            SamplingStrategies(standard: .init(strategy: .rateLimiting(perSecond: 3))))
+        #expect(String(decoding: advice.json(of: "a"), as: UTF8.self).contains("RATE_LIMITING"))
+        #expect(advice.strategies.standard.strategy == .rateLimiting(perSecond: 3))
+    }
 }

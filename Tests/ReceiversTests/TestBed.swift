@@ -33,9 +33,9 @@ struct TestBed {
         OTLPHTTPReceiver(ingest).register(on: &router)
         ZipkinReceiver(ingest).register(on: &router)
         JaegerReceiver(ingest).register(on: &router)
-        XRayReceiver(ingest, strategies: strategies).register(on: &router)
-        SamplingReceiver(SamplingAdvice(strategies: strategies, clock: ingest.clock)).register(
-            on: &router)
+        let advice = SamplingAdvice(strategies: strategies, clock: ingest.clock)
+        XRayReceiver(ingest, advice).register(on: &router)
+        SamplingReceiver(advice).register(on: &router)
         RemoteWriteReceiver(ingest, expandedBytesMax: limits.expandedBytesMax)
             .register(on: &router)
         LogLinesReceiver(ingest).register(on: &router)

@@ -7,24 +7,40 @@ import Telemetry
 /// traces that arrive make of them.
 package final class SamplingAdvice: Sendable {
     private struct State {
+        var strategies: SamplingStrategies
+        var isAdaptive: Bool
         var sampler = AdaptiveSampler()
         /// Monotonic nanoseconds at which the present interval began.
         var intervalStart: Int64
+
+        init(_ strategies: SamplingStrategies, intervalStart: Int64) {
+            self.strategies = strategies
+            isAdaptive = strategies.isAdaptive
+            self.intervalStart = intervalStart
+        }
     }
 
-    package let strategies: SamplingStrategies
     private let clock: any Clock
     private let state: Mutex<State>
 
     package init(strategies: SamplingStrategies, clock: any Clock) {
-        self.strategies = strategies
         self.clock = clock
-        state = Mutex(State(intervalStart: clock.monotonicNanoseconds))
+        state = Mutex(State(strategies, intervalStart: clock.monotonicNanoseconds))
+    }
+
+    package var strategies: SamplingStrategies { state.withLock { $0.strategies } }
+
+    /// Takes strategies in place of the present ones. What has been learnt of the traffic stays.
+    package func replace(_ strategies: SamplingStrategies) {
+        state.withLock { state in
+            state.strategies = strategies
+            state.isAdaptive = strategies.isAdaptive
+        }
     }
 
     /// Counts the traces that begin in a batch that has been stored.
     package func observe(_ spans: SpanBatch) {
-        guard strategies.isAdaptive else { return }
+        guard state.withLock({ $0.isAdaptive }) else { return }
         var begun: [Begin: Int] = [:]
         for row in 0..<spans.count where !spans.parentIDs[row].isValid {
             begun[
@@ -37,7 +53,8 @@ package final class SamplingAdvice: Sendable {
         }
         state.withLock { state in
             endInterval(&state)
-            for (service, operation, count) in named where target(of: service) != nil {
+            for (service, operation, count) in named
+            where state.strategies.adaptiveTarget(of: service) != nil {
                 state.sampler.count(count, service: service, operation: operation)
             }
         }
@@ -45,9 +62,9 @@ package final class SamplingAdvice: Sendable {
 
     /// As Jaeger's clients read it.
     package func json(of service: String) -> [UInt8] {
-        let probabilities = state.withLock { state in
+        let (strategies, probabilities) = state.withLock { state in
             endInterval(&state)
-            return state.sampler.probabilities(of: service)
+            return (state.strategies, state.sampler.probabilities(of: service))
         }
         return strategies.json(of: service, adapted: probabilities)
     }
@@ -57,18 +74,12 @@ package final class SamplingAdvice: Sendable {
         var name: StringID
     }
 
-    private func target(of service: String) -> Double? {
-        guard case .adaptive(let perSecond) = strategies.strategy(of: service).strategy else {
-            return nil
-        }
-        return perSecond
-    }
-
     private func endInterval(_ state: inout State) {
         let now = clock.monotonicNanoseconds
         let elapsed = now - state.intervalStart
         guard elapsed >= AdaptiveSampler.intervalNanoseconds else { return }
         state.intervalStart = now
-        state.sampler.update(elapsedNanoseconds: elapsed) { target(of: $0) }
+        let strategies = state.strategies
+        state.sampler.update(elapsedNanoseconds: elapsed) { strategies.adaptiveTarget(of: $0) }
     }
 }

@@ -52,6 +52,14 @@ package struct SamplingStrategies: Sendable, Hashable {
         return own
     }
 
+    /// The wanted traces a second of each operation of a service that is sampled adaptively.
+    func adaptiveTarget(of service: String) -> Double? {
+        guard case .adaptive(let perSecond) = (services[service] ?? standard).strategy else {
+            return nil
+        }
+        return perSecond
+    }
+
     /// As Jaeger's clients read it.
     /// - Parameter adapted: probabilities by operation where they follow the traffic.
     package func json(of service: String, adapted: [String: Double] = [:]) -> [UInt8] {

@@ -8,11 +8,11 @@ import WireFormats
 /// the sampling rules that SDKs ask the daemon for. Errors have AWS's shape.
 package struct XRayReceiver: Sendable {
     private let ingest: Ingest
-    private let strategies: SamplingStrategies
+    private let advice: SamplingAdvice
 
-    package init(_ ingest: Ingest, strategies: SamplingStrategies) {
+    package init(_ ingest: Ingest, _ advice: SamplingAdvice) {
         self.ingest = ingest
-        self.strategies = strategies
+        self.advice = advice
     }
 
     package func register(on router: inout Router, prefix: String = "") {
@@ -28,12 +28,12 @@ package struct XRayReceiver: Sendable {
         })
         router.on(.post, prefix + "/TraceSegments", options: options) { try await segments($0) }
         router.on(.post, prefix + "/GetSamplingRules", options: options) { _ in
-            .json(XRaySampling.rules(strategies))
+            .json(XRaySampling.rules(advice.strategies))
         }
         router.on(.post, prefix + "/SamplingTargets", options: options) { request in
             let now = ingest.now
             do throws(DecodeError) {
-                return .json(try XRaySampling.targets(request.body, strategies, at: now))
+                return .json(try XRaySampling.targets(request.body, advice.strategies, at: now))
             } catch {
                 throw HTTPError.badRequest("\(error)")
             }

@@ -12,8 +12,8 @@ struct ServeCommand: AsyncParsableCommand {
             wins over the environment, that over the file.
 
             When every listener is open, one line "ready http://HOST:PORT" goes to standard error. \
-            SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files \
-            and the token file again; a bad one is reported, and what it said before stays.
+            SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files, \
+            the token file and the sampling strategies again; a bad one is reported, and what it said before stays.
             """)
 
     @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))

@@ -64,7 +64,7 @@ struct ServeListeners {
     private mutating func openXRay(_ parts: ServeParts) async throws(ListenError) {
         guard let address = parts.configuration.xray else { return }
         var router = Router()
-        XRayReceiver(parts.ingest, strategies: parts.sampling.strategies).register(on: &router)
+        XRayReceiver(parts.ingest, parts.sampling).register(on: &router)
         let listener = try await HTTPListener.open(
             .init(address: address, flag: "--xray"), routes: router.compiled(),
             events: parts.events)

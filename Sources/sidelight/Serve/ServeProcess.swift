@@ -52,6 +52,7 @@ enum ServeProcess {
             if signal == SIGHUP {
                 alerting.reload(logger)
                 reload(tokens, configuration, logger)
+                reload(parts.sampling, configuration, logger)
             } else {
                 break
             }
@@ -79,14 +80,34 @@ enum ServeProcess {
         _ configuration: ServeConfiguration
     ) throws -> SamplingStrategies {
         guard let path = configuration.samplingStrategies else { return SamplingStrategies() }
-        do {
-            let file = try Data(contentsOf: URL(fileURLWithPath: path))
+        do { return try strategies(of: path) } catch { try Failure.exit(.usage, "\(error)") }
+    }
+
+    private static func strategies(of path: String) throws(ConfigurationError) -> SamplingStrategies
+    {
+        let file: Data
+        do { file = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+            throw ConfigurationError(
+                description:
+                    "cannot read --sampling-strategies \(path): \(error.localizedDescription)")
+        }
+        do throws(SamplingStrategies.Mistake) {
             return try SamplingStrategies(json: Array(file))
-        } catch let mistake as SamplingStrategies.Mistake {
-            try Failure.exit(.usage, "\(path): \(mistake)")
         } catch {
-            try Failure.exit(
-                .usage, "cannot read --sampling-strategies \(path): \(error.localizedDescription)")
+            throw ConfigurationError(description: "\(path): \(error)")
+        }
+    }
+
+    /// Reads the strategies again; a mistake in them leaves the old ones in force.
+    private static func reload(
+        _ advice: SamplingAdvice, _ configuration: ServeConfiguration, _ logger: Logger
+    ) {
+        guard let path = configuration.samplingStrategies else { return }
+        do throws(ConfigurationError) {
+            advice.replace(try strategies(of: path))
+            logger.info("read the sampling strategies again")
+        } catch {
+            logger.error("the old sampling strategies stay: \(error)")
         }
     }
 

@@ -14,7 +14,7 @@ enum ServeRoutes {
         ZipkinReceiver(ingest).register(on: &router, prefix: "/zipkin")
         JaegerReceiver(ingest).register(on: &router)
         JaegerReceiver(ingest).register(on: &router, prefix: "/jaeger")
-        XRayReceiver(ingest, strategies: parts.sampling.strategies).register(on: &router)
+        XRayReceiver(ingest, parts.sampling).register(on: &router)
         SamplingReceiver(parts.sampling).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router, prefix: "/prometheus")
