@@ -128,9 +128,9 @@ let package = Package(
             "Receivers",
             [
                 "HTTPServer", "WireFormats", "Pipeline", "Compression", "Store", "Telemetry",
-                "Platform",
-                grpcCore, grpcTransport, nioCore, nioHPACK, nioHTTP2, nioPosix, logging,
-                serviceLifecycle,
+                "Platform", "RegularExpressions",
+                grpcCore, grpcTransport, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, logging,
+                serviceLifecycle, asyncHTTPClient, yams,
             ]),
         target(
             "QueryAPI",
@@ -214,8 +214,8 @@ let package = Package(
             "ReceiversTests",
             [
                 "Receivers", "Pipeline", "HTTPServer", "Store", "WireFormats", "Telemetry",
-                "Platform", "Compression", grpcCore, grpcTransport, nioCore, nioHTTP1, nioPosix,
-                logging, asyncHTTPClient,
+                "Platform", "Compression", "RegularExpressions", grpcCore, grpcTransport, nioCore,
+                nioHTTP1, nioPosix, logging, asyncHTTPClient,
             ]),
         tests(
             "QueryAPITests",

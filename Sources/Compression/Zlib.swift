@@ -74,6 +74,39 @@ package enum Zlib {
         }
     }
 
+    /// Expands as much of a gzip stream as fits and is there: of one that is too long or cut off, what
+    /// comes first.
+    /// - Throws: `corrupt` if it is malformed before that.
+    package static func decompressPrefix(
+        _ bytes: UnsafeRawBufferPointer, limit: Int
+    ) throws(CompressionError) -> (bytes: [UInt8], isWhole: Bool) {
+        var stream = z_stream()
+        let status = inflateInit2_(
+            &stream, Format.gzip.windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        guard status == Z_OK else { throw failure(&stream, status, .gzip) }
+        defer { inflateEnd(&stream) }
+        let (guess, overflow) = bytes.count.multipliedReportingOverflow(by: 4)
+        var output = GrowingOutput(expected: overflow ? bytes.count : guess, limit: limit)
+        var input = Input(bytes)
+        while true {
+            let status: Int32
+            do throws(CompressionError) {
+                status = try step(&stream, &input, &output, inflate, Z_NO_FLUSH)
+            } catch .tooLarge {
+                return (Array(output.finish().prefix(limit)), false)
+            } catch {
+                throw error
+            }
+            switch status {
+            case Z_OK: continue
+            case Z_STREAM_END where input.isConsumed(by: stream): return (output.finish(), true)
+            case Z_STREAM_END: inflateReset(&stream)
+            case Z_BUF_ERROR where input.isConsumed(by: stream): return (output.finish(), false)
+            default: throw failure(&stream, status, .gzip)
+            }
+        }
+    }
+
     /// Compresses to one stream (one gzip member). Equal input gives equal output: gzip's time is unset.
     /// - Parameter level: 0 (stored) to 9; others are clamped.
     package static func compress(

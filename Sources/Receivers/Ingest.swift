@@ -15,11 +15,22 @@ package struct Ingest: Sendable {
     package let events: EventLog
     /// Sees the spans that were stored, once each.
     package var observeSpans: (@Sendable (SpanBatch) -> Void)?
+    /// How OTLP metrics become series.
+    package let translation: OTLPTranslation
+    private let deltas: DeltaSums
 
+    /// - Parameters:
+    ///   - translation: increments are always taken, whatever it says about them.
+    ///   - deltas: shared by all ways in.
     package init(
         spans: any SpanStore, logs: any LogStore, metrics: any MetricStore, pipeline: Pipeline,
-        clock: any Clock, events: EventLog
+        clock: any Clock, events: EventLog, translation: OTLPTranslation = OTLPTranslation(),
+        deltas: DeltaSums = DeltaSums()
     ) {
+        self.deltas = deltas
+        var translation = translation
+        translation.passesDeltas = true
+        self.translation = translation
         self.spans = spans
         self.logs = logs
         self.metrics = metrics
@@ -72,7 +83,17 @@ package struct Ingest: Sendable {
                 metrics.append(metrics: piped.batch, digest: digest, completion: $0)
             }
         }
-        return receipt(decoded, piped, stored: count, outcome, .metrics, way)
+        var receipt = receipt(decoded, piped, stored: count, outcome, .metrics, way)
+        receipt.histograms = piped.batch.histograms.count
+        receipt.exemplars = piped.batch.exemplars.count
+        return receipt
+    }
+
+    /// Stores OTLP metrics, increments as the totals they lead to.
+    func store(
+        _ decoded: Decoded<TranslatedMetrics>, digest: ContentHash?, by way: ReceiverProtocol
+    ) async throws(StoreError) -> IngestReceipt {
+        try await store(deltas.summed(decoded), digest: digest, by: way)
     }
 
     /// Waits for an append to hold.
@@ -123,6 +144,9 @@ package struct Ingest: Sendable {
 struct IngestReceipt: Sendable, Hashable {
     var accepted: Int
     var rejected: Int
+    /// Native histograms among the accepted samples.
+    var histograms = 0
+    var exemplars = 0
     /// Reasons with counts and an example each; empty if nothing was rejected.
     var message: String
 }

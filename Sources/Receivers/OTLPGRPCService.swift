@@ -24,7 +24,9 @@ struct OTLPGRPCService: RegistrableRPCService {
         receiver.register(
             "opentelemetry.proto.collector.metrics.v1.MetricsService", method: "Export",
             on: &router,
-            decode: { (bytes, _) throws(DecodeError) in try OTLPMetrics.decode(protobuf: bytes) },
+            decode: { [ingest] (bytes, _) throws(DecodeError) in
+                try OTLPMetrics.translate(protobuf: bytes, ingest.translation)
+            },
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(message.batch, digest: message.digest, by: .otlpGRPC)
             }, answer: Self.answer)

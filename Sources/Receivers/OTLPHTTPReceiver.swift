@@ -20,6 +20,14 @@ package struct OTLPHTTPReceiver: Sendable {
         }
     }
 
+    /// Metrics where senders to Prometheus send them: `POST /api/v1/otlp/v1/metrics`.
+    package func registerPrometheusPath(on router: inout Router, prefix: String = "") {
+        let options = RouteOptions(errors: Self.errors(ingest.events))
+        router.on(.post, prefix + "/api/v1/otlp/v1/metrics", options: options) {
+            try await metrics($0)
+        }
+    }
+
     private func traces(_ request: HTTPRequest) async throws -> HTTPResponse {
         let encoding = try Encoding(request)
         let decoded = try decode {
@@ -37,8 +45,9 @@ package struct OTLPHTTPReceiver: Sendable {
         let encoding = try Encoding(request)
         let decoded = try decode {
             switch encoding {
-            case .protobuf: try OTLPMetrics.decode(protobuf: request.body)
-            case .json: try OTLPMetrics.decode(json: request.body)
+            case .protobuf:
+                try OTLPMetrics.translate(protobuf: request.body, ingest.translation)
+            case .json: try OTLPMetrics.translate(json: request.body, ingest.translation)
             }
         }
         return try await answer(.metrics, encoding) { () throws(StoreError) in

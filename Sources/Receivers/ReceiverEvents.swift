@@ -10,6 +10,9 @@ package enum ReceiverProtocol: String, Sendable, CaseIterable {
     case xray
     case remoteWrite = "remote_write"
     case logLines = "log_lines"
+    case scrape
+    case push
+    case statsD = "statsd"
 }
 
 /// The kinds of telemetry.

@@ -2,14 +2,23 @@ import Compression
 import HTTPServer
 import Platform
 import Store
+import Telemetry
 import WireFormats
 
-/// Prometheus remote write 1.0 (prometheus.io/docs/specs/prw/remote_write_spec):
-/// `POST /api/v1/write` with a snappy block. Answers 204; 400 with the reason after the good samples are
-/// stored when some are bad, as Prometheus does, so that senders do not repeat them.
+/// Prometheus remote write 1.0 and 2.0 (prometheus.io/docs/specs/prw/remote_write_spec and
+/// …/remote_write_spec_2_0): `POST /api/v1/write` with a snappy block. Answers 204; 400 with the reason
+/// after the good samples are stored when some are bad, as Prometheus does, so that senders do not repeat
+/// them. Answers to 2.0 say in `X-Prometheus-Remote-Write-…-Written` how much was stored.
 package struct RemoteWriteReceiver: Sendable {
+    /// The messages a body may hold.
+    private enum Message {
+        case writeRequest
+        case symbolized
+    }
+
     private let ingest: Ingest
     private let expandedBytesMax: Int
+    private let starts = StartTimes()
 
     /// - Parameter expandedBytesMax: what a body may expand to.
     package init(_ ingest: Ingest, expandedBytesMax: Int = HTTPLimits().expandedBytesMax) {
@@ -28,13 +37,38 @@ package struct RemoteWriteReceiver: Sendable {
     }
 
     private func write(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try Self.checkType(request)
+        let message = try Self.message(of: request)
         let body = try expanded(request)
-        let decoded = try decode { try RemoteWrite.decode(protobuf: body) }
         // No digest: a sample that comes again replaces itself.
-        let receipt = try await storing { () throws(StoreError) in
-            try await ingest.store(decoded, digest: nil, by: .remoteWrite)
+        switch message {
+        case .writeRequest:
+            let decoded = try decode { try RemoteWrite.decode(protobuf: body) }
+            let receipt = try await storing { () throws(StoreError) in
+                try await ingest.store(decoded, digest: nil, by: .remoteWrite)
+            }
+            return Self.answer(receipt)
+        case .symbolized:
+            let decoded = try decode { try RemoteWrite.decode(symbolized: body) }
+            return Self.written(receipt: try await store(decoded))
         }
+    }
+
+    private func store(_ decoded: Decoded<SymbolizedWrite>) async throws -> IngestReceipt {
+        let (batch, starts) = (decoded.batch.batch, decoded.batch.starts)
+        let zeros = self.starts.zeros(for: starts, of: batch)
+        if !zeros.isEmpty {
+            _ = try await storing { () throws(StoreError) in
+                try await ingest.store(Decoded(batch: zeros), digest: nil, by: .remoteWrite)
+            }
+        }
+        let receipt = try await storing { () throws(StoreError) in
+            try await ingest.store(decoded.map(\.batch), digest: nil, by: .remoteWrite)
+        }
+        self.starts.remember(starts, of: batch)
+        return receipt
+    }
+
+    private static func answer(_ receipt: IngestReceipt) -> HTTPResponse {
         guard receipt.rejected == 0 else {
             return .text(
                 "\(receipt.accepted) samples stored, \(receipt.rejected) rejected:"
@@ -43,18 +77,29 @@ package struct RemoteWriteReceiver: Sendable {
         return .empty()
     }
 
-    private static func checkType(_ request: HTTPRequest) throws(HTTPError) {
+    private static func written(receipt: IngestReceipt) -> HTTPResponse {
+        let prefix = "x-prometheus-remote-write-"
+        return answer(receipt)
+            .with(prefix + "samples-written", "\(receipt.accepted - receipt.histograms)")
+            .with(prefix + "histograms-written", "\(receipt.histograms)")
+            .with(prefix + "exemplars-written", "\(receipt.exemplars)")
+    }
+
+    private static func message(of request: HTTPRequest) throws(HTTPError) -> Message {
         guard let type = request.contentType, type.essence == "application/x-protobuf" else {
             throw HTTPError(
                 .unsupportedMediaType,
                 message: "remote write wants Content-Type application/x-protobuf, not"
                     + " \"\(request.headers["content-type"] ?? "")\"")
         }
-        if let message = type.parameters["proto"], message != "prometheus.WriteRequest" {
+        switch type.parameters["proto"] {
+        case nil, "prometheus.WriteRequest": return .writeRequest
+        case RemoteWrite.symbolizedMessage: return .symbolized
+        case let message?:
             throw HTTPError(
                 .unsupportedMediaType,
-                message: "\(message) is not supported; send remote write 1.0"
-                    + " (prometheus.WriteRequest)")
+                message: "\(message) is not supported; send prometheus.WriteRequest (remote write"
+                    + " 1.0) or \(RemoteWrite.symbolizedMessage) (2.0)")
         }
     }
 

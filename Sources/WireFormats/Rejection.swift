@@ -13,10 +13,16 @@ package enum RejectionReason: String, Sendable, CaseIterable {
     case emptyLabelName = "empty_label_name"
     case emptyMetricName = "empty_metric_name"
     case invalidName = "invalid_name"
+    /// A reference into a table of texts that leads nowhere.
+    case invalidReference = "invalid_reference"
     case invalidUTF8 = "invalid_utf8"
     case invalidHistogram = "invalid_histogram"
     /// Delta (or no) temporality, which a store of cumulative series cannot keep.
     case unsupportedTemporality = "unsupported_temporality"
+    /// An increment that is earlier than the last one of its series.
+    case outOfOrderDelta = "out_of_order_delta"
+    /// More series of increments than running totals are kept for.
+    case tooManyDeltaSeries = "too_many_delta_series"
     /// A metric without any kind of data point that we know.
     case unsupportedKind = "unsupported_kind"
     case malformedItem = "malformed_item"
@@ -75,6 +81,13 @@ package struct Decoded<Batch: Sendable>: Sendable {
         self.rejections = rejections
         self.repairedStrings = repairedStrings
         self.ignoredFields = ignoredFields
+    }
+
+    /// The same about a batch made from this one.
+    package func map<Other>(_ transform: (Batch) -> Other) -> Decoded<Other> {
+        Decoded<Other>(
+            batch: transform(batch), rejections: rejections, repairedStrings: repairedStrings,
+            ignoredFields: ignoredFields)
     }
 
     /// Items refused, of all reasons: what `partial_success` reports.

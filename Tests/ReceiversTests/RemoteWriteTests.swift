@@ -39,17 +39,87 @@ import WireFormats
         #expect(bed.count("sidelight_receiver_items_total", "metrics", "remote_write") == 10)
     }
 
-    @Test("remote write 2.0 is refused by name, so that senders fall back")
-    func version2() async throws {
+    @Test("an unknown message is refused by name, so that senders fall back")
+    func unknownMessage() async throws {
         let bed = TestBed()
         let answer = try await bed.withHTTP { server in
             try await write(
                 body(Samples.samples(1)), to: server,
-                type: "application/x-protobuf;proto=io.prometheus.write.v2.Request")
+                type: "application/x-protobuf;proto=io.prometheus.write.v3.Request")
         }
         #expect(answer.status == 415)
-        #expect(answer.text.contains("io.prometheus.write.v2.Request"))
+        #expect(answer.text.contains("io.prometheus.write.v3.Request"))
         #expect(bed.store.appendCount == 0)
+    }
+
+    private static let symbolized = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+
+    /// A remote write 2.0 request: a series with samples at these times, one of them with an exemplar.
+    private func symbolized(_ times: [Int64], start: Int64 = 0) -> [UInt8] {
+        var writer = ProtobufWriter()
+        for symbol in ["", "__name__", "requests_total"] { writer.presentString(4, symbol) }
+        writer.message(5) { series in
+            series.packedVarints(1, [1, 2] as [UInt64])
+            for (index, time) in times.enumerated() {
+                series.message(2) {
+                    $0.double(1, Double(index + 1))
+                    $0.varint(2, UInt64(time))
+                    $0.varint(3, UInt64(start))
+                }
+            }
+            series.message(4) { $0.varint(3, UInt64(times[0])) }
+        }
+        writer.message(5) { series in
+            series.packedVarints(1, [1, 2] as [UInt64])
+            series.message(3) {
+                $0.presentVarint(1, 0)
+                $0.varint(15, UInt64(times[0]))
+            }
+        }
+        return Snappy.compress(writer.bytes)
+    }
+
+    @Test("remote write 2.0 is stored and answered with what was written")
+    func version2() async throws {
+        let bed = TestBed()
+        let now = TestBed.now.milliseconds
+        try await bed.withHTTP { server in
+            let whole = try await write(
+                symbolized([now - 1, now]), to: server, type: Self.symbolized)
+            #expect(whole.status == 204)
+            #expect(whole["x-prometheus-remote-write-samples-written"] == "2")
+            #expect(whole["x-prometheus-remote-write-histograms-written"] == "1")
+            #expect(whole["x-prometheus-remote-write-exemplars-written"] == "1")
+            let partial = try await write(
+                symbolized([now, now + 601_000]), to: server, type: Self.symbolized)
+            #expect(partial.status == 400)
+            #expect(partial["x-prometheus-remote-write-samples-written"] == "1")
+            #expect(partial.text.contains("too_far_in_future"))
+        }
+        #expect(bed.store.metrics.map(\.sampleValues) == [[1, 2], [1]])
+    }
+
+    @Test("a new start of a series becomes a sample of zero, once")
+    func starts() async throws {
+        let bed = TestBed()
+        let now = TestBed.now.milliseconds
+        try await bed.withHTTP { server in
+            for (time, start) in [
+                (now - 2_000, now - 9_000), (now - 1_000, now - 9_000), (now, now - 500),
+            ] {
+                let answer = try await write(
+                    symbolized([time], start: start), to: server, type: Self.symbolized)
+                #expect(answer.status == 204)
+                #expect(answer["x-prometheus-remote-write-samples-written"] == "1")
+            }
+            // A start of yesterday says nothing about the time between.
+            _ = try await write(
+                symbolized([now], start: now - 86_000_000), to: server, type: Self.symbolized)
+        }
+        let stored = bed.store.metrics.flatMap { batch in
+            zip(batch.sampleTimes, batch.sampleValues).map { "\($0 - now) \($1)" }
+        }
+        #expect(stored == ["-9000 0.0", "-2000 1.0", "-1000 1.0", "-500 0.0", "0 1.0", "0 1.0"])
     }
 
     @Test(

@@ -39,6 +39,7 @@ struct TestBed {
         RemoteWriteReceiver(ingest, expandedBytesMax: limits.expandedBytesMax)
             .register(on: &router)
         LogLinesReceiver(ingest).register(on: &router)
+        ExpositionPushReceiver(ingest).register(on: &router)
         var configuration = HTTPListener.Configuration(
             address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--otlp-http")
         configuration.limits = limits

@@ -19,7 +19,9 @@ extension Check {
         "Rules": ["PromQL", "LogQL", "TraceQL", "Store"],
         "Notifier": ["Store", "Platform"],
         "HTTPServer": ["Platform", "Compression"],
-        "Receivers": ["HTTPServer", "WireFormats", "Pipeline", "Compression"],
+        "Receivers": [
+            "HTTPServer", "WireFormats", "Pipeline", "Compression", "RegularExpressions",
+        ],
         "QueryAPI": [
             "HTTPServer", "Store", "PromQL", "TraceQL", "LogQL", "Rules", "Notifier",
             "WireFormats",

@@ -4,24 +4,39 @@ extension OTLPMetrics {
     /// Decodes an `ExportMetricsServiceRequest` (or `MetricsData`: the same bytes) into Prometheus
     /// series; names and shapes are those of `OTLPMetricTranslator`.
     ///
-    /// Rejections count data points. Start times are not kept.
+    /// Rejections count data points; points of delta temporality are rejected. Start times are not kept.
     /// - Complexity: O(bytes); allocation only per metric, for distinct texts and per histogram.
     package static func decode(
         protobuf body: UnsafeRawBufferPointer
     ) throws(DecodeError) -> Decoded<MetricBatch> {
-        try WireLimits.checkBody(body.count)
-        var decoder = OTLPMetricDecoder()
-        try decoder.request(ProtobufReader(body))
-        var decoded = decoder.translator.finish()
-        decoded.repairedStrings += decoder.values.repairedStrings
-        decoded.ignoredFields = decoder.ignoredFields
-        return decoded
+        try translate(protobuf: body, OTLPTranslation()).map(\.batch)
     }
 
     package static func decode(
         protobuf body: [UInt8]
     ) throws(DecodeError) -> Decoded<MetricBatch> {
         try body.decoded { (bytes) throws(DecodeError) in try decode(protobuf: bytes) }
+    }
+
+    /// The same with names and labels as `translation` wants them.
+    package static func translate(
+        protobuf body: UnsafeRawBufferPointer, _ translation: OTLPTranslation
+    ) throws(DecodeError) -> Decoded<TranslatedMetrics> {
+        try WireLimits.checkBody(body.count)
+        var decoder = OTLPMetricDecoder(translation)
+        try decoder.request(ProtobufReader(body))
+        var decoded = decoder.translator.finishTranslated()
+        decoded.repairedStrings += decoder.values.repairedStrings
+        decoded.ignoredFields = decoder.ignoredFields
+        return decoded
+    }
+
+    package static func translate(
+        protobuf body: [UInt8], _ translation: OTLPTranslation
+    ) throws(DecodeError) -> Decoded<TranslatedMetrics> {
+        try body.decoded { (bytes) throws(DecodeError) in
+            try translate(protobuf: bytes, translation)
+        }
     }
 }
 
@@ -45,6 +60,7 @@ struct OTLPMetricDecoder {
         static let isMonotonic = ProtobufKey.varint(3)
     }
 
+    private static let delta: UInt64 = 1
     private static let cumulative: UInt64 = 2
 
     /// What a metric says apart from its points, which may come first.
@@ -59,11 +75,13 @@ struct OTLPMetricDecoder {
         var pointCount = 0
     }
 
-    var translator = OTLPMetricTranslator()
+    var translator: OTLPMetricTranslator
     var values = OTLPAttributeDecoder()
     var ignoredFields = 0
     private var shared = SharedColumns()
     private var pointCount = 0
+
+    init(_ translation: OTLPTranslation) { translator = OTLPMetricTranslator(translation) }
 
     mutating func request(_ message: ProtobufReader) throws(DecodeError) {
         var message = message
@@ -121,10 +139,12 @@ struct OTLPMetricDecoder {
         translator.beginMetric(
             OTLPMetricHeader(
                 name: metric.name, unit: metric.unit, description: metric.description,
-                kind: kind))
+                kind: kind), isDelta: isDelta(kind, metric.temporality))
         switch kind {
         case .counter, .upDownCounter, .histogram, .exponentialHistogram:
-            guard metric.temporality == Self.cumulative else {
+            guard
+                metric.temporality == Self.cumulative || isDelta(kind, metric.temporality)
+            else {
                 return translator.reject(.unsupportedTemporality, count: metric.pointCount)
             }
         case .gauge, .summary: break
@@ -137,6 +157,15 @@ struct OTLPMetricDecoder {
             case metric.kind: try points(try message.message("metric data"), kind)
             default: try message.skip(key)
             }
+        }
+    }
+
+    /// Whether the points are increments that may pass.
+    private func isDelta(_ kind: PrometheusNaming.Kind, _ temporality: UInt64) -> Bool {
+        switch kind {
+        case .gauge, .summary: false
+        case .counter, .upDownCounter, .histogram, .exponentialHistogram:
+            temporality == Self.delta && translator.translation.passesDeltas
         }
     }
 

@@ -29,11 +29,24 @@ enum OTLPJSONEnums {
         return UInt8(exactly: raw).flatMap(SpanStatus.init(rawValue:)) ?? .unset
     }
 
-    /// Whether points are absolute values since a start (`AGGREGATION_TEMPORALITY_CUMULATIVE`, 2).
-    static func isCumulative(_ reader: inout JSONReader) throws(DecodeError) -> Bool {
-        try reader.enumeration(
+    /// Whether points are increments or absolute values since a start.
+    enum Temporality: UInt8 {
+        case unspecified = 0
+        case delta = 1
+        case cumulative = 2
+    }
+
+    static func temporality(_ reader: inout JSONReader) throws(DecodeError) -> Temporality {
+        let raw = try reader.enumeration(
             "aggregationTemporality", prefix: "aggregation_temporality_"
-        ) { "cumulative" ~= $0 ? 2 : nil } == 2
+        ) { name in
+            switch name {
+            case "delta": 1
+            case "cumulative": 2
+            default: nil
+            }
+        }
+        return UInt8(exactly: raw).flatMap(Temporality.init(rawValue:)) ?? .unspecified
     }
 
     /// 0 to 24: `SEVERITY_NUMBER_INFO` is 9, `SEVERITY_NUMBER_INFO2` is 10.

@@ -4,24 +4,39 @@ extension OTLPMetrics {
     /// Decodes an `ExportMetricsServiceRequest` in OTLP's JSON encoding into Prometheus series; names and
     /// shapes are those of `OTLPMetricTranslator`, field names may be in lower camel or snake case.
     ///
-    /// Rejections count data points. Start times are not kept.
+    /// Rejections count data points; points of delta temporality are rejected. Start times are not kept.
     /// - Complexity: O(bytes); allocation only per metric, for distinct texts and per histogram.
     package static func decode(
         json body: UnsafeRawBufferPointer
     ) throws(DecodeError) -> Decoded<MetricBatch> {
+        try translate(json: body, OTLPTranslation()).map(\.batch)
+    }
+
+    package static func decode(json body: [UInt8]) throws(DecodeError) -> Decoded<MetricBatch> {
+        try body.decoded { (bytes) throws(DecodeError) in try decode(json: bytes) }
+    }
+
+    /// The same with names and labels as `translation` wants them.
+    package static func translate(
+        json body: UnsafeRawBufferPointer, _ translation: OTLPTranslation
+    ) throws(DecodeError) -> Decoded<TranslatedMetrics> {
         try WireLimits.checkBody(body.count)
-        var decoder = OTLPJSONMetricDecoder()
+        var decoder = OTLPJSONMetricDecoder(translation)
         var reader = JSONReader(body)
         try decoder.request(&reader)
         try reader.end()
-        var decoded = decoder.translator.finish()
+        var decoded = decoder.translator.finishTranslated()
         decoded.repairedStrings += decoder.values.repairedStrings
         decoded.ignoredFields = decoder.ignoredFields
         return decoded
     }
 
-    package static func decode(json body: [UInt8]) throws(DecodeError) -> Decoded<MetricBatch> {
-        try body.decoded { (bytes) throws(DecodeError) in try decode(json: bytes) }
+    package static func translate(
+        json body: [UInt8], _ translation: OTLPTranslation
+    ) throws(DecodeError) -> Decoded<TranslatedMetrics> {
+        try body.decoded { (bytes) throws(DecodeError) in
+            try translate(json: bytes, translation)
+        }
     }
 }
 
@@ -43,15 +58,17 @@ struct OTLPJSONMetricDecoder {
     }
 
     private struct MetricData {
-        var isCumulative = false
+        var temporality = OTLPJSONEnums.Temporality.unspecified
         var isMonotonic = false
         var points: [JSONSlice] = []
     }
 
-    var translator = OTLPMetricTranslator()
+    var translator: OTLPMetricTranslator
     var values = OTLPJSONValues()
     var ignoredFields = 0
     private var pointCount = 0
+
+    init(_ translation: OTLPTranslation) { translator = OTLPMetricTranslator(translation) }
 
     mutating func request(_ reader: inout JSONReader) throws(DecodeError) {
         try reader.beginObject()
@@ -112,10 +129,10 @@ struct OTLPJSONMetricDecoder {
         translator.beginMetric(
             OTLPMetricHeader(
                 name: metric.name, unit: metric.unit, description: metric.description,
-                kind: kind))
+                kind: kind), isDelta: isDelta(kind, data.temporality))
         switch kind {
         case .counter, .upDownCounter, .histogram, .exponentialHistogram:
-            guard data.isCumulative else {
+            guard data.temporality == .cumulative || isDelta(kind, data.temporality) else {
                 var count = 0
                 for points in data.points { count += try Self.count(points) }
                 return translator.reject(.unsupportedTemporality, count: count)
@@ -123,6 +140,17 @@ struct OTLPJSONMetricDecoder {
         case .gauge, .summary: break
         }
         for points in data.points { try self.points(points, kind) }
+    }
+
+    /// Whether the points are increments that may pass.
+    private func isDelta(
+        _ kind: PrometheusNaming.Kind, _ temporality: OTLPJSONEnums.Temporality
+    ) -> Bool {
+        switch kind {
+        case .gauge, .summary: false
+        case .counter, .upDownCounter, .histogram, .exponentialHistogram:
+            temporality == .delta && translator.translation.passesDeltas
+        }
     }
 
     private mutating func header(_ reader: inout JSONReader) throws(DecodeError) -> Metric {
@@ -156,7 +184,7 @@ struct OTLPJSONMetricDecoder {
         while let field = try reader.nextField() {
             switch field {
             case "aggregationTemporality", "aggregation_temporality":
-                data.isCumulative = try OTLPJSONEnums.isCumulative(&reader)
+                data.temporality = try OTLPJSONEnums.temporality(&reader)
             case "isMonotonic", "is_monotonic": data.isMonotonic = try reader.bool()
             case "dataPoints", "data_points": data.points.append(try reader.slice())
             default: try reader.skipValue()

@@ -28,7 +28,7 @@ struct CanonicalLabelWriter {
     private static let metricNameWord: UInt64 = 0x5F5F_656D_616E_5F5F
 
     /// Canonical labels are shorter than the messages they come from, so a run as long as the body has
-    /// room for all of them.
+    /// room for all of them; labels that a body only refers to may need more.
     private var bytes: [UInt8]
     private var seriesStart = 0
     private var cursor = 0
@@ -71,11 +71,23 @@ struct CanonicalLabelWriter {
     @inline(__always)
     mutating func append(_ message: ProtobufReader) throws(DecodeError) {
         let pair = try LabelPair(message)
-        if pair.value.isEmpty { return }
-        check(pair.name)
-        put(pair.name)
-        put(pair.value)
+        append(name: pair.name, value: pair.value)
     }
+
+    /// Adds a label whose bytes stay where they are until the series has ended.
+    @inline(__always)
+    mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        if value.isEmpty { return }
+        check(name)
+        put(name)
+        put(value)
+    }
+
+    /// Bytes of all accepted series and of the current one.
+    var byteCount: Int { cursor }
+
+    /// Forgets the labels of a series that is not ended.
+    mutating func discard() { cursor = seriesStart }
 
     /// Ends the series: its canonical bytes are complete, or nothing of it is left.
     @inline(__always)
@@ -140,7 +152,7 @@ struct CanonicalLabelWriter {
     @inline(__always)
     private mutating func put(_ content: UnsafeRawBufferPointer) {
         let room = bytes.count &- cursor
-        precondition(room >= content.count &+ 5, "BUG: canonical labels outgrew their body")
+        if room < content.count &+ 5 { grow(by: content.count) }
         bytes.withUnsafeMutableBytes { all in
             var length = UInt64(truncatingIfNeeded: content.count)
             while length >= 0x80 {
@@ -155,6 +167,11 @@ struct CanonicalLabelWriter {
             target.copyMemory(from: content)
             cursor &+= content.count
         }
+    }
+
+    @inline(never)
+    private mutating func grow(by count: Int) {
+        bytes.append(contentsOf: repeatElement(0, count: max(bytes.count, count &+ 64)))
     }
 
     /// Sorts the labels of the current series by name and notes repeated names.

@@ -19,17 +19,21 @@ struct RemoteWriteHistogram {
         static let resetHint = ProtobufKey.varint(14)
         static let timestamp = ProtobufKey.varint(15)
         static let customValues: UInt32 = 16
+        static let startTimestamp = ProtobufKey.varint(17)
     }
 
     /// Schemas of Prometheus's exponential buckets.
     private static let exponentialSchemas: ClosedRange<Int32> = -4...8
 
     private(set) var time: Int64 = 0
-    private var histogram = NativeHistogram(schema: 0)
-    private var negativeDeltas: [UInt64] = []
-    private var positiveDeltas: [UInt64] = []
-    private var negativeCounts: [Double] = []
-    private var positiveCounts: [Double] = []
+    /// Milliseconds at which counting began; 0 is unknown. Remote write 2.0 only.
+    private(set) var startTime: Int64 = 0
+    /// Without bucket counts, which are below.
+    var histogram = NativeHistogram(schema: 0)
+    var negativeDeltas: [UInt64] = []
+    var positiveDeltas: [UInt64] = []
+    var negativeCounts: [Double] = []
+    var positiveCounts: [Double] = []
 
     mutating func read(_ message: ProtobufReader) throws(DecodeError) {
         var message = message
@@ -57,6 +61,8 @@ struct RemoteWriteHistogram {
                 let raw = UInt8(exactly: try message.varint("reset_hint")) ?? 0
                 histogram.resetHint = NativeHistogram.ResetHint(rawValue: raw) ?? .unknown
             case Field.timestamp: time = try message.int64("histogram timestamp")
+            case Field.startTimestamp:
+                startTime = try message.int64("histogram start_timestamp")
             default: try repeated(key, &message)
             }
         }
@@ -82,7 +88,7 @@ struct RemoteWriteHistogram {
         }
     }
 
-    private static func span(
+    static func span(
         _ message: ProtobufReader
     ) throws(DecodeError) -> NativeHistogram.Span {
         var message = message

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import HTTPServer
 import Journal
+import WireFormats
 import Yams
 
 /// Everything that `sidelight serve` is told, after flags, environment, file and defaults were put
@@ -19,6 +20,11 @@ struct ServeConfiguration: Sendable {
     var sampling: ListenAddress?
     /// Jaeger's file of sampling strategies.
     var samplingStrategies: String?
+    var statsD: ListenAddress?
+    /// How OTLP metrics become series.
+    var otlpTranslation = OTLPTranslation()
+    /// File with `scrape_configs`; `nil` scrapes nothing.
+    var scrapeConfig: String?
     var rules: [String]
     var webhooks: [String]
     /// Nanoseconds, per signal.
@@ -44,6 +50,9 @@ struct ServeConfiguration: Sendable {
         xray = try ServeConfiguration.listener(settings, "xray", "off")
         sampling = try ServeConfiguration.listener(settings, "sampling", "off")
         samplingStrategies = try settings.optional("sampling-strategies")
+        statsD = try ServeConfiguration.listener(settings, "statsd", "off")
+        otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
+        scrapeConfig = try settings.optional("scrape-config")
         rules = try settings.list("rules")
         webhooks = try settings.list("webhook")
         for webhook in webhooks
@@ -80,6 +89,22 @@ struct ServeConfiguration: Sendable {
         guard gethostname(&name, name.count - 1) == 0 else { return "http://\(listen)" }
         let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         return "http://\(String(decoding: bytes, as: UTF8.self)):\(listen.port)"
+    }
+
+    private static func otlpTranslation(_ settings: Settings) throws -> OTLPTranslation {
+        var translation = OTLPTranslation()
+        let name = try settings.string(
+            "otlp-translation-strategy", default: translation.strategy.rawValue)
+        guard let strategy = OTLPTranslation.Strategy(rawValue: name) else {
+            let known = OTLPTranslation.Strategy.allCases.map(\.rawValue)
+            throw ConfigurationError(
+                description: "otlp-translation-strategy is \"\(name)\", expected one of "
+                    + known.joined(separator: ", "))
+        }
+        translation.strategy = strategy
+        let promoted = try settings.list("otlp-promote-attribute")
+        translation.promoted = promoted.contains("*") ? .all : .only(Set(promoted))
+        return translation
     }
 
     private static func address(

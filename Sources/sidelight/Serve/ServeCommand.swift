@@ -13,7 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             When every listener is open, one line "ready http://HOST:PORT" goes to standard error. \
             SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files, \
-            the token file and the sampling strategies again; a bad one is reported, and what it said before stays.
+            the token file, the scrape jobs and the sampling strategies again; a bad one is reported, and \
+            what it said before stays.
             """)
 
     @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))
@@ -32,6 +33,18 @@ struct ServeCommand: AsyncParsableCommand {
         name: .customLong("otlp-http"),
         help: ArgumentHelp("OTLP/HTTP (default: 127.0.0.1:4318), or off.", valueName: "host:port"))
     var otlpHTTP: String?
+    @Option(
+        name: .customLong("otlp-translation-strategy"),
+        help: ArgumentHelp(
+            "Prometheus's translation_strategy (default: UnderscoreEscapingWithSuffixes).",
+            valueName: "strategy"))
+    var otlpTranslationStrategy: String?
+    @Option(
+        name: .customLong("otlp-promote-attribute"),
+        help: ArgumentHelp(
+            "Resource attribute that OTLP metrics get as a label, * for all; may be repeated.",
+            valueName: "name"))
+    var otlpPromoteAttribute: [String] = []
     @Option(help: ArgumentHelp("Zipkin (default: 127.0.0.1:9411), or off.", valueName: "host:port"))
     var zipkin: String?
     @Option(
@@ -58,6 +71,15 @@ struct ServeCommand: AsyncParsableCommand {
     var sampling: String?
     @Option(help: ArgumentHelp("Jaeger's file of sampling strategies.", valueName: "file"))
     var samplingStrategies: String?
+    @Option(
+        name: .customLong("statsd"),
+        help: ArgumentHelp(
+            "StatsD over UDP, such as 127.0.0.1:8125 (default: off).", valueName: "host:port"))
+    var statsD: String?
+    @Option(
+        help: ArgumentHelp(
+            "File with scrape_configs, such as a prometheus.yml.", valueName: "file"))
+    var scrapeConfig: String?
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
     var rules: [String] = []
     @Option(
@@ -96,12 +118,16 @@ struct ServeCommand: AsyncParsableCommand {
     var printConfig = false
 
     private var flags: [String: [String]] {
-        var flags: [String: [String]] = ["rules": rules, "webhook": webhook]
+        var flags: [String: [String]] = [
+            "rules": rules, "webhook": webhook, "otlp-promote-attribute": otlpPromoteAttribute,
+        ]
         let single: [(String, String?)] = [
             ("data", data), ("listen", listen), ("otlp-grpc", otlpGRPC), ("otlp-http", otlpHTTP),
             ("zipkin", zipkin), ("jaeger-http", jaegerHTTP), ("jaeger-grpc", jaegerGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
-            ("retention", retention), ("retention-traces", retentionTraces),
+            ("statsd", statsD), ("scrape-config", scrapeConfig),
+            ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
+            ("retention-traces", retentionTraces),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),

@@ -11,6 +11,7 @@ struct ServeListeners {
     private var others: [(name: String, listener: HTTPListener)] = []
     private var grpc: [(name: String, listener: GRPCListener)] = []
     private var datagrams: XRayDatagramListener?
+    private var statsD: StatsDListener?
 
     /// Opens all listeners or none.
     static func open(_ parts: ServeParts) async throws(ListenError) -> ServeListeners {
@@ -27,6 +28,10 @@ struct ServeListeners {
             try await listeners.openGRPC(
                 "Jaeger gRPC", configuration.jaegerGRPC, "--jaeger-grpc", parts)
             try await listeners.openXRay(parts)
+            if let address = configuration.statsD {
+                listeners.statsD = try await StatsDListener.open(
+                    address, flag: "--statsd", ingest: parts.ingest)
+            }
         } catch {
             await listeners.close()
             throw error
@@ -100,6 +105,7 @@ struct ServeListeners {
         for (name, listener) in others { logger.info("\(name) on \(listener.address)") }
         for (name, listener) in grpc { logger.info("\(name) on \(listener.address)") }
         if let datagrams { logger.info("X-Ray UDP on \(datagrams.address)") }
+        if let statsD { logger.info("StatsD (UDP) on \(statsD.address)") }
         FileHandle.standardError.write(Data("ready http://\(main.address)\n".utf8))
     }
 
@@ -113,6 +119,7 @@ struct ServeListeners {
                 group.addTask { await listener.shutdown() }
             }
             if let datagrams { group.addTask { await datagrams.shutdown() } }
+            if let statsD { group.addTask { await statsD.shutdown() } }
         }
     }
 }

@@ -34,15 +34,25 @@ enum ServeProcess {
             try store.close()
             try Failure.exit(.usage, "\(error)")
         }
-        let parts = ServeParts(
+        var parts = ServeParts(
             configuration: configuration, store: store, clock: clock, events: events,
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
             sampling: SamplingAdvice(strategies: strategies, clock: clock))
+        let scraping: ServeScraping?
+        do throws(ScrapeFileError) {
+            scraping = try startScraping(parts, logger)
+        } catch {
+            await alerting.stop()
+            try store.close()
+            try Failure.exit(.usage, error.description)
+        }
+        parts.scrapeBoard = scraping?.board
         let listeners: ServeListeners
         do {
             listeners = try await ServeListeners.open(parts)
         } catch {
+            await scraping?.stop()
             await alerting.stop()
             try store.close()
             try Failure.exit(.unreachable, error.description)
@@ -51,6 +61,7 @@ enum ServeProcess {
         for await signal in signals.received {
             if signal == SIGHUP {
                 alerting.reload(logger)
+                await scraping?.reload(logger)
                 reload(tokens, configuration, logger)
                 reload(parts.sampling, configuration, logger)
             } else {
@@ -59,12 +70,20 @@ enum ServeProcess {
         }
         logger.info("stopping")
         await listeners.close()
+        await scraping?.stop()
         await alerting.stop()
         do {
             try store.close()
         } catch {
             try Failure.exit(.unreachable, error.description)
         }
+    }
+
+    private static func startScraping(
+        _ parts: ServeParts, _ logger: Logger
+    ) throws(ScrapeFileError) -> ServeScraping? {
+        guard let path = parts.configuration.scrapeConfig else { return nil }
+        return try ServeScraping.start(path, ingest: parts.ingest, logger: logger)
     }
 
     private static func loadTokens(_ configuration: ServeConfiguration) throws -> TokenSet? {
@@ -140,6 +159,9 @@ enum ServeProcess {
                     isInsecureAllowed: configuration.isInsecureAllowed)
             }
             // A datagram shows no token.
+            try configuration.statsD?.checkExposure(
+                flag: "--statsd", hasTokens: false,
+                isInsecureAllowed: configuration.isInsecureAllowed)
             try configuration.xray?.checkExposure(
                 flag: "--xray", hasTokens: false,
                 isInsecureAllowed: configuration.isInsecureAllowed)
@@ -182,6 +204,10 @@ struct ServeParts: Sendable {
     var startedAt: Timestamp
     var rules: any RulesSource
     var sampling: SamplingAdvice
+    /// Running totals of what comes as increments, whichever listener it comes by.
+    let deltas = DeltaSums()
+    /// `nil` if nothing is scraped.
+    var scrapeBoard: ScrapeBoard?
 
     /// Queries that run at once; more than cores, because some wait for the disk.
     static let queryThreads = 4
@@ -195,7 +221,8 @@ struct ServeParts: Sendable {
         limits.metricRetention = .nanoseconds(configuration.metricRetention)
         var ingest = Ingest(
             spans: store, logs: store, metrics: store, pipeline: Pipeline(limits: limits),
-            clock: clock, events: events)
+            clock: clock, events: events, translation: configuration.otlpTranslation,
+            deltas: deltas)
         ingest.observeSpans = { [sampling] in sampling.observe($0) }
         return ingest
     }

@@ -10,6 +10,8 @@ enum ServeRoutes {
     static func register(_ parts: ServeParts, on router: inout Router) {
         let ingest = parts.ingest
         OTLPHTTPReceiver(ingest).register(on: &router)
+        OTLPHTTPReceiver(ingest).registerPrometheusPath(on: &router)
+        OTLPHTTPReceiver(ingest).registerPrometheusPath(on: &router, prefix: "/prometheus")
         ZipkinReceiver(ingest).register(on: &router)
         ZipkinReceiver(ingest).register(on: &router, prefix: "/zipkin")
         JaegerReceiver(ingest).register(on: &router)
@@ -18,6 +20,9 @@ enum ServeRoutes {
         SamplingReceiver(parts.sampling).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router, prefix: "/prometheus")
+        ExpositionPushReceiver(ingest).register(on: &router)
+        ScrapeRoutes(parts.scrapeBoard).register(on: &router)
+        ScrapeRoutes(parts.scrapeBoard).register(on: &router, prefix: "/prometheus")
         LogLinesReceiver(ingest).register(on: &router)
         registerQueries(parts, on: &router)
         ExportRoute(

@@ -17,8 +17,13 @@ package struct OTLPMetricTranslator {
 
     var batch = MetricBatch()
     private var tally = RejectionTally()
-    private var labels = PrometheusLabelSet()
-    private var names = PrometheusMetricNames()
+    private var labels: PrometheusLabelSet
+    private var names: PrometheusMetricNames
+    package let translation: OTLPTranslation
+    /// By series: whether its samples are increments.
+    private var deltas: [Bool] = []
+    /// Whether the points of the current metric are increments.
+    private var isDelta = false
     /// The current metric; `nil` when no valid name can be made for it.
     private var metric: PrometheusMetricNames.Names?
     private var metricName: StringID = 0
@@ -28,23 +33,35 @@ package struct OTLPMetricTranslator {
     private var earliest = UInt64.max
     private var latest: UInt64 = 0
 
-    package init() {}
+    package init(_ translation: OTLPTranslation = OTLPTranslation()) {
+        self.translation = translation
+        names = PrometheusMetricNames(translation.strategy)
+        labels = PrometheusLabelSet(isEscaping: translation.strategy.isEscaping)
+    }
 
-    package mutating func finish() -> Decoded<MetricBatch> {
+    package mutating func finish() -> Decoded<MetricBatch> { finishTranslated().map(\.batch) }
+
+    /// With marks on series of increments.
+    package mutating func finishTranslated() -> Decoded<TranslatedMetrics> {
         Decoded(
-            batch: batch, rejections: tally.rejections, repairedStrings: strings.repairedCount)
+            batch: TranslatedMetrics(
+                batch: batch, isDelta: deltas.contains(true) ? deltas : []),
+            rejections: tally.rejections, repairedStrings: strings.repairedCount)
     }
 
     /// Starts a resource whose attributes are in `cells`.
     package mutating func beginResource(_ cells: Range<Int>) {
         resource = cells
-        target = PrometheusLabelSet.Target(cells, attributes, strings: &strings)
+        target = PrometheusLabelSet.Target(
+            cells, attributes, promoted: translation.promoted, strings: &strings)
         earliest = .max
         latest = 0
     }
 
     /// Starts a metric of the current resource and keeps its metadata.
-    package mutating func beginMetric(_ header: OTLPMetricHeader) {
+    /// - Parameter isDelta: its points are increments.
+    package mutating func beginMetric(_ header: OTLPMetricHeader, isDelta: Bool = false) {
+        self.isDelta = isDelta
         metricName = header.name
         metric = names.names(of: header, strings: &strings, metadata: &batch.metadata)
     }
@@ -133,6 +150,7 @@ package struct OTLPMetricTranslator {
         guard latest > 0, target.isIdentified,
             labels.prepareTarget(resource, target, attributes, strings: &strings)
         else { return }
+        isDelta = false
         let series = append(names.targetInfo(strings: &strings, metadata: &batch.metadata))
         for time in Self.targetInfoTimes(earliest, latest) {
             batch.append(series: series, time: time, value: 1)
@@ -193,11 +211,13 @@ package struct OTLPMetricTranslator {
 
     private mutating func append(_ name: StringID) -> UInt32 {
         labels.write(name, strings: strings, to: &batch.labelBytes)
+        deltas.append(isDelta)
         return batch.finishSeries()
     }
 
     private mutating func append(_ name: StringID, extra: Double) -> UInt32 {
         labels.write(name, extra: extra, strings: &strings, to: &batch.labelBytes)
+        deltas.append(isDelta)
         return batch.finishSeries()
     }
 

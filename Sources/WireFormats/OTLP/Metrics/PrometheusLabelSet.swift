@@ -26,12 +26,24 @@ struct PrometheusLabelSet {
         fileprivate var job: StringID = 0
         fileprivate var instance: StringID = 0
         fileprivate var hasOthers = false
+        /// Cells that become labels of every series.
+        fileprivate var promoted: [Int] = []
 
         init() {}
 
-        init(_ cells: Range<Int>, _ attributes: AttributeColumns, strings: inout StringTable) {
+        init(
+            _ cells: Range<Int>, _ attributes: AttributeColumns,
+            promoted: OTLPTranslation.Promotion, strings: inout StringTable
+        ) {
             var values: [String: String] = [:]
-            for attribute in attributes.attributes(in: cells, strings: strings) {
+            for (cell, attribute) in zip(
+                cells, attributes.attributes(in: cells, strings: strings))
+            {
+                switch promoted {
+                case .all: self.promoted.append(cell)
+                case .only(let keys):
+                    if keys.contains(attribute.key) { self.promoted.append(cell) }
+                }
                 if Self.identifying.contains(attribute.key) {
                     values[attribute.key] = attribute.value.text
                 } else {
@@ -65,12 +77,16 @@ struct PrometheusLabelSet {
     /// As `Labels.metricName`.
     private static let metricName: StaticString = "__name__"
 
+    /// Whether label names are made of `[a-zA-Z0-9_]` only.
+    private let isEscaping: Bool
     private var entries: [Entry] = []
     private var extra = Extra.none
     /// Before which entry `__name__` and the extra label belong.
     private var metricPosition = 0
     private var extraPosition = 0
     private var valueOfNumber: [UInt64: StringID] = [:]
+
+    init(isEscaping: Bool) { self.isEscaping = isEscaping }
 
     /// Prepares the labels of a point; `false` if an attribute cannot be named.
     mutating func prepare(
@@ -83,8 +99,19 @@ struct PrometheusLabelSet {
             guard insert(cell, attributes, &strings) else { return false }
         }
         join(&strings)
+        for cell in target.promoted { promote(cell, attributes, &strings) }
         finish(target)
         return true
+    }
+
+    /// Adds an attribute of the resource unless the point has one of the same name.
+    private mutating func promote(
+        _ cell: Int, _ attributes: AttributeColumns, _ strings: inout StringTable
+    ) {
+        guard let name = labelName(of: attributes.keys[cell], strings),
+            !entries.contains(where: { $0.name == name })
+        else { return }
+        _ = insert(cell, attributes, &strings)
     }
 
     /// Prepares the labels of `target_info`: all but the identifying attributes. Attributes that
@@ -187,7 +214,10 @@ struct PrometheusLabelSet {
             nameOfKey.append(contentsOf: repeatElement(0, count: missing))
         }
         if nameOfKey[index] == 0 {
-            let name = strings.withBytes(of: key) { PrometheusNaming.labelName($0) }
+            let name = strings.withBytes(of: key) { key in
+                isEscaping
+                    ? PrometheusNaming.labelName(key) : key.isEmpty ? nil : Array(key)
+            }
             nameOfKey[index] = name.map { names.intern(bytes: $0) + 1 } ?? Self.unnamable
         }
         return nameOfKey[index] == Self.unnamable ? nil : nameOfKey[index] - 1

@@ -12,6 +12,9 @@ struct PrometheusMetricNames {
 
     private var known: [OTLPMetricHeader: Names?] = [:]
     private var families: Set<String> = []
+    private let strategy: OTLPTranslation.Strategy
+
+    init(_ strategy: OTLPTranslation.Strategy) { self.strategy = strategy }
 
     /// The names for `header`, `nil` if it has no valid one. Adds the metadata of a family that is new.
     mutating func names(
@@ -21,7 +24,7 @@ struct PrometheusMetricNames {
         if let names = known[header] { return names }
         let unit = strings[header.unit]
         let base = PrometheusNaming.metricName(
-            strings[header.name], unit: unit, kind: header.kind)
+            strings[header.name], unit: unit, kind: header.kind, strategy: strategy)
         guard let base else {
             known[header] = .some(nil)
             return nil

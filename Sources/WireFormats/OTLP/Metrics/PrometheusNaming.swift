@@ -73,7 +73,7 @@ package enum PrometheusNaming {
     }
 
     /// The unit before and, as `per_…`, after the first slash. Annotations in braces are no units.
-    private static func unitSuffixes(_ unit: String) -> (main: String, per: String) {
+    static func unitSuffixes(_ unit: String) -> (main: String, per: String) {
         let parts = unit.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var main = ""
         var per = ""
@@ -109,7 +109,7 @@ package enum PrometheusNaming {
         return String(decoding: result, as: UTF8.self)
     }
 
-    private static func isMetricCharacter(_ byte: UInt8) -> Bool {
+    static func isMetricCharacter(_ byte: UInt8) -> Bool {
         isAlphanumeric(byte) || byte == UInt8(ascii: ":")
     }
 
@@ -124,7 +124,7 @@ package enum PrometheusNaming {
         }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool {
+    static func isDigit(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 

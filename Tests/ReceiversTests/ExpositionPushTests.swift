@@ -1,0 +1,86 @@
+import HTTPServer
+import Telemetry
+import Testing
+
+@Suite("Pushed expositions")
+struct ExpositionPushTests {
+    private func stored(_ bed: TestBed) -> [String] {
+        bed.store.metrics.flatMap { batch in
+            batch.sampleTimes.indices.map { row in
+                "\(batch.labels(Int(batch.sampleSeries[row]))) \(batch.sampleValues[row])"
+                    + " @\(batch.sampleTimes[row] - TestBed.now.milliseconds)"
+            }
+        }
+    }
+
+    private func post(_ bed: TestBed, _ path: String, _ text: String) async throws -> Answer {
+        try await bed.withHTTP { server in try await server.post(path, Array(text.utf8)) }
+    }
+
+    @Test("lines are imported with extra labels, at their time or that of the request")
+    func imports() async throws {
+        let bed = TestBed()
+        let time = TestBed.now.milliseconds
+        let answer = try await post(
+            bed, "/api/v1/import/prometheus?extra_label=job=a&extra_label=zone%3Dz",
+            "a{job=\"x\"} 1\nb 2 \(time - 5_000)\n")
+        #expect(answer.status == 204)
+        let later = try await post(
+            bed, "/api/v1/import/prometheus?timestamp=\(time - 7_000)", "c 3\n")
+        #expect(later.status == 204)
+        #expect(
+            stored(bed) == [
+                "a{job=\"a\", zone=\"z\"} 1.0 @0", "b{job=\"a\", zone=\"z\"} 2.0 @-5000",
+                "c 3.0 @-7000",
+            ])
+    }
+
+    @Test("bad lines of an import are told, the others stored")
+    func importsPart() async throws {
+        let bed = TestBed()
+        let answer = try await post(bed, "/api/v1/import/prometheus", "a 1\nb x\nc 3\n")
+        #expect(answer.status == 400)
+        #expect(answer.text.hasPrefix("2 samples stored, 1 lines or samples rejected"))
+        #expect(answer.text.contains("line 2"))
+        #expect(stored(bed).count == 2)
+    }
+
+    @Test(
+        "parameters that cannot be are 400",
+        arguments: ["timestamp=soon", "extra_label=job", "extra_label=%3Dx"])
+    func badParameters(query: String) async throws {
+        let bed = TestBed()
+        let answer = try await post(bed, "/api/v1/import/prometheus?\(query)", "a 1\n")
+        #expect(answer.status == 400)
+        #expect(bed.store.appendCount == 0)
+    }
+
+    @Test("a push to a group gets the labels of its path")
+    func pushes() async throws {
+        let bed = TestBed()
+        let answer = try await post(
+            bed, "/metrics/job/some%20job/path@base64/L3Zhci90bXA/empty@base64/=/x/a%2Fb",
+            "# TYPE a gauge\na{x=\"1\"} 1\n")
+        #expect(answer.status == 200)
+        let time = TestBed.now.seconds
+        #expect(
+            stored(bed) == [
+                "a{job=\"some job\", path=\"/var/tmp\", x=\"a/b\"} 1.0 @0",
+                "push_time_seconds{job=\"some job\", path=\"/var/tmp\", x=\"a/b\"} \(time) @0",
+            ])
+    }
+
+    @Test(
+        "a push that is none is 400 and stores nothing",
+        arguments: [
+            ("/metrics/job/a", "a 1 5\n"), ("/metrics/job/a", "a x\n"), ("/metrics/a/b", "a 1\n"),
+            ("/metrics/job", "a 1\n"), ("/metrics/job/a/b", "a 1\n"),
+            ("/metrics/job@base64/%25", "a 1\n"), ("/metrics/job@base64/=", "a 1\n"),
+        ])
+    func badPush(path: String, text: String) async throws {
+        let bed = TestBed()
+        let answer = try await post(bed, path, text)
+        #expect(answer.status == 400)
+        #expect(bed.store.appendCount == 0)
+    }
+}

@@ -1,0 +1,59 @@
+import HTTPServer
+import Platform
+import Receivers
+import Telemetry
+import Testing
+
+@Suite("Scrape jobs at work")
+struct ScrapeServiceTests {
+    private func job(_ name: String, _ ports: [Int]) -> ScrapeJob {
+        var job = ScrapeJob(name: name, interval: 50, timeout: 50)
+        job.sources = [.fixed([TargetGroup(targets: ports.map { "127.0.0.1:\($0)" })])]
+        return job
+    }
+
+    private func isStale(_ bed: TestBed, _ name: String) -> Bool {
+        bed.store.metrics.contains { batch in
+            batch.sampleTimes.indices.contains { row in
+                batch.labels(Int(batch.sampleSeries[row]))["__name__"] == name
+                    && batch.sampleValues[row].bitPattern == Sample.staleMarker.bitPattern
+            }
+        }
+    }
+
+    private func until(_ isDone: () -> Bool) async throws {
+        // Bounded by the time limit of the test.
+        while !isDone() { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    @Test(
+        "targets are scraped again and again; a reload ends the series of those that are gone",
+        .timeLimit(.minutes(1)))
+    func works() async throws {
+        let bed = TestBed(clock: SystemClock())
+        var router = Router()
+        router.on(.get, "/metrics") { _ in
+            HTTPResponse(status: 200, contentType: "text/plain", body: Array("a 1\n".utf8))
+        }
+        let listener = try await HTTPListener.open(
+            HTTPListener.Configuration(
+                address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen"),
+            routes: router.compiled(), events: bed.events)
+        let service = ScrapeService(
+            ingest: bed.ingest, fetcher: HTTPScrapeFetcher(version: "1"))
+        service.start([job("one", [listener.address.port]), job("two", [])])
+        #expect(service.board.pools == ["one", "two"])
+        try await until { bed.store.appendCount >= 3 }
+        #expect(service.board.lines.map(\.isUp) == [true])
+        await service.reload([job("one", [listener.address.port])])
+        #expect(!isStale(bed, "a"))
+        #expect(!isStale(bed, "up"))
+        await service.reload([job("other", [listener.address.port])])
+        #expect(isStale(bed, "a"))
+        #expect(isStale(bed, "up"))
+        try await until { service.board.lines.first?.isUp == true }
+        #expect(service.board.lines.map(\.target.job) == ["other"])
+        await service.stop()
+        await listener.shutdown(within: .seconds(1))
+    }
+}
