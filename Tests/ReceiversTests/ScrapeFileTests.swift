@@ -32,7 +32,7 @@ struct ScrapeFileTests {
                 scrape_timeout: 500ms
                 metrics_path: /probe
                 scheme: https
-                params: {module: [http 2xx], match[]: [x, y]}
+                params: {module: [http 2xx], 'match[]': [x, y]}
                 honor_labels: true
                 body_size_limit: 10MB
                 label_limit: 30
