@@ -38,9 +38,8 @@ struct ServeScraping: Sendable {
     ) throws(ScrapeFileError) -> ScrapeFile {
         let file = try ScrapeFile.load(path)
         if !file.ignored.isEmpty {
-            logger.warning(
-                "of \(path) only global and scrape_configs are used, not \(file.ignored.joined(separator: ", "))"
-            )
+            let others = file.ignored.joined(separator: ", ")
+            logger.warning("of \(path) only global and scrape_configs are used, not \(others)")
         }
         return file
     }
