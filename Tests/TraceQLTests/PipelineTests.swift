@@ -76,9 +76,11 @@ struct PipelineTests {
         let spans = TestSpans()
         for trace in UInt64(1)...300 {
             spans.add(trace: trace, 1, "a", at: Int64(trace) * 10)
-            if trace % 3 == 0 { spans.add(trace: trace, 2, parent: 1, "b", at: 1) }
+            if trace % 3 == 0 {
+                spans.add(trace: trace, 2, parent: 1, "b", at: Int64(trace) * 10 + 1)
+            }
         }
-        #expect(try spans.sets("{ }", limit: 3) == ["300: 2 1", "299: 1", "298: 1"])
+        #expect(try spans.sets("{ }", limit: 3) == ["300: 1 2", "299: 1", "298: 1"])
         #expect(
             try spans.sets("{ name = \"a\" } > { name = \"b\" }", limit: 3)
                 == ["300: 2", "297: 2", "294: 2"])

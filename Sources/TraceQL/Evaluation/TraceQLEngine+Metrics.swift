@@ -128,9 +128,6 @@ private struct MetricRun {
         if let failure { throw failure }
     }
 
-    /// Traces read and held together.
-    private static var tracesAtOnce: Int { 128 }
-
     private mutating func readTraces(
         _ stages: [Stage], _ accumulator: any SpanAccumulator
     ) throws(QueryError) {
@@ -138,12 +135,16 @@ private struct MetricRun {
         let expression = SpansetExpression.pipeline(stages, SourceRange(0, 0))
         let range = windows.range
         var (inspected, isCut) = (0, false)
+        var reading = TraceReading(first: 128)
         let (engine, context) = (self.engine, self.context)
         try engine.candidates(Driver(stages), in: range, context: context) {
             (ids) throws(QueryError) in
-            for first in stride(from: 0, to: ids.count, by: Self.tracesAtOnce) {
+            var next = 0
+            while next < ids.count {
                 try context.check()
-                let some = Array(ids[first..<min(first + Self.tracesAtOnce, ids.count)])
+                let some = Array(ids[next..<min(next + reading.count, ids.count)])
+                next += some.count
+                let before = inspected
                 for trace in try engine.read(some) where !trace.spans.isEmpty {
                     inspected += trace.spans.count
                     isCut = isCut || trace.cutFrom != nil
@@ -154,6 +155,7 @@ private struct MetricRun {
                     try accumulator.observe(
                         table, rows.filter { range.contains(trace.spans.starts[$0]) })
                 }
+                reading.took(traces: some.count, spans: inspected - before)
             }
             return true
         }

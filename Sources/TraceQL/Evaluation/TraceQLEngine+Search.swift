@@ -38,20 +38,24 @@ extension TraceQLEngine {
         let matcher = TraceMatcher(expression, search)
         var result = TraceQLSearchResult()
         guard search.limit > 0, !search.range.isEmpty else { return result }
+        // Often every candidate is a result, so the first reading is small.
+        var reading = TraceReading(first: max(8, min(128, 2 * search.limit)))
         try candidates(Driver(expression), in: search.range, context: context) {
             (ids) throws(QueryError) in
-            let missing = search.limit - result.traces.count
-            // As many as are missing, and some more where not every candidate is a result.
-            for first in stride(from: 0, to: ids.count, by: max(8, min(128, 2 * missing))) {
-                let last = min(first + max(8, min(128, 2 * missing)), ids.count)
+            var next = 0
+            while next < ids.count {
                 try context.check()
-                for trace in try read(Array(ids[first..<last])) where !trace.spans.isEmpty {
+                let some = Array(ids[next..<min(next + reading.count, ids.count)])
+                next += some.count
+                let before = result.inspectedSpans
+                for trace in try read(some) where !trace.spans.isEmpty {
                     result.inspectedTraces += 1
                     result.inspectedSpans += trace.spans.count
                     if trace.cutFrom != nil { result.isPartial = true }
                     if let match = try matcher.match(trace.spans) { result.traces.append(match) }
                     if result.traces.count == search.limit { return false }
                 }
+                reading.took(traces: some.count, spans: result.inspectedSpans - before)
             }
             return true
         }
