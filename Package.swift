@@ -113,7 +113,7 @@ let package = Package(
         target("TraceQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
 
         // Behaviour.
-        target("Pipeline", ["Store", "Telemetry", "Platform"]),
+        target("Pipeline", ["Store", "Telemetry", "Platform", "RegularExpressions"]),
         target("Rules", ["PromQL", "QueryCore", "Store", "Telemetry", "Platform", yams, logging]),
         target(
             "Notifier",

@@ -22,9 +22,10 @@ package struct Pipeline: Sendable {
     package var logs: [Stage<LogBatch>]
     package var metrics: [Stage<MetricBatch>]
 
-    package init(limits: IngestLimits) {
+    /// - Parameter redaction: what becomes of personal data in log records; they are stored without it.
+    package init(limits: IngestLimits, redaction: [RedactionRule] = []) {
         spans = [.limits(limits)]
-        logs = [.limits(limits)]
+        logs = [.limits(limits)] + (redaction.isEmpty ? [] : [.redaction(redaction)])
         metrics = [.limits(limits)]
     }
 

@@ -5,7 +5,8 @@ import NIOCore
 import NIOPosix
 import Platform
 
-/// An open port that receives telemetry over gRPC (HTTP/2 without TLS): OTLP, Jaeger and Zipkin.
+/// An open port that receives telemetry over gRPC (HTTP/2 without TLS): OTLP, Jaeger, Zipkin and Envoy's
+/// access logs.
 package final class GRPCListener: Sendable {
     private typealias Transport = HTTP2ServerTransport.Posix
 
@@ -64,6 +65,9 @@ package final class GRPCListener: Sendable {
                     ingest: ingest, tokens: configuration.tokens,
                     messageBytesMax: configuration.messageBytesMax),
                 TraceGRPCService(
+                    ingest: ingest, tokens: configuration.tokens,
+                    messageBytesMax: configuration.messageBytesMax),
+                EnvoyALSService(
                     ingest: ingest, tokens: configuration.tokens,
                     messageBytesMax: configuration.messageBytesMax),
             ])

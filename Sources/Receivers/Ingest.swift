@@ -18,6 +18,8 @@ package struct Ingest: Sendable {
     /// How OTLP metrics become series.
     package let translation: OTLPTranslation
     private let deltas: DeltaSums
+    /// How log lines are read, whatever protocol brings them.
+    package let lineOptions: LogLineOptions
 
     /// - Parameters:
     ///   - translation: increments are always taken, whatever it says about them.
@@ -25,7 +27,7 @@ package struct Ingest: Sendable {
     package init(
         spans: any SpanStore, logs: any LogStore, metrics: any MetricStore, pipeline: Pipeline,
         clock: any Clock, events: EventLog, translation: OTLPTranslation = OTLPTranslation(),
-        deltas: DeltaSums = DeltaSums()
+        deltas: DeltaSums = DeltaSums(), lineOptions: LogLineOptions = LogLineOptions()
     ) {
         self.deltas = deltas
         var translation = translation
@@ -37,6 +39,7 @@ package struct Ingest: Sendable {
         self.pipeline = pipeline
         self.clock = clock
         self.events = events
+        self.lineOptions = lineOptions
     }
 
     package var now: Timestamp { Timestamp(nanoseconds: clock.wallNanoseconds) }

@@ -27,7 +27,7 @@ package struct LogLinesReceiver: Sendable {
 
     private func lines(_ request: HTTPRequest) async throws -> HTTPResponse {
         try Self.checkType(request)
-        let options = try Self.options(request)
+        let options = try options(request)
         let now = ingest.now
         let decoded = try decode {
             try LogLines.decode(request.body, options: options, receivedAt: now)
@@ -49,20 +49,24 @@ package struct LogLinesReceiver: Sendable {
         return words.withUnsafeBytes { ContentHash($0) }
     }
 
-    private static func options(_ request: HTTPRequest) throws(HTTPError) -> LogLineOptions {
+    private func options(_ request: HTTPRequest) throws(HTTPError) -> LogLineOptions {
         var fields: [String] = []
         for list in request.parameters.all("label") {
             for field in list.split(separator: ",") where !fields.contains(String(field)) {
                 fields.append(String(field))
             }
         }
-        guard fields.count <= labelFieldsMax else {
-            throw .badRequest("at most \(labelFieldsMax) label fields; \(fields.count) are named")
+        guard fields.count <= Self.labelFieldsMax else {
+            throw .badRequest(
+                "at most \(Self.labelFieldsMax) label fields; \(fields.count) are named")
         }
         let service = request.parameters["service"].map {
             Attribute(SemanticKey.serviceName, .string($0))
         }
-        return LogLineOptions(labelFields: fields, resource: service.map { [$0] } ?? [])
+        var options = ingest.lineOptions
+        options.labelFields = fields
+        options.resource = service.map { [$0] } ?? []
+        return options
     }
 
     private static func checkType(_ request: HTTPRequest) throws(HTTPError) {

@@ -32,8 +32,9 @@ struct OTLPGRPCService: RegistrableRPCService {
             }, answer: Self.answer)
         receiver.register(
             "opentelemetry.proto.collector.logs.v1.LogsService", method: "Export", on: &router,
-            decode: { (bytes, now) throws(DecodeError) in
-                try OTLPLogs.decode(protobuf: bytes, receivedAt: now)
+            decode: { [ingest] (bytes, now) throws(DecodeError) in
+                try OTLPLogs.decode(
+                    protobuf: bytes, formats: ingest.lineOptions.formats, receivedAt: now)
             },
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(

@@ -60,7 +60,9 @@ package struct OTLPHTTPReceiver: Sendable {
         let now = ingest.now
         let decoded = try decode {
             switch encoding {
-            case .protobuf: try OTLPLogs.decode(protobuf: request.body, receivedAt: now)
+            case .protobuf:
+                try OTLPLogs.decode(
+                    protobuf: request.body, formats: ingest.lineOptions.formats, receivedAt: now)
             case .json: try OTLPLogs.decode(json: request.body, receivedAt: now)
             }
         }

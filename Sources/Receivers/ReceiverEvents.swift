@@ -13,6 +13,11 @@ package enum ReceiverProtocol: String, Sendable, CaseIterable {
     case scrape
     case push
     case statsD = "statsd"
+    case envoyALS = "envoy_als"
+    case loki
+    case elasticsearch
+    case syslog
+    case file
 }
 
 /// The kinds of telemetry.

@@ -32,6 +32,20 @@ package struct AttributeColumns: Sendable {
         append(key: keyID, type: value.type, payload: Self.payload(of: value, strings: &strings))
     }
 
+    /// Appends the cells of other columns of the same batch.
+    package mutating func append(contentsOf other: AttributeColumns) {
+        keys.append(contentsOf: other.keys)
+        types.append(contentsOf: other.types)
+        payloads.append(contentsOf: other.payloads)
+    }
+
+    /// Forgets all cells and keeps their memory.
+    package mutating func removeAll() {
+        keys.removeAll(keepingCapacity: true)
+        types.removeAll(keepingCapacity: true)
+        payloads.removeAll(keepingCapacity: true)
+    }
+
     package mutating func append(contentsOf attributes: [Attribute], strings: inout StringTable) {
         for attribute in attributes {
             append(key: attribute.key, value: attribute.value, strings: &strings)

@@ -7,6 +7,7 @@ import Pipeline
 import Platform
 import Receivers
 import Telemetry
+import WireFormats
 
 /// Receivers on free ports in front of a recording store, at a time that stands still.
 struct TestBed {
@@ -18,11 +19,13 @@ struct TestBed {
 
     init(
         limits: IngestLimits = IngestLimits(retention: .seconds(86_400)),
-        clock: any Clock = ManualClock(wallNanoseconds: Self.now.nanoseconds)
+        clock: any Clock = ManualClock(wallNanoseconds: Self.now.nanoseconds),
+        redaction: [RedactionRule] = [], lineOptions: LogLineOptions = LogLineOptions()
     ) {
         ingest = Ingest(
-            spans: store, logs: store, metrics: store, pipeline: Pipeline(limits: limits),
-            clock: clock, events: events)
+            spans: store, logs: store, metrics: store,
+            pipeline: Pipeline(limits: limits, redaction: redaction), clock: clock, events: events,
+            lineOptions: lineOptions)
     }
 
     func withHTTP<Result>(
@@ -40,6 +43,8 @@ struct TestBed {
             .register(on: &router)
         LogLinesReceiver(ingest).register(on: &router)
         ExpositionPushReceiver(ingest).register(on: &router)
+        LokiPushReceiver(ingest, expandedBytesMax: limits.expandedBytesMax).register(on: &router)
+        ElasticsearchReceiver(ingest).register(on: &router)
         var configuration = HTTPListener.Configuration(
             address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--otlp-http")
         configuration.limits = limits

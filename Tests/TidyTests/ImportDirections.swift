@@ -15,7 +15,7 @@ extension Check {
         "PromQL": ["QueryCore", "RegularExpressions"],
         "TraceQL": ["QueryCore", "RegularExpressions"],
         "LogQL": ["QueryCore", "RegularExpressions"],
-        "Pipeline": ["Store"],
+        "Pipeline": ["Store", "RegularExpressions"],
         "Rules": ["PromQL", "LogQL", "TraceQL", "Store"],
         "Notifier": ["Store", "Platform"],
         "HTTPServer": ["Platform", "Compression"],

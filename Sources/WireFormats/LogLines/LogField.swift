@@ -4,24 +4,36 @@ import Telemetry
 /// members mean the same, the first usable one counts.
 enum LogField: UInt8 {
     case plain
-    /// `start_time`, `time`, `timestamp`, `@timestamp`, `ts`.
+    /// `start_time`, `time`, `timestamp`, `@timestamp`, `ts`; nginx's and Traefik's names.
     case time
     /// `level`, `severity`, `lvl`.
     case severity
-    /// `trace_id`, `traceId`, `traceid`: 32 or 16 hexadecimal digits.
+    /// `trace_id`, `traceId`, B3's header and others: 32 or 16 hexadecimal digits.
     case traceID
-    /// `span_id`, `spanId`, `spanid`: 16 hexadecimal digits.
+    /// `span_id`, `spanId`, B3's header and others: 16 hexadecimal digits.
     case spanID
     /// W3C Trace Context, with trace id, span id and flags.
     case traceParent
+    /// The single header of B3: trace id, span id and sampling state (openzipkin/b3-propagation).
+    case b3
+    /// `X-Amzn-Trace-Id` or its root alone (AWS X-Ray, "Tracing header").
+    case xray
 
     init(name: JSONKey) {
         switch name {
-        case "start_time", "time", "timestamp", "@timestamp", "ts": self = .time
+        case "start_time", "time", "timestamp", "@timestamp", "ts", "StartUTC", "time_iso8601",
+            "time_local", "msec":
+            self = .time
         case "level", "severity", "lvl": self = .severity
-        case "trace_id", "traceId", "traceid": self = .traceID
-        case "span_id", "spanId", "spanid": self = .spanID
+        case "trace_id", "traceId", "traceid", "TraceId", "trace.id", "x-b3-traceid",
+            "x_b3_traceid", "X-B3-TraceId":
+            self = .traceID
+        case "span_id", "spanId", "spanid", "SpanId", "span.id", "x-b3-spanid", "x_b3_spanid",
+            "X-B3-SpanId":
+            self = .spanID
         case "traceparent": self = .traceParent
+        case "b3": self = .b3
+        case "x-amzn-trace-id", "x_amzn_trace_id", "X-Amzn-Trace-Id", "xray_trace_id": self = .xray
         default: self = .plain
         }
     }
@@ -29,9 +41,10 @@ enum LogField: UInt8 {
 
 /// The values of recognised members as text.
 enum LogFieldText {
-    /// An RFC 3339 timestamp, or a decimal number since the epoch whose unit its magnitude tells.
+    /// An RFC 3339 timestamp, a decimal number since the epoch whose unit its magnitude tells, or a date
+    /// as Apache and nginx write it.
     static func time(_ text: UnsafeRawBufferPointer) -> Timestamp? {
-        RFC3339.parse(text) ?? epoch(text)
+        RFC3339.parse(text) ?? epoch(text) ?? LogTimeText.commonLog(text, utcOffset: 0)
     }
 
     /// Below 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds, else nanoseconds: each

@@ -2,29 +2,28 @@ import Telemetry
 
 /// Turns lines into rows of a `LogBatch`.
 ///
+/// Lines that are no JSON objects are tried as the formats of `LineFormats`.
+///
 /// Lines of one body mostly have the same members in the same order, and many of the same values: a line
 /// is first tried as one laid out as the line before (`LogLineLayout`); if it is not, it is read member by
 /// member, and its layout learned.
 struct LogLineDecoder: ~Copyable {
-    /// The columns that members of a line may fill.
-    private struct RecordFields {
-        var time: Timestamp?
-        var severityNumber: UInt8 = 0
-        var severityText: StringID = 0
-        var traceID = TraceID.invalid
-        var spanID = SpanID.invalid
-        var flags: UInt32 = 0
-    }
-
-    private var batch = LogBatch()
-    private var tally = RejectionTally()
+    var batch = LogBatch()
+    var tally = RejectionTally()
     private var reader = JSONReader(UnsafeRawBufferPointer(start: nil, count: 0))
-    private var nested = CompactValueWriter()
-    private var layout = LogLineLayout()
+    var nested = CompactValueWriter()
+    private(set) var layout = LogLineLayout()
     private var resources: LogLineResources
     private let labelNames: [StringID]
     private let receivedAt: Timestamp
     private let scope: UInt32
+    /// What a protocol tells about the next line besides its text: kept before its own fields.
+    var metadata = AttributeColumns()
+    /// The names that members of the current layout are kept under, if it is a dialect's.
+    private(set) var foreign: ForeignLayout?
+    private var dialects = JSONDialects()
+    var formats: LineFormats
+    var scratch: [UInt8] = []
 
     init(bodyBytes: Int, options: LogLineOptions, receivedAt: Timestamp) {
         self.receivedAt = receivedAt
@@ -40,22 +39,49 @@ struct LogLineDecoder: ~Copyable {
         }
         self.labelNames = labelNames
         resources = LogLineResources(labelNames: labelNames, fixed: options.resource)
+        formats = LineFormats(formats: options.formats, utcOffset: options.utcOffset)
     }
 
-    /// Adds the record of a line, or rejects it. `number` counts from 1.
-    mutating func line(_ line: UnsafeRawBufferPointer, number: Int) throws(DecodeError) {
+    /// Adds the record of a line, or rejects it.
+    /// - Parameters:
+    ///   - number: of the line in its body, from 1.
+    ///   - known: columns that the protocol has told already; fields of the line fill the others.
+    ///   - resource: of the batch; `nil` for the one that the label fields of the line make.
+    mutating func line(
+        _ line: UnsafeRawBufferPointer, number: Int,
+        known: LogRecordFields = LogRecordFields(), resource: UInt32? = nil
+    ) throws(DecodeError) {
         try WireLimits.checkItems(batch.count)
+        defer { metadata.removeAll() }
         guard line.count <= LogLines.lineBytesMax else {
             tally.add(.lineTooLong, example: "line \(number) has \(line.count) bytes")
             return
         }
-        var fields = RecordFields()
+        var fields = known
         if readAsBefore(line, &fields) || readObject(line, &fields) {
-            layout.append(to: &batch.attributes)
-            append(fields, bodyType: .empty, body: 0)
+            return appendObject(line, fields, resource: resource)
+        }
+        fields = known
+        resources.beginLine()
+        batch.attributes.append(contentsOf: metadata)
+        let format = formats.append(line, to: &batch, &fields)
+        if format == nil { formats.appendPairs(line, to: &batch, &fields) }
+        append(fields, body: line, resource: resource, scope: format ?? scope)
+    }
+
+    /// Adds the record of a line that is a JSON object, whose members `layout` has. With nothing beside
+    /// it, it is its members alone; if something is, or its names are not kept, its text stays too.
+    private mutating func appendObject(
+        _ line: UnsafeRawBufferPointer, _ fields: LogRecordFields, resource: UInt32?
+    ) {
+        batch.attributes.append(contentsOf: metadata)
+        if let foreign {
+            appendForeign(foreign)
+            append(fields, body: line, resource: resource, scope: foreign.scope)
         } else {
-            resources.beginLine()
-            append(RecordFields(), bodyType: .string, body: UInt64(batch.strings.intern(line)))
+            layout.append(to: &batch.attributes)
+            append(
+                fields, body: metadata.count == 0 ? nil : line, resource: resource, scope: scope)
         }
     }
 
@@ -66,20 +92,26 @@ struct LogLineDecoder: ~Copyable {
     }
 
     private mutating func append(
-        _ fields: RecordFields, bodyType: AttributeType, body: UInt64
+        _ fields: LogRecordFields, body: UnsafeRawBufferPointer?, resource: UInt32?, scope: UInt32
     ) {
         batch.times.append(fields.time ?? receivedAt)
         batch.observedTimes.append(receivedAt)
         batch.severityNumbers.append(fields.severityNumber)
         batch.severityTexts.append(fields.severityText)
         batch.eventNames.append(0)
-        batch.bodyTypes.append(bodyType)
-        batch.bodyPayloads.append(body)
+        if let body {
+            let text = batch.strings.intern(body)
+            batch.bodyTypes.append(.string)
+            batch.bodyPayloads.append(UInt64(text))
+        } else {
+            batch.bodyTypes.append(.empty)
+            batch.bodyPayloads.append(0)
+        }
         batch.traceIDs.append(fields.traceID)
         batch.spanIDs.append(fields.spanID)
         batch.flags.append(fields.flags)
         batch.resourceIndices.append(
-            resources.endLine(shared: &batch.shared, strings: &batch.strings))
+            resource ?? resources.endLine(shared: &batch.shared, strings: &batch.strings))
         batch.scopeIndices.append(scope)
         batch.attributeEnds.append(UInt32(truncatingIfNeeded: batch.attributes.count))
         batch.droppedAttributeCounts.append(0)
@@ -90,9 +122,10 @@ struct LogLineDecoder: ~Copyable {
     /// Reads a line that has the members of the one before, each in its place. False if it has not, or
     /// is not well-formed: then nothing of it counts.
     private mutating func readAsBefore(
-        _ line: UnsafeRawBufferPointer, _ fields: inout RecordFields
+        _ line: UnsafeRawBufferPointer, _ fields: inout LogRecordFields
     ) -> Bool {
         guard layout.count > 0, let start = line.baseAddress else { return false }
+        let known = fields
         layout.beginLine()
         resources.beginLine()
         let end = line.count
@@ -103,19 +136,21 @@ struct LogLineDecoder: ~Copyable {
                 guard end &- offset > slot.tokenCount, let tokens = layout.tokens.baseAddress,
                     BytesEqual.test(
                         start + offset, tokens + slot.tokenStart, slot.tokenCount)
-                else { return giveUp(&fields) }
+                else { return giveUp(&fields, known) }
                 offset &+= slot.tokenCount
                 offset = try value(at: position, slot, line, offset, &fields)
             }
         } catch {
-            return giveUp(&fields)
+            return giveUp(&fields, known)
         }
-        guard offset &+ 1 == end, line[offset] == UInt8(ascii: "}") else { return giveUp(&fields) }
+        guard offset &+ 1 == end, line[offset] == UInt8(ascii: "}") else {
+            return giveUp(&fields, known)
+        }
         return true
     }
 
-    private func giveUp(_ fields: inout RecordFields) -> Bool {
-        fields = RecordFields()
+    private func giveUp(_ fields: inout LogRecordFields, _ known: LogRecordFields) -> Bool {
+        fields = known
         return false
     }
 
@@ -123,7 +158,7 @@ struct LogLineDecoder: ~Copyable {
     @inline(__always)
     private mutating func value(
         at position: Int, _ slot: LogLineLayout.Slot, _ line: UnsafeRawBufferPointer,
-        _ offset: Int, _ fields: inout RecordFields
+        _ offset: Int, _ fields: inout LogRecordFields
     ) throws(DecodeError) -> Int {
         switch line[offset] {
         case UInt8(ascii: "\""):
@@ -131,7 +166,7 @@ struct LogLineDecoder: ~Copyable {
                 add(slot, .string, UInt64(slot.text))
                 if slot.field != .plain {
                     let text = UnsafeRawBufferPointer(rebasing: line[(offset &+ 1)..<(end &- 1)])
-                    recognise(slot.field, text, slot.text, &fields)
+                    fields.recognise(slot.field, text, slot.text, &batch.strings)
                 }
                 return end
             }
@@ -144,7 +179,9 @@ struct LogLineDecoder: ~Copyable {
             layout.slots[position].textStart = range.lowerBound
             layout.slots[position].textCount = range.count
             add(slot, .string, UInt64(id))
-            if slot.field != .plain { recognise(slot.field, text, id, &fields) }
+            if slot.field != .plain {
+                fields.recognise(slot.field, text, id, &batch.strings)
+            }
             return textEnd &+ 1
         case UInt8(ascii: "0")...UInt8(ascii: "9") where slot.field == .plain:
             guard let (number, end) = Self.wholeNumber(line, offset) else { break }
@@ -209,7 +246,7 @@ struct LogLineDecoder: ~Copyable {
     @inline(never)
     private mutating func readerValue(
         at position: Int, _ line: UnsafeRawBufferPointer, _ offset: Int,
-        _ fields: inout RecordFields
+        _ fields: inout LogRecordFields
     ) throws(DecodeError) -> Int {
         reader.restart(on: line)
         try reader.beginObject()
@@ -222,7 +259,7 @@ struct LogLineDecoder: ~Copyable {
 
     /// Whether the line is a JSON object, with its members added.
     private mutating func readObject(
-        _ line: UnsafeRawBufferPointer, _ fields: inout RecordFields
+        _ line: UnsafeRawBufferPointer, _ fields: inout LogRecordFields
     ) -> Bool {
         layout.beginLine()
         resources.beginLine()
@@ -250,14 +287,17 @@ struct LogLineDecoder: ~Copyable {
             }
             try reader.end()
             layout.endLearning(members: position)
+            foreign = dialects.layout(of: layout, &batch)
             return true
         } catch {
+            // Places learned from a broken line go with other names than the dialect's.
+            if foreign != nil { layout.endLearning(members: 0) }
             return false
         }
     }
 
     private mutating func member(
-        at position: Int, _ fields: inout RecordFields
+        at position: Int, _ fields: inout LogRecordFields
     ) throws(DecodeError) {
         let slot = layout.slots[position]
         let type: AttributeType
@@ -267,7 +307,9 @@ struct LogLineDecoder: ~Copyable {
             let text = try reader.string()
             let id = batch.strings.intern(text)
             (type, payload) = (.string, UInt64(id))
-            if slot.field != .plain { recognise(slot.field, text, id, &fields) }
+            if slot.field != .plain {
+                fields.recognise(slot.field, text, id, &batch.strings)
+            }
         case .number:
             let number = try reader.number()
             if number.isInteger, let whole = number.int64 {
@@ -275,7 +317,9 @@ struct LogLineDecoder: ~Copyable {
             } else {
                 (type, payload) = (.double, number.double.bitPattern)
             }
-            if slot.field != .plain { recognise(slot.field, number.text, nil, &fields) }
+            if slot.field != .plain {
+                fields.recognise(slot.field, number.text, nil, &batch.strings)
+            }
         case .null:
             try reader.null()
             (type, payload) = (.empty, 0)
@@ -290,31 +334,5 @@ struct LogLineDecoder: ~Copyable {
         nested.removeAll()
         try nested.json(&reader)
         return batch.strings.intern(bytes: nested.bytes)
-    }
-
-    /// Fills the column that a member stands for, unless an earlier one did. `id` is the interned text;
-    /// `nil` for a number.
-    @inline(never)
-    private mutating func recognise(
-        _ field: LogField, _ text: UnsafeRawBufferPointer, _ id: StringID?,
-        _ fields: inout RecordFields
-    ) {
-        switch field {
-        case .plain: break
-        case .time: if fields.time == nil { fields.time = LogFieldText.time(text) }
-        case .severity:
-            guard fields.severityText == 0 else { return }
-            fields.severityNumber = LogFieldText.severity(text)
-            fields.severityText = id ?? batch.strings.intern(text)
-        case .traceID:
-            if !fields.traceID.isValid { fields.traceID = LogFieldText.traceID(text) ?? .invalid }
-        case .spanID:
-            if !fields.spanID.isValid { fields.spanID = LogFieldText.spanID(text) ?? .invalid }
-        case .traceParent:
-            guard let parent = LogFieldText.traceParent(text) else { return }
-            if !fields.traceID.isValid { fields.traceID = parent.traceID }
-            if !fields.spanID.isValid { fields.spanID = parent.spanID }
-            fields.flags = parent.flags
-        }
     }
 }

@@ -9,10 +9,19 @@ package struct LogLineOptions: Sendable {
     /// Attributes that every resource of the body gets, such as `service.name`. A label field of the
     /// same name in a line takes precedence.
     package var resource: [Attribute]
+    /// Formats of text lines, tried before those that are recognised anyway.
+    package var formats: [LineTemplate]
+    /// Seconds east of UTC of times that tell no zone, such as HAProxy's.
+    package var utcOffset: Int
 
-    package init(labelFields: [String] = [], resource: [Attribute] = []) {
+    package init(
+        labelFields: [String] = [], resource: [Attribute] = [], formats: [LineTemplate] = [],
+        utcOffset: Int = 0
+    ) {
         self.labelFields = labelFields
         self.resource = resource
+        self.formats = formats
+        self.utcOffset = utcOffset
     }
 }
 
@@ -27,8 +36,10 @@ package enum LogLines {
     /// their order and with their JSON types; arrays and objects inside become arrays and maps. Whole
     /// numbers beyond 64 bits become the nearest double. `LogLine` renders it as the same object.
     /// Members of known names also fill columns; see `LogField`. Any other line, also one that nests
-    /// deeper than attributes may, becomes the record's body as it is. Empty lines are passed over.
-    /// Invalid UTF-8 is repaired and counted.
+    /// deeper than attributes may, becomes the record's body as it is; if it is of a known access-log
+    /// format, or logfmt, its fields become attributes beside it (`AccessLogName`). So does a JSON object
+    /// of a known dialect (`JSONDialect`). Empty lines are passed over. Invalid UTF-8 is repaired and
+    /// counted.
     ///
     /// - Parameter receivedAt: the observed time of all records, and the time of those that tell none.
     /// - Returns: one record a line; lines over `lineBytesMax` are rejected as `lineTooLong`.
@@ -65,7 +76,7 @@ package enum LogLines {
         }
     }
 
-    private static func lineEnd(in body: UnsafeRawBufferPointer, from start: Int) -> Int {
+    static func lineEnd(in body: UnsafeRawBufferPointer, from start: Int) -> Int {
         guard let base = body.baseAddress,
             let found = memchr(base + start, 0x0A, body.count - start)
         else { return body.count }

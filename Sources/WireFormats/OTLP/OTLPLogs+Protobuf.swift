@@ -7,12 +7,16 @@ extension OTLPLogs {
     /// `ignoredFields`.
     /// - Parameter receivedAt: the time of records that carry neither `time_unix_nano` nor
     ///   `observed_time_unix_nano`, and the observed time of those without one.
+    /// - Parameter formats: of access-log lines, beside those that are recognised anyway: a body that is
+    ///   such a line, as Envoy sends, gets its fields as attributes behind the record's own.
     /// - Complexity: O(bytes); no allocation per record.
     package static func decode(
-        protobuf body: UnsafeRawBufferPointer, receivedAt: Timestamp
+        protobuf body: UnsafeRawBufferPointer, formats: [LineTemplate] = [],
+        receivedAt: Timestamp
     ) throws(DecodeError) -> Decoded<LogBatch> {
         try WireLimits.checkBody(body.count)
-        var decoder = OTLPLogDecoder(bodyBytes: body.count, receivedAt: receivedAt)
+        var decoder = OTLPLogDecoder(
+            bodyBytes: body.count, formats: formats, receivedAt: receivedAt)
         try decoder.request(ProtobufReader(body))
         return Decoded(
             batch: decoder.batch,
@@ -22,10 +26,10 @@ extension OTLPLogs {
     }
 
     package static func decode(
-        protobuf body: [UInt8], receivedAt: Timestamp
+        protobuf body: [UInt8], formats: [LineTemplate] = [], receivedAt: Timestamp
     ) throws(DecodeError) -> Decoded<LogBatch> {
         try body.decoded { (bytes) throws(DecodeError) in
-            try decode(protobuf: bytes, receivedAt: receivedAt)
+            try decode(protobuf: bytes, formats: formats, receivedAt: receivedAt)
         }
     }
 }
@@ -57,6 +61,8 @@ struct OTLPLogDecoder {
         var severityText: StringID = 0
         var eventName: StringID = 0
         var body = OTLPAttributeDecoder.Cell()
+        /// The body if it is a text.
+        var line: UnsafeRawBufferPointer?
         var traceID: TraceID? = .invalid
         var spanID: SpanID? = .invalid
         var flags: UInt32 = 0
@@ -67,9 +73,11 @@ struct OTLPLogDecoder {
     private(set) var values = OTLPAttributeDecoder()
     private(set) var ignoredFields = 0
     private let receivedAt: Timestamp
+    private var formats: LineFormats
 
-    init(bodyBytes: Int, receivedAt: Timestamp) {
+    init(bodyBytes: Int, formats: [LineTemplate], receivedAt: Timestamp) {
         self.receivedAt = receivedAt
+        self.formats = LineFormats(formats: formats, utcOffset: 0)
         let records = min(bodyBytes / 256, 65_536)
         batch.strings = StringTable(capacity: records * 2)
         batch.reserveCapacity(records)
@@ -127,7 +135,9 @@ struct OTLPLogDecoder {
     ) throws(DecodeError) {
         try WireLimits.checkItems(batch.count)
         var fields = RecordFields()
+        let start = batch.attributes.count
         try read(message, into: &fields)
+        if let line = fields.line { addLine(line, told: start..<batch.attributes.count, &fields) }
         let observed =
             fields.observedTime == 0
             ? receivedAt : Timestamp(unixNanoseconds: fields.observedTime)
@@ -150,6 +160,21 @@ struct OTLPLogDecoder {
         batch.droppedAttributeCounts.append(fields.droppedAttributeCount)
     }
 
+    /// Adds the fields of a body that is an access-log line. What the record says itself stands.
+    private mutating func addLine(
+        _ line: UnsafeRawBufferPointer, told: Range<Int>, _ fields: inout RecordFields
+    ) {
+        var known = LogRecordFields()
+        known.traceID = fields.traceID ?? .invalid
+        known.spanID = fields.spanID ?? .invalid
+        guard formats.append(line, to: &batch, &known, told: told) != nil else { return }
+        if fields.traceID != nil { fields.traceID = known.traceID }
+        if fields.spanID != nil { fields.spanID = known.spanID }
+        if fields.time == 0, let time = known.time, time.nanoseconds > 0 {
+            fields.time = UInt64(time.nanoseconds)
+        }
+    }
+
     @inline(__always)
     private mutating func read(
         _ message: ProtobufReader, into fields: inout RecordFields
@@ -170,8 +195,9 @@ struct OTLPLogDecoder {
             case RecordField.eventName:
                 fields.eventName = batch.strings.intern(try message.bytes("event_name"))
             case RecordField.body:
-                try values.value(
-                    try message.message("body"), into: &fields.body, strings: &batch.strings)
+                let body = try message.message("body")
+                fields.line = Self.text(of: body)
+                try values.value(body, into: &fields.body, strings: &batch.strings)
             case RecordField.attributes:
                 try values.keyValue(
                     try message.message("log attribute"), into: &batch.attributes,
@@ -185,6 +211,20 @@ struct OTLPLogDecoder {
                 fields.droppedAttributeCount = try message.uint32("dropped_attributes_count")
             default: try message.skip(key)
             }
+        }
+    }
+
+    /// The text of an `AnyValue` that is nothing else.
+    @inline(__always)
+    private static func text(of value: ProtobufReader) -> UnsafeRawBufferPointer? {
+        var value = value
+        do throws(DecodeError) {
+            guard try value.nextKey() == ProtobufKey.length(1) else { return nil }
+            let text = try value.bytes("string_value")
+            return value.remaining == 0 ? text : nil
+        } catch {
+            // Whoever reads the value itself says what is wrong with it.
+            return nil
         }
     }
 }

@@ -25,6 +25,7 @@ struct ServeConfiguration: Sendable {
     var otlpTranslation = OTLPTranslation()
     /// File with `scrape_configs`; `nil` scrapes nothing.
     var scrapeConfig: String?
+    var logs: LogConfiguration
     var rules: [String]
     var webhooks: [String]
     /// Nanoseconds, per signal.
@@ -53,6 +54,7 @@ struct ServeConfiguration: Sendable {
         statsD = try ServeConfiguration.listener(settings, "statsd", "off")
         otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
         scrapeConfig = try settings.optional("scrape-config")
+        logs = try LogConfiguration(settings)
         rules = try settings.list("rules")
         webhooks = try settings.list("webhook")
         for webhook in webhooks
@@ -107,7 +109,7 @@ struct ServeConfiguration: Sendable {
         return translation
     }
 
-    private static func address(
+    static func address(
         _ settings: Settings, _ name: String, _ standard: String
     ) throws -> ListenAddress {
         let text = try settings.string(name, default: standard)
@@ -119,7 +121,7 @@ struct ServeConfiguration: Sendable {
         return address
     }
 
-    private static func listener(
+    static func listener(
         _ settings: Settings, _ name: String, _ standard: String
     ) throws -> ListenAddress? {
         if try settings.string(name, default: standard) == "off" { return nil }

@@ -80,6 +80,22 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "File with scrape_configs, such as a prometheus.yml.", valueName: "file"))
     var scrapeConfig: String?
+    @Option(
+        help: ArgumentHelp("Syslog over UDP and TCP (default: off).", valueName: "host:port"))
+    var syslog: String?
+    @Option(
+        help: ArgumentHelp(
+            "Log file to read and follow; may be repeated.", valueName: "[service=]path"))
+    var followFile: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Envoy format string of text lines; may be repeated.", valueName: "format"))
+    var logFormat: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Redact logs: drop:, hash: or mask: with a field or /pattern/; may be repeated.",
+            valueName: "rule"))
+    var redact: [String] = []
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
     var rules: [String] = []
     @Option(
@@ -120,12 +136,13 @@ struct ServeCommand: AsyncParsableCommand {
     private var flags: [String: [String]] {
         var flags: [String: [String]] = [
             "rules": rules, "webhook": webhook, "otlp-promote-attribute": otlpPromoteAttribute,
+            "follow-file": followFile, "log-format": logFormat, "redact": redact,
         ]
         let single: [(String, String?)] = [
             ("data", data), ("listen", listen), ("otlp-grpc", otlpGRPC), ("otlp-http", otlpHTTP),
             ("zipkin", zipkin), ("jaeger-http", jaegerHTTP), ("jaeger-grpc", jaegerGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
-            ("statsd", statsD), ("scrape-config", scrapeConfig),
+            ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
             ("retention-traces", retentionTraces),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),

@@ -12,6 +12,8 @@ struct ServeListeners {
     private var grpc: [(name: String, listener: GRPCListener)] = []
     private var datagrams: XRayDatagramListener?
     private var statsD: StatsDListener?
+    private var syslog: SyslogListener?
+    private var follower: FileFollower?
 
     /// Opens all listeners or none.
     static func open(_ parts: ServeParts) async throws(ListenError) -> ServeListeners {
@@ -32,6 +34,7 @@ struct ServeListeners {
                 listeners.statsD = try await StatsDListener.open(
                     address, flag: "--statsd", ingest: parts.ingest)
             }
+            try await listeners.openLogs(parts)
         } catch {
             await listeners.close()
             throw error
@@ -40,6 +43,23 @@ struct ServeListeners {
     }
 
     private init(main: HTTPListener) { self.main = main }
+
+    /// Syslog and the followed files.
+    private mutating func openLogs(_ parts: ServeParts) async throws(ListenError) {
+        let logs = parts.configuration.logs
+        if let address = logs.syslog {
+            syslog = try await SyslogListener.open(
+                address, flag: "--syslog", ingest: parts.ingest)
+        }
+        guard !logs.followed.isEmpty else { return }
+        let checkpoints = "\(parts.configuration.data)/followed-files"
+        do throws(FileError) {
+            follower = try FileFollower(
+                logs.followed, checkpoints: checkpoints, ingest: parts.ingest)
+        } catch {
+            throw .failed(parts.configuration.listen, flag: "--follow-file", reason: "\(error)")
+        }
+    }
 
     private mutating func openHTTP(_ parts: ServeParts) async throws(ListenError) {
         let configuration = parts.configuration
@@ -106,6 +126,7 @@ struct ServeListeners {
         for (name, listener) in grpc { logger.info("\(name) on \(listener.address)") }
         if let datagrams { logger.info("X-Ray UDP on \(datagrams.address)") }
         if let statsD { logger.info("StatsD (UDP) on \(statsD.address)") }
+        if let syslog { logger.info("syslog on \(syslog.address)") }
         FileHandle.standardError.write(Data("ready http://\(main.address)\n".utf8))
     }
 
@@ -120,6 +141,8 @@ struct ServeListeners {
             }
             if let datagrams { group.addTask { await datagrams.shutdown() } }
             if let statsD { group.addTask { await statsD.shutdown() } }
+            if let syslog { group.addTask { await syslog.shutdown() } }
+            if let follower { group.addTask { await follower.stop() } }
         }
     }
 }

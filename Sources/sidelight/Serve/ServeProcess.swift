@@ -153,6 +153,10 @@ enum ServeProcess {
             ("--jaeger-grpc", configuration.jaegerGRPC), ("--sampling", configuration.sampling),
         ]
         do {
+            // Syslog has no tokens.
+            try configuration.logs.syslog?.checkExposure(
+                flag: "--syslog", hasTokens: false,
+                isInsecureAllowed: configuration.isInsecureAllowed)
             for (flag, address) in listeners {
                 try address?.checkExposure(
                     flag: flag, hasTokens: hasTokens,
@@ -220,9 +224,10 @@ struct ServeParts: Sendable {
         limits.logRetention = .nanoseconds(configuration.logRetention)
         limits.metricRetention = .nanoseconds(configuration.metricRetention)
         var ingest = Ingest(
-            spans: store, logs: store, metrics: store, pipeline: Pipeline(limits: limits),
+            spans: store, logs: store, metrics: store,
+            pipeline: Pipeline(limits: limits, redaction: configuration.logs.redaction),
             clock: clock, events: events, translation: configuration.otlpTranslation,
-            deltas: deltas)
+            deltas: deltas, lineOptions: configuration.logs.lineOptions)
         ingest.observeSpans = { [sampling] in sampling.observe($0) }
         return ingest
     }

@@ -23,7 +23,7 @@ enum ServeRoutes {
         ExpositionPushReceiver(ingest).register(on: &router)
         ScrapeRoutes(parts.scrapeBoard).register(on: &router)
         ScrapeRoutes(parts.scrapeBoard).register(on: &router, prefix: "/prometheus")
-        LogLinesReceiver(ingest).register(on: &router)
+        registerLogs(ingest, on: &router)
         registerQueries(parts, on: &router)
         ExportRoute(
             source: ExportSource(spans: parts.store, logs: parts.store, metrics: parts.store),
@@ -31,6 +31,13 @@ enum ServeRoutes {
         ).register(on: &router)
         WebUI.register(on: &router)
         registerHealth(parts, on: &router)
+    }
+
+    private static func registerLogs(_ ingest: Ingest, on router: inout Router) {
+        LogLinesReceiver(ingest).register(on: &router)
+        LokiPushReceiver(ingest).register(on: &router)
+        LokiPushReceiver(ingest).register(on: &router, prefix: "/loki")
+        ElasticsearchReceiver(ingest).register(on: &router)
     }
 
     /// Each API answers at the root and below a prefix of its own, for clients that need a base URL.

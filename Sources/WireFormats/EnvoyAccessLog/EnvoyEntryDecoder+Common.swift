@@ -1,0 +1,215 @@
+import Telemetry
+
+extension EnvoyEntryDecoder {
+    /// `AccessLogCommon`.
+    private enum Common {
+        static let downstreamRemoteAddress = ProtobufKey.length(2)
+        static let downstreamLocalAddress = ProtobufKey.length(3)
+        static let tls = ProtobufKey.length(4)
+        static let startTime = ProtobufKey.length(5)
+        static let firstUpstreamSent = ProtobufKey.length(7)
+        static let firstUpstreamReceived = ProtobufKey.length(9)
+        static let lastDownstreamSent = ProtobufKey.length(12)
+        static let upstreamRemoteAddress = ProtobufKey.length(13)
+        static let upstreamLocalAddress = ProtobufKey.length(14)
+        static let upstreamCluster = ProtobufKey.length(15)
+        static let responseFlags = ProtobufKey.length(16)
+        static let upstreamFailure = ProtobufKey.length(18)
+        static let routeName = ProtobufKey.length(19)
+        static let customTag = ProtobufKey.length(22)
+        static let duration = ProtobufKey.length(23)
+        static let attempts = ProtobufKey.varint(24)
+        static let termination = ProtobufKey.length(25)
+        static let isIntermediate = ProtobufKey.varint(26)
+        static let streamID = ProtobufKey.length(27)
+        static let downstreamFailure = ProtobufKey.length(28)
+    }
+
+    mutating func common(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        entry.set(.responseFlags, text: batch.strings.intern("-"))
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0: return
+            case Common.startTime:
+                if let time = try instant(try message.message("start_time")) {
+                    entry.columns.time = Timestamp(nanoseconds: time)
+                }
+            case Common.firstUpstreamSent:
+                entry.firstUpstreamSent = try duration(&message, "first_upstream_tx")
+            case Common.firstUpstreamReceived:
+                entry.firstUpstreamReceived = try duration(&message, "first_upstream_rx")
+            case Common.lastDownstreamSent:
+                entry.lastDownstreamSent = try duration(&message, "last_downstream_tx")
+            case Common.duration: entry.duration = try duration(&message, "duration")
+            case Common.responseFlags: try flags(try message.message("response_flags"))
+            case Common.tls: try tls(try message.message("tls_properties"))
+            case Common.customTag:
+                try pair(try message.message("custom_tags"), prefix: "")
+            default: try commonText(key, &message)
+            }
+        }
+    }
+
+    private mutating func commonText(
+        _ key: UInt32, _ message: inout ProtobufReader
+    ) throws(DecodeError) {
+        switch key {
+        case Common.downstreamRemoteAddress:
+            try address(.downstreamRemoteAddress, try message.message("downstream_remote"))
+        case Common.downstreamLocalAddress:
+            try address(.downstreamLocalAddress, try message.message("downstream_local"))
+        case Common.upstreamRemoteAddress:
+            try address(.upstreamHost, try message.message("upstream_remote"))
+        case Common.upstreamLocalAddress:
+            try address(.upstreamLocalAddress, try message.message("upstream_local"))
+        case Common.upstreamCluster: try text(.upstreamCluster, &message, "upstream_cluster")
+        case Common.upstreamFailure:
+            try text(.upstreamTransportFailureReason, &message, "upstream_failure")
+        case Common.routeName: try text(.routeName, &message, "route_name")
+        case Common.attempts:
+            entry.set(.upstreamAttempts, count: try message.varint("attempt_count"))
+        case Common.termination:
+            try text(.connectionTerminationDetails, &message, "termination_details")
+        case Common.isIntermediate:
+            if try message.bool("intermediate_log_entry") { entry.set(.isIntermediate, .bool, 1) }
+        case Common.streamID: try text(.streamID, &message, "stream_id")
+        case Common.downstreamFailure:
+            try text(.downstreamTransportFailureReason, &message, "downstream_failure")
+        default: try message.skip(key)
+        }
+    }
+
+    // MARK: Response flags
+
+    /// The field of `ResponseFlags` that is a message: UAEX.
+    private static let unauthorized: UInt32 = 13
+
+    private mutating func flags(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        scratch.removeAll(keepingCapacity: true)
+        while true {
+            let key = try message.nextKey()
+            if key == 0 { break }
+            let number = Int(key >> 3)
+            guard (1...ResponseFlag.all.count).contains(number) else {
+                try message.skip(key)
+                continue
+            }
+            switch key & 7 {
+            case 0: guard try message.bool("response flag") else { continue }
+            case 2 where key >> 3 == Self.unauthorized:
+                _ = try message.bytes("unauthorized_details")
+            default:
+                try message.skip(key)
+                continue
+            }
+            if !scratch.isEmpty { scratch.append(UInt8(ascii: ",")) }
+            ResponseFlag.append(ResponseFlag.all[number - 1].short, to: &scratch)
+        }
+        guard !scratch.isEmpty else { return }
+        entry.set(.responseFlags, text: scratch.withUnsafeBytes { batch.strings.intern($0) })
+        var words: [UInt8] = []
+        scratch.withUnsafeBytes { ResponseFlag.appendLong($0, to: &words) }
+        entry.set(.responseFlagsLong, text: words.withUnsafeBytes { batch.strings.intern($0) })
+    }
+
+    // MARK: Addresses
+
+    /// `envoy.config.core.v3.Address`: a socket as `host:port`, a pipe or an internal listener by name.
+    private mutating func address(
+        _ slot: EnvoyEntry.Slot, _ message: ProtobufReader
+    ) throws(DecodeError) {
+        var message = message
+        scratch.removeAll(keepingCapacity: true)
+        while true {
+            let key = try message.nextKey()
+            if key == 0 { break }
+            switch key {
+            case ProtobufKey.length(1): try socket(try message.message("socket_address"))
+            case ProtobufKey.length(2), ProtobufKey.length(3):
+                var named = try message.message("pipe")
+                while true {
+                    let key = try named.nextKey()
+                    if key == 0 { break }
+                    guard key == ProtobufKey.length(1) else {
+                        try named.skip(key)
+                        continue
+                    }
+                    scratch.append(contentsOf: try named.bytes("path"))
+                }
+            default: try message.skip(key)
+            }
+        }
+        entry.set(slot, text: scratch.withUnsafeBytes { batch.strings.intern($0) })
+    }
+
+    private mutating func socket(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        var host = UnsafeRawBufferPointer(start: nil, count: 0)
+        var port: UInt64?
+        while true {
+            let key = try message.nextKey()
+            if key == 0 { break }
+            switch key {
+            case ProtobufKey.length(2): host = try message.bytes("address")
+            case ProtobufKey.varint(3): port = try message.varint("port_value")
+            default: try message.skip(key)
+            }
+        }
+        let isIPv6 = host.contains(UInt8(ascii: ":"))
+        if isIPv6 { scratch.append(UInt8(ascii: "[")) }
+        scratch.append(contentsOf: host)
+        if isIPv6 { scratch.append(UInt8(ascii: "]")) }
+        guard let port else { return }
+        scratch.append(UInt8(ascii: ":"))
+        JSONText.append(Int64(clamping: port), to: &scratch)
+    }
+
+    // MARK: TLS
+
+    /// `TLSProperties.TLSVersion`.
+    private static let tlsVersions = ["", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+
+    /// Version, server name, and the first name in the peer's certificate (its SPIFFE id).
+    private mutating func tls(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        while true {
+            let key = try message.nextKey()
+            switch key {
+            case 0: return
+            case ProtobufKey.varint(1):
+                let version = try message.varint("tls_version")
+                guard version > 0, version < UInt64(Self.tlsVersions.count) else { continue }
+                entry.set(
+                    .tlsVersion, text: batch.strings.intern(Self.tlsVersions[Int(version)]))
+            case ProtobufKey.length(3): try text(.requestedServerName, &message, "tls_sni")
+            case ProtobufKey.length(5): try peer(try message.message("peer_certificate"))
+            default: try message.skip(key)
+            }
+        }
+    }
+
+    private mutating func peer(_ message: ProtobufReader) throws(DecodeError) {
+        var message = message
+        while true {
+            let key = try message.nextKey()
+            if key == 0 { return }
+            guard key == ProtobufKey.length(1), !entry.has(.downstreamPeer) else {
+                try message.skip(key)
+                continue
+            }
+            var name = try message.message("subject_alt_name")
+            while true {
+                let key = try name.nextKey()
+                if key == 0 { break }
+                guard key == ProtobufKey.length(1) || key == ProtobufKey.length(2) else {
+                    try name.skip(key)
+                    continue
+                }
+                try text(.downstreamPeer, &name, "subject_alt_name")
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Glibc
+import HTTPServer
+import Pipeline
+import Receivers
+import WireFormats
+
+/// How logs are received: what is listened to and followed, how lines are read, and what is taken out of
+/// them.
+struct LogConfiguration: Sendable {
+    /// `nil`: turned off.
+    var syslog: ListenAddress?
+    var followed: [FileFollower.Source]
+    /// Formats of text lines beside those that are known.
+    var formats: [LineTemplate]
+    var redaction: [RedactionRule]
+
+    init(_ settings: Settings) throws {
+        syslog = try ServeConfiguration.listener(settings, "syslog", "off")
+        followed = try settings.list("follow-file").map { text in
+            guard let source = FileFollower.Source(text) else {
+                throw ConfigurationError(
+                    description: "follow-file is \"\(text)\", expected PATH or SERVICE=PATH")
+            }
+            return source
+        }
+        let paths = followed.map(\.path)
+        if let twice = paths.first(where: { path in paths.count { $0 == path } > 1 }) {
+            throw ConfigurationError(description: "follow-file names \(twice) twice")
+        }
+        formats = try settings.list("log-format").enumerated().map { index, text in
+            do {
+                return try LineTemplate(name: "log-format-\(index + 1)", envoyFormat: text)
+            } catch {
+                throw ConfigurationError(description: "log-format \(index + 1): \(error)")
+            }
+        }
+        redaction = try settings.list("redact").map { text in
+            do { return try RedactionRule(text) } catch {
+                throw ConfigurationError(description: "redact: \(error)")
+            }
+        }
+    }
+
+    /// How lines are read; those whose time tells no zone were written on a machine with this one's.
+    var lineOptions: LogLineOptions {
+        LogLineOptions(formats: formats, utcOffset: Self.localOffset)
+    }
+
+    /// Seconds east of UTC, now.
+    private static var localOffset: Int {
+        var now = time(nil)
+        var local = tm()
+        guard localtime_r(&now, &local) != nil else { return 0 }
+        return Int(local.tm_gmtoff)
+    }
+}

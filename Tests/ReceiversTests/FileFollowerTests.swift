@@ -1,0 +1,200 @@
+import Foundation
+import Platform
+import Receivers
+import Store
+import Telemetry
+import Testing
+import WireFormats
+
+@Suite("followed files")
+struct FileFollowerTests {
+    /// A folder of its own, with a file to follow.
+    private final class Folder {
+        let path: String
+
+        init() throws {
+            path = NSTemporaryDirectory() + "sidelight-follow-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true)
+        }
+
+        deinit {
+            do { try FileManager.default.removeItem(atPath: path) } catch {
+                Issue.record("\(error)")
+            }
+        }
+
+        var log: String { path + "/shop.log" }
+
+        func append(_ text: String) throws {
+            let file = try PosixFileSystem().openForAppending(log)
+            try file.append(Array(text.utf8))
+            try file.close()
+        }
+
+        func follow(_ bed: TestBed) throws -> FileFollower {
+            try FileFollower(
+                [try #require(FileFollower.Source(log))], checkpoints: path + "/checkpoints",
+                ingest: bed.ingest, interval: .milliseconds(1))
+        }
+
+        func rotate(to name: String = "/shop.log.1") throws {
+            try FileManager.default.moveItem(atPath: log, toPath: path + name)
+        }
+    }
+
+    private func bodies(_ bed: TestBed) -> [String] {
+        bed.store.logs.flatMap { batch in (0..<batch.count).map { batch.body($0).text } }
+    }
+
+    private func wait(_ bed: TestBed, for count: Int) async {
+        while bodies(bed).count < count { await Task.yield() }
+    }
+
+    @Test(
+        "what is in a file and what is added is stored, whole lines only", .timeLimit(.minutes(1)))
+    func grows() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        let follower = try folder.follow(bed)
+        try folder.append("a1\na2\nha")
+        await wait(bed, for: 2)
+        try folder.append("lf\nb\n")
+        await wait(bed, for: 4)
+        await follower.stop()
+        #expect(bodies(bed) == ["a1", "a2", "half", "b"])
+        let batch = try #require(bed.store.logs.first)
+        #expect(
+            batch.resource(at: batch.resourceIndices[0]).attributes == [
+                Attribute("service.name", .string("shop")),
+                Attribute("log.file.path", .string(folder.log)),
+            ])
+        #expect(bed.count("sidelight_receiver_items_total", "logs", "file") == 4)
+    }
+
+    @Test(
+        "a renamed file is read to its end, its last line too, before the new one",
+        .timeLimit(.minutes(1)))
+    func rotation() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        let follower = try folder.follow(bed)
+        try folder.append("a\n")
+        await wait(bed, for: 1)
+        try folder.append("b\nno end")
+        try folder.rotate()
+        try folder.append("c\n")
+        await wait(bed, for: 4)
+        await follower.stop()
+        #expect(bodies(bed) == ["a", "b", "no end", "c"])
+    }
+
+    @Test("a file that is truncated begins anew", .timeLimit(.minutes(1)))
+    func truncation() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        let follower = try folder.follow(bed)
+        try folder.append("long line\n")
+        await wait(bed, for: 1)
+        let file = try PosixFileSystem().openForAppending(folder.log)
+        try file.truncate(to: 0)
+        try file.append(Array("n\n".utf8))
+        try file.close()
+        await wait(bed, for: 2)
+        await follower.stop()
+        #expect(bodies(bed) == ["long line", "n"])
+    }
+
+    @Test(
+        "a restart goes on where it was, also in a file that was rotated meanwhile",
+        .timeLimit(.minutes(1)))
+    func restart() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        let first = try folder.follow(bed)
+        try folder.append("a\n")
+        await wait(bed, for: 1)
+        await first.stop()
+        try folder.append("b\n")
+        let second = try folder.follow(bed)
+        await wait(bed, for: 2)
+        await second.stop()
+        try folder.append("c\n")
+        try folder.rotate()
+        try folder.append("d\n")
+        let third = try folder.follow(bed)
+        await wait(bed, for: 4)
+        await third.stop()
+        #expect(bodies(bed) == ["a", "b", "c", "d"])
+    }
+
+    @Test(
+        "a piece whose storing was cut off is stored again as the same piece",
+        .timeLimit(.minutes(1)))
+    func crash() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        bed.store.hold()
+        try folder.append("a\nb\n")
+        let first = try folder.follow(bed)
+        while bed.store.heldCount == 0 { await Task.yield() }
+        // As a crash leaves it: begun and not finished.
+        let checkpoints = try String(contentsOfFile: folder.path + "/checkpoints", encoding: .utf8)
+        bed.store.release()
+        await first.stop()
+        try checkpoints.write(
+            toFile: folder.path + "/checkpoints", atomically: true, encoding: .utf8)
+        try folder.append("c\n")
+        let second = try folder.follow(bed)
+        await wait(bed, for: 5)
+        await second.stop()
+        #expect(bodies(bed) == ["a", "b", "a", "b", "c"])
+        let digests = bed.store.digests
+        #expect(digests[0] != nil && digests[0] == digests[1] && digests[1] != digests[2])
+    }
+
+    @Test("while the store is overloaded a file waits, and loses nothing", .timeLimit(.minutes(1)))
+    func overload() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        bed.store.answer(.failure(.overloaded(retryAfterMilliseconds: 1)))
+        try folder.append("a\n")
+        let follower = try folder.follow(bed)
+        while bed.store.appendCount < 3 { await Task.yield() }
+        bed.store.answer(.success(.stored))
+        while bed.count("sidelight_receiver_items_total", "logs", "file") == 0 {
+            await Task.yield()
+        }
+        await follower.stop()
+        #expect(bed.count("sidelight_receiver_items_total", "logs", "file") == 1)
+    }
+
+    @Test("a line that is too long is passed over and counted", .timeLimit(.minutes(1)))
+    func oversized() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        try folder.append("a\n" + String(repeating: "x", count: 3 << 20) + "\nb\n")
+        let follower = try folder.follow(bed)
+        await wait(bed, for: 2)
+        await follower.stop()
+        #expect(bodies(bed) == ["a", "b"])
+        #expect(
+            bed.count("sidelight_receiver_rejected_items_total", "logs", "file", "line_too_long")
+                == 1)
+    }
+
+    @Test("a file that is not there yet is waited for", .timeLimit(.minutes(1)))
+    func missing() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        let follower = try folder.follow(bed)
+        try folder.append("a\n")
+        await wait(bed, for: 1)
+        await follower.stop()
+        #expect(bodies(bed) == ["a"])
+    }
+
+    @Test(
+        "a source is a path, or a service and a path",
+        arguments: [
+            ("/var/log/shop.access.log", "/var/log/shop.access.log", "shop"),
+            ("web=/l/x.log", "/l/x.log", "web"), ("./a=b.log", "./a=b.log", "a=b"),
+            ("=x", nil, nil), ("", nil, nil), ("web=", nil, nil), ("/var/log/", nil, nil),
+        ] as [(String, String?, String?)])
+    func sources(text: String, path: String?, service: String?) {
+        let source = FileFollower.Source(text)
+        #expect(source?.path == path && source?.service == service)
+    }
+}

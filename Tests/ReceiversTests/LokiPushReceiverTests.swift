@@ -1,0 +1,119 @@
+import Compression
+import HTTPServer
+import Store
+import Telemetry
+import Testing
+import WireFormats
+
+@Suite("Loki push over HTTP")
+struct LokiPushReceiverTests {
+    private static let path = "/loki/api/v1/push"
+    private static let json =
+        #"{"streams":[{"stream":{"app":"shop"},"values":[["1700000000000000000","a"],["1700000000000000001","b"]]}]}"#
+
+    private static var protobuf: [UInt8] {
+        var writer = ProtobufWriter()
+        writer.message(1) { stream in
+            stream.string(1, "{app=\"shop\"}")
+            stream.message(2) { entry in
+                entry.message(1) { $0.varint(1, 1_699_999_999) }
+                entry.string(2, "a")
+            }
+        }
+        return Snappy.compress(writer.bytes)
+    }
+
+    @Test("JSON and snappy protobuf are stored and answered 204, with and without the coding named")
+    func accepted() async throws {
+        let bed = TestBed()
+        try await bed.withHTTP { server in
+            let json = try await server.post(
+                Self.path, Array(Self.json.utf8), type: "application/json")
+            #expect(json.status == 204)
+            for headers: KeyValuePairs<String, String> in [
+                [:], ["content-encoding": "snappy"], ["x-scope-orgid": "t"],
+            ] {
+                let answer = try await server.post(
+                    Self.path, Self.protobuf, type: "application/x-protobuf", headers: headers)
+                #expect(answer.status == 204)
+            }
+        }
+        #expect(bed.store.logs.map(\.count) == [2, 1, 1, 1])
+        #expect(bed.count("sidelight_receiver_items_total", "logs", "loki") == 5)
+        // A retry is recognised.
+        #expect(bed.store.digests[1] != nil && bed.store.digests[1] == bed.store.digests[2])
+    }
+
+    @Test("some bad entries are a 400 with the reason, after the good ones are stored")
+    func partial() async throws {
+        let bed = TestBed()
+        let body =
+            #"{"streams":[{"stream":{},"values":[["1700000000000000000","a"],["2000000000000000000","b"]]}]}"#
+        let answer = try await bed.withHTTP { server in
+            try await server.post(Self.path, Array(body.utf8), type: "application/json")
+        }
+        #expect(answer.status == 400)
+        #expect(answer.text.contains("too_far_in_future"))
+        #expect(bed.store.logs.map(\.count) == [1])
+    }
+
+    @Test("unreadable bodies and other types are refused and counted")
+    func refused() async throws {
+        let bed = TestBed()
+        try await bed.withHTTP { server in
+            let body = Array(Self.json.utf8)
+            for (bytes, type, status) in [
+                (body, "text/plain", 415), (body, "application/x-protobuf", 400),
+                (Array("{\"streams\":[".utf8), "application/json", 400),
+                (Snappy.compress([0xFF, 0xFF]), "application/x-protobuf", 400),
+            ] {
+                let answer = try await server.post(Self.path, bytes, type: type)
+                #expect(answer.status == status, "\(type)")
+            }
+            bed.store.answer(.failure(.overloaded(retryAfterMilliseconds: 100)))
+            let answer = try await server.post(Self.path, body, type: "application/json")
+            #expect(answer.status == 429 && answer["retry-after"] == "1")
+        }
+        #expect(
+            bed.count("sidelight_receiver_refused_requests_total", "loki", "bad_request") == 2)
+    }
+}
+
+@Suite("Elasticsearch bulk over HTTP")
+struct ElasticsearchReceiverTests {
+    @Test(
+        "documents are stored and answered one by one",
+        arguments: ["/_bulk", "/web/_bulk", "/elasticsearch/_bulk", "/elasticsearch/web/_bulk"])
+    func accepted(path: String) async throws {
+        let bed = TestBed()
+        let body = """
+            {"create":{}}
+            {"@timestamp":"2023-11-14T22:13:19Z","message":"hello"}
+            {"create":{"_index":"b"}}
+            no object
+
+            """
+        let answer = try await bed.withHTTP { server in
+            try await server.post(path, Array(body.utf8), type: "application/x-ndjson")
+        }
+        #expect(answer.status == 200)
+        #expect(answer["x-elastic-product"] == "Elasticsearch")
+        let index = path.contains("web") ? "web" : ""
+        #expect(answer.text.hasPrefix(#"{"took":0,"errors":true,"items":[{"create":{"_index":"#))
+        #expect(
+            answer.text.contains("\"_index\":\"\(index)\",\"result\":\"created\",\"status\":201"))
+        #expect(answer.text.contains(#"{"create":{"_index":"b","status":400,"error":{"type":"#))
+        #expect(bed.store.logs.map(\.count) == [1])
+        #expect(bed.store.logs.first?.body(0) == .string("hello"))
+    }
+
+    @Test("what is no bulk body is refused whole")
+    func refused() async throws {
+        let bed = TestBed()
+        let answer = try await bed.withHTTP { server in
+            try await server.post("/_bulk", Array("{}\n{}\n".utf8))
+        }
+        #expect(answer.status == 400)
+        #expect(bed.store.appendCount == 0)
+    }
+}

@@ -1,0 +1,102 @@
+import Pipeline
+import Telemetry
+import Testing
+import WireFormats
+
+@Suite("redaction")
+struct RedactionTests {
+    private static let now = Timestamp(seconds: 1_800_000_000)
+
+    private func run(_ lines: [String], _ rules: [String]) throws -> LogBatch {
+        let batch = try LogLines.decode(
+            Array(lines.joined(separator: "\n").utf8),
+            options: LogLineOptions(labelFields: ["tenant"]), receivedAt: Self.now
+        ).batch
+        let rules = try rules.map { try RedactionRule($0) }
+        return Pipeline(limits: IngestLimits(), redaction: rules).run(batch, at: Self.now).batch
+    }
+
+    private func lines(_ batch: LogBatch) -> [String] {
+        (0..<batch.count).map { LogLine.string(batch, row: $0) }
+    }
+
+    @Test("fields are dropped, masked and hashed, also inside objects and labels; others stay")
+    func fields() throws {
+        let batch = try run(
+            [
+                #"{"user":"ann","card":4111,"o":{"user":"ann","k":[{"card":1}]},"tenant":"t1","n":1}"#,
+                #"{"n":2}"#, "plain", #"{"user":"bob"}"#, #"{"user":"ann"}"#,
+            ], ["hash:user", "drop:card", "mask:tenant"])
+        let texts = lines(batch)
+        #expect(texts[1] == #"{"n":2}"# && texts[2] == "plain")
+        let hash = try #require(batch.record(at: 4).attributes.first?.value.text)
+        #expect(hash.count == 32)
+        #expect(texts[4] == "{\"user\":\"\(hash)\"}")
+        #expect(texts[3] != texts[4] && !texts[3].contains("bob"))
+        #expect(
+            texts[0] == "{\"user\":\"\(hash)\",\"o\":{\"user\":\"\(hash)\",\"k\":[{}]},"
+                + "\"tenant\":\"***\",\"n\":1}")
+        #expect(
+            batch.resource(at: batch.resourceIndices[0]).attributes == [
+                Attribute("tenant", .string("***"))
+            ])
+    }
+
+    @Test("a field's value goes from the line's text too")
+    func text() throws {
+        let line =
+            #"192.0.2.7 - ann [04/Mar/2026:05:06:07 +0000] "GET /u/ann HTTP/1.1" 200 9 "-" "c""#
+        let batch = try run([line], ["mask:user", "hash:downstream_remote_address"])
+        try #require(batch.count == 1)
+        #expect(
+            lines(batch)[0]
+                == #"*** - *** [04/Mar/2026:05:06:07 +0000] "GET /u/*** HTTP/1.1" 200 9 "-" "c""#)
+        #expect(batch.record(at: 0).attributes.contains(Attribute("user", .string("***"))))
+        #expect(batch.record(at: 0).attributes.contains(Attribute("response_code", .int(200))))
+    }
+
+    @Test("patterns are replaced wherever they match, in text, values and inside objects")
+    func patterns() throws {
+        let batch = try run(
+            [
+                "pay 4111111111111111 and 4222222222222222 now",
+                #"{"a":["x 4111111111111111"],"b":2}"#,
+            ],
+            [#"mask:/\b\d{16}\b/"#])
+        #expect(lines(batch) == ["pay *** and *** now", #"{"a":["x ***"],"b":2}"#])
+    }
+
+    @Test("what was taken out is nowhere in the batch")
+    func strings() throws {
+        let batch = try run(
+            [#"{"user":"secret-1","m":"of secret-2"}"#, #"{"n":1}"#],
+            ["drop:user", "hash:/secret-[0-9]/"])
+        for id in 0..<batch.strings.count {
+            #expect(!batch.strings[StringID(id)].contains("secret"))
+        }
+        #expect(batch.count == 2)
+    }
+
+    @Test("rows that no rule concerns are unchanged and in their order")
+    func untouched() throws {
+        let lines = (0..<200).map {
+            "{\"n\":\($0),\"\($0 % 7 == 0 ? "user" : "other")\":\"u\($0)\"}"
+        }
+        let before = try run(lines, [])
+        let after = try run(lines, ["drop:user"])
+        try #require(after.count == 200)
+        for row in 0..<200 where row % 7 != 0 {
+            #expect(after.record(at: row) == before.record(at: row))
+        }
+        for row in stride(from: 0, to: 200, by: 7) {
+            #expect(after.record(at: row).attributes == [Attribute("n", .int(Int64(row)))])
+        }
+    }
+
+    @Test(
+        "rules that say nothing are refused",
+        arguments: ["", "user", "drop", "drop:", "erase:user", "mask:/", "mask:/[/", "mask://"])
+    func refused(_ rule: String) {
+        #expect(throws: RedactionRuleError.self) { try RedactionRule(rule) }
+    }
+}

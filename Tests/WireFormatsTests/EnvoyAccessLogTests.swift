@@ -1,0 +1,143 @@
+import Telemetry
+import Testing
+import WireFormats
+
+@Suite("Envoy access log service")
+struct EnvoyAccessLogTests {
+    private static let receivedAt = Timestamp(seconds: 1_800_000_000)
+
+    private func decode(
+        _ message: [UInt8], _ sender: inout EnvoyAccessLog.Sender
+    ) throws -> Decoded<LogBatch> {
+        try EnvoyAccessLog.decode(
+            protobuf: message, sender: &sender, receivedAt: Self.receivedAt)
+    }
+
+    private func fields(_ record: LogRecord) -> [String: AttributeValue] {
+        Dictionary(
+            record.attributes.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    @Test("an HTTP entry has every field under the names of Istio's JSON, joined by its headers")
+    func http() throws {
+        var sender = EnvoyAccessLog.Sender()
+        let decoded = try decode(
+            EnvoyMessage.identified { $0.httpEntries([EnvoyMessage.http]) }, &sender)
+        #expect(decoded.rejections.isEmpty && decoded.ignoredFields == 0)
+        let batch = decoded.batch
+        try #require(batch.count == 1)
+        let record = batch.record(at: 0)
+        #expect(record.body == .empty)
+        #expect(record.time == Timestamp(nanoseconds: 1_772_600_767_089_000_001))
+        #expect(record.observedTime == Self.receivedAt)
+        #expect(record.traceID.hex == "80f198ee56343ba864fe8b2a57d3eff7")
+        #expect(record.spanID.hex == "e457b5a2e4d86bd1")
+        #expect(fields(record) == EnvoyMessage.httpFields)
+        #expect(record.attributes.first?.key == "route_name")
+        #expect(
+            batch.resource(at: batch.resourceIndices[0]).attributes == [
+                Attribute("service.name", .string("cart.shop")),
+                Attribute("service.instance.id", .string("sidecar~1")),
+                Attribute("cloud.region", .string("eu-1")), Attribute("log_name", .string("als")),
+            ])
+    }
+
+    @Test("a TCP entry has its bytes, and the sender is that of the stream's first message")
+    func tcp() throws {
+        var sender = EnvoyAccessLog.Sender()
+        _ = try decode(EnvoyMessage.identified { _ in }, &sender)
+        let decoded = try decode(EnvoyMessage.plain { $0.tcpEntries([EnvoyMessage.tcp]) }, &sender)
+        let batch = decoded.batch
+        try #require(batch.count == 1)
+        #expect(
+            fields(batch.record(at: 0)) == [
+                "response_flags": .string("DC"),
+                "response_flags_long": .string("DownstreamConnectionTermination"),
+                "bytes_received": .int(5), "bytes_sent": .int(1 << 40), "duration": .double(0.25),
+                "upstream_host": .string("[2001:db8::1]:90"),
+                "downstream_remote_address": .string("/run/pipe"),
+            ])
+        #expect(batch.resource(at: batch.resourceIndices[0]).serviceName == "cart.shop")
+    }
+
+    @Test(
+        "without a cluster the log's name is the service; an entry without a time has its arrival's"
+    )
+    func defaults() throws {
+        var sender = EnvoyAccessLog.Sender()
+        var writer = ProtobufWriter()
+        writer.message(1) { $0.string(2, "otel_envoy_accesslog") }
+        writer.message(2) { $0.message(1) { _ in } }
+        let batch = try decode(writer.bytes, &sender).batch
+        #expect(batch.times == [Self.receivedAt])
+        #expect(
+            batch.resource(at: batch.resourceIndices[0]).serviceName == "otel_envoy_accesslog")
+    }
+
+    @Test("every response flag has its short form and its words")
+    func flags() throws {
+        var writer = ProtobufWriter()
+        writer.message(2) { logs in
+            logs.message(1) { entry in
+                entry.message(1) { common in
+                    common.message(16) { flags in
+                        for number: UInt32 in 1...27 where number != 13 { flags.varint(number, 1) }
+                        flags.message(13) { $0.varint(1, 1) }
+                        flags.varint(200, 1)
+                    }
+                }
+            }
+        }
+        var sender = EnvoyAccessLog.Sender()
+        let found = fields(try decode(writer.bytes, &sender).batch.record(at: 0))
+        let short = found["response_flags"]?.text.split(separator: ",") ?? []
+        let long = found["response_flags_long"]?.text.split(separator: ",") ?? []
+        #expect(short.count == 27 && long.count == 27)
+        #expect(zip(short, long).contains { $0 == ("NR", "NoRouteFound") })
+        #expect(zip(short, long).contains { $0 == ("UAEX", "UnauthorizedExternalService") })
+        #expect(zip(short, long).contains { $0 == ("DF", "DnsResolutionFailed") })
+    }
+
+    @Test("a message cut off or changed anywhere is refused or read, and never crashes")
+    func mutilated() throws {
+        let message = EnvoyMessage.identified {
+            $0.httpEntries([EnvoyMessage.http])
+            $0.tcpEntries([EnvoyMessage.tcp])
+        }
+        var refused = 0
+        for count in message.indices {
+            var sender = EnvoyAccessLog.Sender()
+            do {
+                let batch = try decode(Array(message.prefix(count)), &sender).batch
+                #expect(batch.count <= 2)
+            } catch is DecodeError { refused += 1 }
+        }
+        #expect(refused > message.count / 2)
+        for index in message.indices {
+            for byte: UInt8 in [0x00, 0x01, 0x7F, 0x80, 0xFF] {
+                var changed = message
+                changed[index] = byte
+                var sender = EnvoyAccessLog.Sender()
+                do { _ = try decode(changed, &sender) } catch is DecodeError {}
+            }
+        }
+    }
+
+    @Test("a time out of range is left out and counted")
+    func extremes() throws {
+        var writer = ProtobufWriter()
+        writer.message(2) { logs in
+            logs.message(1) { entry in
+                entry.message(1) { common in
+                    common.message(5) { $0.varint(1, UInt64(Int64.max)) }
+                    common.message(23) { $0.varint(1, UInt64(bitPattern: -5)) }
+                }
+            }
+        }
+        var sender = EnvoyAccessLog.Sender()
+        let decoded = try decode(writer.bytes, &sender)
+        #expect(decoded.batch.times == [Self.receivedAt])
+        #expect(decoded.ignoredFields == 1)
+        #expect(fields(decoded.batch.record(at: 0))["duration"] == nil)
+    }
+}
