@@ -9,6 +9,8 @@ package final class QueryContext: Sendable {
     private let isCancelled = Atomic<Bool>(false)
     private let heldSamples = Atomic<Int>(0)
     private let peak = Atomic<Int>(0)
+    private let readItems = Atomic<Int>(0)
+    private let readBytes = Atomic<Int>(0)
 
     /// - Parameter now: monotonic nanoseconds (`Clock.monotonicNanoseconds`); the time of the call
     ///   starts the deadline. Without a clock there is no deadline.
@@ -52,4 +54,15 @@ package final class QueryContext: Sendable {
     package var heldSampleCount: Int { heldSamples.load(ordering: .relaxed) }
     /// Most samples held at once; of racing threads one may win, so a figure for statistics.
     package var peakSamples: Int { peak.load(ordering: .relaxed) }
+
+    /// Notes what has been looked at, for statistics.
+    package func noteRead(items: Int, bytes: Int) {
+        readItems.add(items, ordering: .relaxed)
+        readBytes.add(bytes, ordering: .relaxed)
+    }
+
+    /// Items (log lines) that were looked at so far.
+    package var readItemCount: Int { readItems.load(ordering: .relaxed) }
+    /// Bytes of their text, as far as it was looked at.
+    package var readByteCount: Int { readBytes.load(ordering: .relaxed) }
 }

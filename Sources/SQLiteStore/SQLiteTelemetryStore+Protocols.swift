@@ -74,6 +74,14 @@ extension SQLiteTelemetryStore: LogStore {
         try logs.scan(predicate, in: range, direction: direction, visit: visit)
     }
 
+    package func scanLogFields(
+        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        direction: ScanDirection,
+        visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
+    ) throws(StoreError) {
+        try logs.scanFields(names, predicate, in: range, direction: direction, visit: visit)
+    }
+
     package func logStreams(
         _ predicate: LogPredicate, in range: TimeRange
     ) throws(StoreError) -> [Labels] {

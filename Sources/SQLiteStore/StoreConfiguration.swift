@@ -34,6 +34,9 @@ package struct StoreConfiguration: Sendable {
     package var wholeTraceSpansMax = 16_384
     /// Blocks of spans with decoded columns that are kept for the next query: some 80 of 8,192 rows.
     package var readerBytesMax = 48 << 20
+    /// Columns of fields of log records that are kept for the next query: four of some two million
+    /// records.
+    package var logFieldBytesMax = 64 << 20
     /// Open database files per signal; more days are opened and closed as queries need them.
     package var openPartitionsMax = 16
 

@@ -13,6 +13,15 @@ package protocol LogStore: Sendable {
         visit: (_ matches: LogBatch, _ bound: Timestamp) -> Bool
     ) throws(StoreError)
 
+    /// Visits the columns of some fields of the records that `scanLogs` would visit, as far as the store
+    /// has them. `names` are names of labels, none of them `trace_id`, `span_id` or `severity_text`; the
+    /// bound is that of `scanLogs`.
+    func scanLogFields(
+        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        direction: ScanDirection,
+        visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
+    ) throws(StoreError)
+
     /// The label sets of the streams with records in `range` that `predicate.stream` accepts.
     func logStreams(
         _ predicate: LogPredicate, in range: TimeRange
@@ -33,14 +42,18 @@ package struct LogPredicate: Sendable {
     package var traceID: TraceID?
     /// Text that the line must contain, to skip blocks early. Advisory: rows without it may be visited.
     package var requiredTexts: [String] = []
+    /// Fields that the record must have, to skip blocks early. Advisory, and of records without a body
+    /// only: those with one may have them in their text.
+    package var identifiers: [LogIdentifier] = []
 
     package init(
         stream: (@Sendable (Labels) -> Bool)? = nil, traceID: TraceID? = nil,
-        requiredTexts: [String] = []
+        requiredTexts: [String] = [], identifiers: [LogIdentifier] = []
     ) {
         self.stream = stream
         self.traceID = traceID
         self.requiredTexts = requiredTexts
+        self.identifiers = identifiers
     }
 }
 
@@ -56,6 +69,15 @@ package enum LogStream {
             pairs.append((name: labelName(attribute.key), value: attribute.value.text))
         }
         return Labels(pairs)
+    }
+
+    /// The name of the label that a field becomes: spaces around its key do not count.
+    package static func fieldName(_ key: String) -> String {
+        let spaces: Set<Unicode.Scalar> = [" ", "\t", "\n", "\u{B}", "\u{C}", "\r"]
+        var scalars = key.unicodeScalars[...]
+        while let first = scalars.first, spaces.contains(first) { scalars.removeFirst() }
+        while let last = scalars.last, spaces.contains(last) { scalars.removeLast() }
+        return labelName(String(scalars))
     }
 
     package static func labelName(_ key: String) -> String {

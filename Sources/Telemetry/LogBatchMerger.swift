@@ -82,6 +82,38 @@ extension LogBatchMerger.Source {
 }
 
 extension LogBatch {
+    /// The given rows, in their order, as a batch that shares the strings, resources and scopes of this
+    /// one: for a reader that goes over it once.
+    /// - Complexity: O(rows and their attributes); no string is touched.
+    package func picking(_ rows: [Int]) -> LogBatch {
+        var picked = LogBatch()
+        picked.strings = strings
+        picked.shared = shared
+        picked.times = rows.map { times[$0] }
+        picked.observedTimes = rows.map { observedTimes[$0] }
+        picked.severityNumbers = rows.map { severityNumbers[$0] }
+        picked.severityTexts = rows.map { severityTexts[$0] }
+        picked.eventNames = rows.map { eventNames[$0] }
+        picked.bodyTypes = rows.map { bodyTypes[$0] }
+        picked.bodyPayloads = rows.map { bodyPayloads[$0] }
+        picked.traceIDs = rows.map { traceIDs[$0] }
+        picked.spanIDs = rows.map { spanIDs[$0] }
+        picked.flags = rows.map { flags[$0] }
+        picked.resourceIndices = rows.map { resourceIndices[$0] }
+        picked.scopeIndices = rows.map { scopeIndices[$0] }
+        picked.droppedAttributeCounts = rows.map { droppedAttributeCounts[$0] }
+        picked.attributeEnds.reserveCapacity(rows.count)
+        var cells: [Int] = []
+        for row in rows {
+            cells.append(contentsOf: attributeRange(row))
+            picked.attributeEnds.append(UInt32(truncatingIfNeeded: cells.count))
+        }
+        picked.attributes.keys = cells.map { attributes.keys[$0] }
+        picked.attributes.types = cells.map { attributes.types[$0] }
+        picked.attributes.payloads = cells.map { attributes.payloads[$0] }
+        return picked
+    }
+
     /// The given rows as a batch of their own.
     package func rows(_ rows: some Sequence<Int>) -> LogBatch {
         var merger = LogBatchMerger()

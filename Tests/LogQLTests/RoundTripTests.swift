@@ -63,23 +63,56 @@ extension TestRandom {
     }
 
     private mutating func stage() -> PipelineStage {
-        switch below(5) {
-        case 0, 1:
-            let filter = pick(LineFilter.Operator.allCases)
-            let texts =
-                filter == .contains || filter == .containsNot
-                ? Self.texts : Self.texts.filter { !$0.contains("\\") }
-            return .line(
-                LineFilter(
-                    operator: filter, texts: list(1...3) { $0.pick(texts) }, range: Self.nowhere))
-        case 2: return .json(Self.nowhere)
-        case 3: return .drop(list(1...3) { $0.pick(Self.names) }, Self.nowhere)
+        switch below(16) {
+        case 0, 1, 2: return .line(lineFilter())
+        case 3: return .json(extractions(["a", "b.c[0]", "[\"x y\"].z"]), Self.nowhere)
+        case 4:
+            return .logfmt(
+                LogfmtOptions(isStrict: below(2) == 0, keepsEmpty: below(2) == 0),
+                extractions(["a", "x y"]), Self.nowhere)
+        case 5: return .regexp(pick(["(?P<a>x)", "(?P<b>.*) (?P<c>\\d)"]), Self.nowhere)
+        case 6: return .pattern(pick(["<a>", "<_> \"<b>\" <c>"]), Self.nowhere)
+        case 7: return .unpack(Self.nowhere)
+        case 8: return .decolorize(Self.nowhere)
+        case 9: return .lineFormat(pick(["", "{{.a}}", "x {{ .b | upper }}\n"]), Self.nowhere)
+        case 10:
+            return .labelFormat(
+                [LabelFormat("a", .label("b")), LabelFormat("c", .template("{{.d}}"))],
+                Self.nowhere)
+        case 11: return .drop(list(1...3) { $0.selection() }, Self.nowhere)
+        case 12: return .keep(list(1...3) { $0.selection() }, Self.nowhere)
+        case 13: return .distinct(list(1...3) { $0.pick(Self.names) }, Self.nowhere)
         default: return .label(filter(depth: 3), Self.nowhere)
         }
     }
 
+    private mutating func lineFilter() -> LineFilter {
+        let filter = pick(LineFilter.Operator.allCases)
+        let terms = list(1...3) { random -> LineFilter.Term in
+            switch filter {
+            case .contains, .containsNot:
+                return random.below(4) == 0
+                    ? .address(random.pick(Self.addresses)) : .text(random.pick(Self.texts))
+            case .matches, .doesNotMatch:
+                return .text(random.pick(Self.texts.filter { !$0.contains("\\") }))
+            case .fits, .fitsNot: return .text(random.pick(["<_> a", "x", "a <_> <b"]))
+            }
+        }
+        return LineFilter(operator: filter, terms: terms, range: Self.nowhere)
+    }
+
+    private static let addresses = ["1.2.3.4", "10.0.0.0/8", "1.1.1.1-1.1.1.9", "::1", "fe80::/10"]
+
+    private mutating func extractions(_ expressions: [String]) -> [FieldExtraction] {
+        list(0...2) { FieldExtraction($0.pick(Self.names), $0.pick(expressions)) }
+    }
+
+    private mutating func selection() -> LabelSelection {
+        below(2) == 0 ? .name(pick(Self.names)) : .matching(matcher())
+    }
+
     private mutating func filter(depth: Int) -> LabelFilter {
-        switch below(depth > 0 ? 4 : 2) {
+        switch below(depth > 0 ? 5 : 3) {
         case 0: return .text(matcher())
         case 1:
             return .quantity(
@@ -90,36 +123,90 @@ extension TestRandom {
                         .duration(1), .duration(5_400_000_000_000), .duration(1_500_000_001),
                         .bytes(0), .bytes(1_000), .bytes(1_536), .bytes(1 << 40), .bytes(.max),
                     ])))
-        case 2: return .all(list(2...3) { $0.filter(depth: depth - 1) })
+        case 2:
+            return .address(
+                AddressFilter(
+                    pick(Self.names), isNegated: below(2) == 0, pick(Self.addresses)))
+        case 3: return .all(list(2...3) { $0.filter(depth: depth - 1) })
         default: return .any(list(2...3) { $0.filter(depth: depth - 1) })
         }
     }
 
     private mutating func metric(depth: Int) -> MetricQuery {
-        if depth > 0, below(4) == 0 {
-            let number = MetricQuery.number(pick([0, 2, -1.5, 1e300]), Self.nowhere)
-            let operands = [
-                metric(depth: depth - 1), below(2) == 0 ? number : .vector(1, Self.nowhere),
-            ]
-            let first = below(2)
-            return .arithmetic(
-                Arithmetic(
-                    operator: pick(Arithmetic.Operator.allCases), left: operands[first],
-                    right: operands[1 - first], range: Self.nowhere))
+        guard depth > 0 else { return .window(window()) }
+        switch below(6) {
+        case 0: return .binary(binary(depth: depth))
+        case 1:
+            return .labelReplace(
+                LabelReplacement(
+                    operand: metric(depth: depth - 1), target: "a", replacement: "$1\n",
+                    source: "b", pattern: "(.*)", range: Self.nowhere))
+        case 2: return .window(window())
+        default: return .aggregation(aggregation(depth: depth))
         }
-        if depth == 0 || below(2) == 0 {
-            return .window(
-                WindowQuery(
-                    function: pick(WindowQuery.Function.allCases), query: logQuery(),
-                    interval: pick([1, 60_000_000_000, 5_000_000]),
-                    offset: pick([0, 3_600_000_000_000, -1_000_000_000]), range: Self.nowhere))
+    }
+
+    private mutating func window() -> WindowQuery {
+        let function = pick(WindowFunction.allCases)
+        var usesValues: Bool
+        switch function {
+        case .countOverTime, .bytesRate, .bytesOverTime: usesValues = false
+        case .rate, .absentOverTime: usesValues = below(2) == 0
+        default: usesValues = true
         }
+        let groups: Set<WindowFunction> = [
+            .avgOverTime, .minOverTime, .maxOverTime, .stddevOverTime, .stdvarOverTime,
+            .quantileOverTime, .firstOverTime, .lastOverTime,
+        ]
+        let unwrap = Unwrap(
+            pick(Self.names), pick(Unwrap.Conversion.allCases),
+            filters: list(0...2) { $0.filter(depth: 1) })
+        return WindowQuery(
+            function: function, parameter: function == .quantileOverTime ? 0.95 : nil,
+            query: logQuery(), unwrap: usesValues ? unwrap : nil,
+            interval: pick([1, 60_000_000_000, 5_000_000]),
+            offset: pick([0, 3_600_000_000_000, -1_000_000_000]),
+            grouping: groups.contains(function) && below(2) == 0 ? grouping() : nil,
+            range: Self.nowhere)
+    }
+
+    private mutating func grouping() -> Grouping {
         let names = list(0...3) { $0.pick(Self.names) }
-        return .aggregation(
-            VectorAggregation(
-                operator: pick(VectorAggregation.Operator.allCases),
-                grouping: below(2) == 0 ? .by(names) : .without(names),
-                operand: metric(depth: depth - 1), range: Self.nowhere))
+        return below(2) == 0 ? .by(names) : .without(names)
+    }
+
+    private mutating func aggregation(depth: Int) -> VectorAggregation {
+        let aggregator = pick(VectorAggregation.Operator.allCases)
+        let hasCount = [.topk, .bottomk, .approxTopk].contains(aggregator)
+        let isPlain = [.sort, .sortDescending, .approxTopk].contains(aggregator)
+        return VectorAggregation(
+            operator: aggregator, count: hasCount ? 1 + below(9) : nil,
+            grouping: isPlain ? .by([]) : grouping(), operand: metric(depth: depth - 1),
+            range: Self.nowhere)
+    }
+
+    private mutating func binary(depth: Int) -> BinaryOperation {
+        let found = pick(BinaryOperator.allCases)
+        let isSet = [.and, .or, .unless].contains(found)
+        let compares = [.equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual]
+            .contains(found)
+        let number = MetricQuery.number(pick([0, 2, -1.5, 1e300]), Self.nowhere)
+        let operands = [
+            metric(depth: depth - 1),
+            below(2) == 0 && !isSet ? number : .vector(1, Self.nowhere),
+        ]
+        var matching: VectorMatching?
+        if below(2) == 0 {
+            let taken = list(0...2) { $0.pick(Self.names) }
+            matching = VectorMatching(
+                isOn: below(2) == 0, names: list(0...2) { $0.pick(Self.names) },
+                cardinality: isSet
+                    ? .oneToOne : pick([.oneToOne, .manyToOne(taken), .oneToMany(taken)]))
+        }
+        let first = below(2)
+        return BinaryOperation(
+            operator: found, returnsBool: compares && below(2) == 0, matching: matching,
+            left: operands[first], right: operands[1 - first], range: Self.nowhere)
     }
 }
 
@@ -145,11 +232,15 @@ extension MetricQuery {
             return .aggregation(node)
         case .vector(let value, _): return .vector(value, SourceRange(0, 0))
         case .number(let value, _): return .number(value, SourceRange(0, 0))
-        case .arithmetic(var node):
+        case .binary(var node):
             node.left = node.left.withoutRanges
             node.right = node.right.withoutRanges
             node.range = SourceRange(0, 0)
-            return .arithmetic(node)
+            return .binary(node)
+        case .labelReplace(var node):
+            node.operand = node.operand.withoutRanges
+            node.range = SourceRange(0, 0)
+            return .labelReplace(node)
         }
     }
 }
@@ -160,10 +251,19 @@ extension LogQuery {
         let stages = stages.map { stage -> PipelineStage in
             switch stage {
             case .line(let filter):
-                .line(LineFilter(operator: filter.operator, texts: filter.texts, range: nowhere))
-            case .json: .json(nowhere)
+                .line(LineFilter(operator: filter.operator, terms: filter.terms, range: nowhere))
+            case .json(let fields, _): .json(fields, nowhere)
+            case .logfmt(let options, let fields, _): .logfmt(options, fields, nowhere)
+            case .regexp(let text, _): .regexp(text, nowhere)
+            case .pattern(let text, _): .pattern(text, nowhere)
+            case .unpack: .unpack(nowhere)
+            case .decolorize: .decolorize(nowhere)
             case .label(let filter, _): .label(filter, nowhere)
-            case .drop(let names, _): .drop(names, nowhere)
+            case .lineFormat(let text, _): .lineFormat(text, nowhere)
+            case .labelFormat(let formats, _): .labelFormat(formats, nowhere)
+            case .drop(let labels, _): .drop(labels, nowhere)
+            case .keep(let labels, _): .keep(labels, nowhere)
+            case .distinct(let names, _): .distinct(names, nowhere)
             }
         }
         return LogQuery(matchers: matchers, stages: stages, range: nowhere)

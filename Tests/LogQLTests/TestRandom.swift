@@ -1,6 +1,6 @@
 /// Numbers that a seed determines (SplitMix64).
 struct TestRandom: RandomNumberGenerator {
-    private var state: UInt64
+    private(set) var state: UInt64
 
     init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
 

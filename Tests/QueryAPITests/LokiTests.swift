@@ -16,6 +16,11 @@ struct LokiTests {
             + #""stats":{}}}"#
     }
 
+    /// The answer without what its statistics say.
+    private func plain(_ answer: Answer) -> String {
+        answer.text.replacing(/"stats":\{"summary":\{[^}]*\}\}/, with: #""stats":{}"#)
+    }
+
     private func get(
         _ path: String, headers: KeyValuePairs<String, String> = [:]
     ) async throws -> Answer {
@@ -30,7 +35,7 @@ struct LokiTests {
         #expect(answer.status == 200)
         let labels = #""service_name":"web","severity_text":"INFO""#
         #expect(
-            answer.text
+            plain(answer)
                 == streams(
                     #"{"stream":{\#(labels)},"values":[[\#(time(1)),"last"],[\#(time(4)),"first"]]},"#
                         + #"{"stream":{"service_name":"web","severity_text":"INFO","span_id":"0000000000000002","#
@@ -47,7 +52,7 @@ struct LokiTests {
             "/loki/loki/api/v1/query_range?\(Self.web)&limit=2&direction=FORWARD",
             headers: ["X-Loki-Response-Encoding-Flags": "categorize-labels"])
         #expect(
-            answer.text
+            plain(answer)
                 == streams(
                     #"{"stream":{"service_name":"web"},"values":[[\#(time(4)),"first","#
                         + #"{"structuredMetadata":{"severity_text":"INFO"}}],"#
@@ -61,7 +66,7 @@ struct LokiTests {
     func health() async throws {
         let answer = try await get("/loki/api/v1/query?query=vector(1)%2Bvector(1)&time=5")
         #expect(
-            answer.text
+            plain(answer)
                 == #"{"status":"success","data":{"resultType":"vector","result":"#
                 + #"[{"metric":{},"value":[5,"2"]}],"stats":{}}}"#)
     }

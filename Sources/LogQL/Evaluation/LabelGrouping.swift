@@ -2,17 +2,37 @@ import Telemetry
 
 /// `by (…)` or `without (…)`, ready to make keys of groups.
 struct LabelGrouping: Sendable {
-    private let isBy: Bool
+    let isBy: Bool
     /// Bytewise sorted, each once.
-    private let names: [LabelName]
+    private(set) var names: [LabelName]
 
-    init(_ grouping: VectorAggregation.Grouping) {
+    init(_ grouping: Grouping) {
         let written: [String]
         switch grouping {
         case .by(let names): (isBy, written) = (true, names)
         case .without(let names): (isBy, written) = (false, names)
         }
         names = Set(written).sorted { Labels.precedes($0.utf8, $1.utf8) }.map { LabelName($0) }
+    }
+
+    /// All labels but one.
+    init(without name: String) {
+        isBy = false
+        names = [LabelName(name)]
+    }
+
+    /// The same for lines of which the label `name` is the value.
+    func ignoring(_ name: String) -> LabelGrouping {
+        var copy = self
+        let other = LabelName(name)
+        copy.names.removeAll { $0.bytes == other.bytes }
+        if !isBy { copy.names.append(other) }
+        return copy
+    }
+
+    /// The labels that a key needs; `nil` for all.
+    var neededLabels: Set<String>? {
+        isBy ? Set(names.map { String(decoding: $0.bytes, as: UTF8.self) }) : nil
     }
 
     func key(of labels: Labels) -> Labels {

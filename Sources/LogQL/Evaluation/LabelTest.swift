@@ -1,4 +1,3 @@
-import QueryCore
 import Store
 import Telemetry
 
@@ -6,18 +5,23 @@ import Telemetry
 indirect enum LabelTest: Sendable {
     case text(LabelName, TextTest)
     case quantity(LabelName, QuantityFilter.Comparison, QuantityFilter.Literal)
+    case address(LabelName, AddressSet, isNegated: Bool)
     case all([LabelTest])
     case any([LabelTest])
 
-    init(_ filter: LabelFilter) throws(QueryError) {
+    init(_ filter: LabelFilter) throws(ExpressionError) {
         switch filter {
         case .text(let matcher): self = .text(LabelName(matcher.name), try TextTest(matcher))
         case .quantity(let quantity):
             self = .quantity(LabelName(quantity.name), quantity.comparison, quantity.literal)
+        case .address(let address):
+            self = .address(
+                LabelName(address.name), try AddressSet(address.addresses),
+                isNegated: address.isNegated)
         case .all(let parts):
-            self = .all(try parts.map { part throws(QueryError) in try LabelTest(part) })
+            self = .all(try parts.map { part throws(ExpressionError) in try LabelTest(part) })
         case .any(let parts):
-            self = .any(try parts.map { part throws(QueryError) in try LabelTest(part) })
+            self = .any(try parts.map { part throws(ExpressionError) in try LabelTest(part) })
         }
     }
 
@@ -37,6 +41,11 @@ indirect enum LabelTest: Sendable {
             guard verdict == .malformed else { return verdict == .holds }
             labels.fail(.labelFilter)
             return true
+        case .address(let name, let addresses, let isNegated):
+            guard labels.failure == nil else { return true }
+            return labels.withValue(of: name, batch, row: row) {
+                addresses.contains($0) != isNegated
+            }
         case .all(let parts):
             for part in parts where !part.accepts(&labels, batch, row: row) { return false }
             return true
@@ -46,11 +55,11 @@ indirect enum LabelTest: Sendable {
         }
     }
 
-    private enum Verdict {
+    enum Verdict {
         case holds, fails, malformed
     }
 
-    private static func compare(
+    static func compare(
         _ value: UnsafeRawBufferPointer, _ comparison: QuantityFilter.Comparison,
         _ literal: QuantityFilter.Literal
     ) -> Verdict {
@@ -75,7 +84,7 @@ indirect enum LabelTest: Sendable {
     }
 
     /// Whole numbers, the usual ones, without a detour over text.
-    private static func number(_ value: UnsafeRawBufferPointer) -> Double? {
+    static func number(_ value: UnsafeRawBufferPointer) -> Double? {
         guard value.count <= 15 else { return Double(String(decoding: value, as: UTF8.self)) }
         var whole = 0
         for byte in value {

@@ -3,7 +3,7 @@ import Store
 import Telemetry
 
 /// Keeps the first `limit` lines in the order of a direction, of lines that come in any order.
-struct LineCollector: LineConsumer {
+struct LineCollector: FieldConsumer {
     private struct Found {
         var entry: LogEntry
         var labels: Labels
@@ -12,6 +12,8 @@ struct LineCollector: LineConsumer {
     }
 
     private let limit: Int
+    /// Nanoseconds that lines of the result are apart at least; 0 takes all.
+    private let interval: Int64
     private let direction: ScanDirection
     private let context: QueryContext
     /// The first `sortedCount` are in order and at most `limit`.
@@ -20,8 +22,11 @@ struct LineCollector: LineConsumer {
     /// Of all that is found.
     private var heldSamples = 0
 
-    init(limit: Int, direction: ScanDirection, context: QueryContext) {
+    init(
+        limit: Int, interval: Int64 = 0, direction: ScanDirection, context: QueryContext
+    ) {
         self.limit = limit
+        self.interval = interval
         self.direction = direction
         self.context = context
     }
@@ -29,7 +34,7 @@ struct LineCollector: LineConsumer {
     /// Whether a line of that time could still be among the first: of lines of one time those that came
     /// earlier win.
     func wants(_ time: Timestamp) -> Bool {
-        sortedCount < limit || precedes(time, found[limit - 1].entry.time)
+        interval > 0 || sortedCount < limit || precedes(time, found[limit - 1].entry.time)
     }
 
     mutating func take(
@@ -41,19 +46,31 @@ struct LineCollector: LineConsumer {
             severity: RecordSeverity.withText(batch, row: row) {
                 String(decoding: $0, as: UTF8.self)
             })
-        entry.line.reserveCapacity(labels.lineByteCount)
-        LogLine.append(batch, row: row, to: &entry.line)
+        if let line = labels.replacement {
+            entry.line = line
+        } else {
+            entry.line.reserveCapacity(labels.lineByteCount)
+            LogLine.append(batch, row: row, to: &entry.line)
+        }
+        entry.parsed = labels.parsed
         let labels = labels.all
         let size = 2 + (entry.line.count + labels.bytes.count) / 64
         heldSamples += size
         try context.hold(samples: size)
         found.append(Found(entry: entry, labels: labels, heldSamples: size))
-        if found.count / 2 >= limit { sort() }
+        if interval == 0, found.count / 2 >= limit { sort() }
+    }
+
+    /// Lines are read whole, where there are any.
+    mutating func take(
+        _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
+    ) throws(QueryError) -> Bool {
+        !rows.contains { wants(Timestamp(nanoseconds: batch.times[Int($0)])) }
     }
 
     /// Whether lines at `bound` or beyond it cannot change the result.
     mutating func isComplete(whenRestIsBeyond bound: Timestamp) -> Bool {
-        guard found.count >= limit else { return false }
+        guard interval == 0, found.count >= limit else { return false }
         sort()
         return !precedes(bound, found[limit - 1].entry.time)
     }
@@ -69,11 +86,28 @@ struct LineCollector: LineConsumer {
             let (first, second) = (found[a].entry.time, found[b].entry.time)
             return first == second ? a < b : precedes(first, second)
         }
-        let surplus = order.dropFirst(limit).reduce(0) { $0 + found[$1].heldSamples }
+        let kept = interval == 0 ? Array(order.prefix(limit)) : spread(order)
+        let surplus =
+            order.reduce(0) { $0 + found[$1].heldSamples }
+            - kept.reduce(0) { $0 + found[$1].heldSamples }
         context.release(samples: surplus)
         heldSamples -= surplus
-        found = order.prefix(limit).map { found[$0] }
+        found = kept.map { found[$0] }
         sortedCount = found.count
+    }
+
+    /// The first lines that are at least the interval apart.
+    private func spread(_ order: [Int]) -> [Int] {
+        var kept: [Int] = []
+        var last: Timestamp?
+        for index in order {
+            let time = found[index].entry.time
+            if let last, time.nanoseconds(since: last).magnitude < interval.magnitude { continue }
+            kept.append(index)
+            last = time
+            if kept.count == limit { break }
+        }
+        return kept
     }
 
     func release() { context.release(samples: heldSamples) }

@@ -12,7 +12,10 @@ struct LineLabels {
     /// Why a stage could not do its work on the line; values of the label `__error__`, as Loki's.
     enum Failure: String {
         case json = "JSONParserErr"
+        case logfmt = "LogfmtParserErr"
         case labelFilter = "LabelFilterErr"
+        case template = "TemplateFormatErr"
+        case sampleExtraction = "SampleExtractionErr"
     }
 
     /// Fields of one line are compared pairwise, and each brings its whole path: what is beyond these
@@ -28,32 +31,84 @@ struct LineLabels {
     private(set) var stream = Labels.empty
     /// Bytes of the line, if it was rendered.
     var lineByteCount = 0
+    /// The line that a stage made; `nil` while it is that of the record.
+    private(set) var replacement: [UInt8]?
+    /// Fields of other names are left out; `nil` takes all.
+    var wanted: WantedNames?
     private(set) var failure: Failure?
     /// Names and values of the fields.
     private var arena: [UInt8] = []
     private var fields: [Field] = []
     private var dropped: [[UInt8]] = []
+    /// After `keep`, the only names that the record itself may answer to.
+    private var kept: [[UInt8]]?
     private var scratch: [UInt8] = []
     private var hasTrace = false
     private var hasSpan = false
 
     mutating func begin(stream: Labels, _ batch: borrowing LogBatch, row: Int) {
+        begin(stream: stream)
+        hasTrace = batch.traceIDs[row].isValid
+        hasSpan = batch.spanIDs[row].isValid
+    }
+
+    /// For a line without a record.
+    mutating func begin(stream: Labels) {
         self.stream = stream
         lineByteCount = 0
+        replacement = nil
+        kept = nil
         failure = nil
         arena.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         dropped.removeAll(keepingCapacity: true)
-        hasTrace = batch.traceIDs[row].isValid
-        hasSpan = batch.spanIDs[row].isValid
+        hasTrace = false
+        hasSpan = false
     }
 
     /// The first failure stays.
     mutating func fail(_ failure: Failure) { self.failure = self.failure ?? failure }
 
-    mutating func drop(_ names: [[UInt8]]) {
-        dropped += names
-        if names.contains(where: { $0.elementsEqual(LineLabels.errorName.utf8) }) { failure = nil }
+    mutating func replaceLine(_ line: [UInt8]) {
+        lineByteCount = line.count
+        replacement = line
+    }
+
+    mutating func drop(_ name: LabelName) {
+        if name.kind == .error { failure = nil }
+        removeField(name.bytes)
+        if !dropped.contains(name.bytes) { dropped.append(name.bytes) }
+    }
+
+    /// Drops all labels of other names.
+    mutating func keep(_ names: [[UInt8]]) {
+        fields.removeAll { field in !names.contains { $0.elementsEqual(arena[field.name]) } }
+        kept = names
+        stream.bytes.withUnsafeBytes { all in
+            var cursor = LabelCursor(all)
+            while let pair = cursor.next() {
+                guard !names.contains(where: { $0.elementsEqual(pair.name) }) else { continue }
+                dropped.append(Array(pair.name))
+            }
+        }
+    }
+
+    /// Gives a label a value, whoever else has one of that name. An empty value is no label.
+    mutating func set(_ name: [UInt8], to value: some Collection<UInt8>) {
+        removeField(name)
+        dropped.removeAll { $0 == name }
+        guard !value.isEmpty else { return dropped.append(name) }
+        guard name.count + value.count <= LineLabels.fieldBytesMax - arena.count else { return }
+        let start = arena.count
+        arena += name
+        let middle = arena.count
+        arena.append(contentsOf: value)
+        fields.append(Field(name: start..<middle, value: middle..<arena.count))
+    }
+
+    private mutating func removeField(_ name: [UInt8]) {
+        guard !fields.isEmpty else { return }
+        fields.removeAll { arena[$0.name].elementsEqual(name) }
     }
 
     /// Adds a field unless there is one of that name. A name that the stream or the record has gets the
@@ -67,6 +122,11 @@ struct LineLabels {
         arena.append(contentsOf: name)
         if isTaken(name) { arena.append(contentsOf: "_extracted".utf8) }
         let nameRange = start..<arena.count
+        if let wanted, !wanted.contains(arena[nameRange]) {
+            arena.removeLast(nameRange.count)
+            return
+        }
+        if !dropped.isEmpty { dropped.removeAll { $0.elementsEqual(arena[nameRange]) } }
         guard index(of: nameRange) == nil else {
             arena.removeLast(nameRange.count)
             return
@@ -112,19 +172,19 @@ struct LineLabels {
     ) -> Result {
         let empty = UnsafeRawBufferPointer(start: nil, count: 0)
         if !dropped.isEmpty, dropped.contains(name.bytes) { return body(empty) }
-        switch name.kind {
-        case .traceID where hasTrace:
-            return LineLabels.withText(batch.traceIDs[row].hex, body)
-        case .spanID where hasSpan:
-            return LineLabels.withText(batch.spanIDs[row].hex, body)
-        case .error: return LineLabels.withText(failure?.rawValue ?? "", body)
-        default: break
-        }
         if let range = field(name.bytes) {
             return arena.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
         }
+        if name.kind == .error { return LineLabels.withText(failure?.rawValue ?? "", body) }
+        if let kept, !kept.contains(name.bytes) { return body(empty) }
         // The record's ids, or nothing: the store looks for them before any line is seen.
-        if name.kind == .traceID || name.kind == .spanID { return body(empty) }
+        switch name.kind {
+        case .traceID:
+            return hasTrace ? LineLabels.withText(batch.traceIDs[row].hex, body) : body(empty)
+        case .spanID:
+            return hasSpan ? LineLabels.withText(batch.spanIDs[row].hex, body) : body(empty)
+        default: break
+        }
         return stream.bytes.withUnsafeBytes { all in
             var cursor = LabelCursor(all)
             while let pair = cursor.next() {
@@ -175,7 +235,21 @@ struct LineLabels {
     /// As in a result: those of the stream and the fields.
     var all: Labels {
         guard !fields.isEmpty || !dropped.isEmpty || failure != nil else { return stream }
-        var pairs = stream.pairs
+        return Labels(
+            stream.pairs.filter { pair in
+                !dropped.contains { $0.elementsEqual(pair.name.utf8) }
+            } + fieldPairs)
+    }
+
+    /// Those that stages have found or made, without those of the stream.
+    var parsed: Labels {
+        guard !fields.isEmpty || failure != nil else { return .empty }
+        return Labels(fieldPairs)
+    }
+
+    private var fieldPairs: [(name: String, value: String)] {
+        var pairs: [(name: String, value: String)] = []
+        pairs.reserveCapacity(fields.count + 1)
         for field in fields {
             pairs.append(
                 (
@@ -184,8 +258,7 @@ struct LineLabels {
                 ))
         }
         if let failure { pairs.append((LineLabels.errorName, failure.rawValue)) }
-        return Labels(
-            pairs.filter { pair in !dropped.contains { $0.elementsEqual(pair.name.utf8) } })
+        return pairs
     }
 }
 

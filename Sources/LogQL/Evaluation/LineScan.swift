@@ -20,18 +20,35 @@ struct LineScan {
     private let predicate: LogPredicate
     private let context: QueryContext
     private let rendersAll: Bool
+    /// What the consumer looks at, and the stages for it; `nil` is everything.
+    private let wanted: WantedNames?
+    /// What the stages look at, if lines are worth a look before everything is read from them.
+    private let wantedByStages: WantedNames?
 
-    /// - Parameter needsByteCounts: whether the consumer wants the length of every line.
+    /// - Parameters:
+    ///   - needsByteCounts: whether the consumer wants the length of every line.
+    ///   - labels: the labels that the consumer looks at; `nil` for all.
     init(
-        _ query: LogQuery, needsByteCounts: Bool = false, context: QueryContext
+        _ query: LogQuery, needsByteCounts: Bool = false, labels: Set<String>? = nil,
+        context: QueryContext
     ) throws(QueryError) {
         let condition = try StreamCondition(query.matchers)
         pipeline = try Pipeline(query.stages)
         predicate = LogPredicate(
             stream: { condition.accepts($0) }, traceID: query.requiredTraceID,
-            requiredTexts: query.requiredTexts)
+            requiredTexts: query.requiredTexts, identifiers: query.requiredIdentifiers)
         self.context = context
         rendersAll = needsByteCounts || pipeline.readsText
+        let lookedAt = query.lookedAtLabels.map { WantedNames($0) }
+        if let labels, var names = lookedAt {
+            for label in labels { names.insert(label) }
+            wanted = names
+            wantedByStages = nil
+        } else {
+            wanted = nil
+            wantedByStages =
+                pipeline.distinctCount == 0 && query.filtersParsedLabels ? lookedAt : nil
+        }
     }
 
     func run(
@@ -42,11 +59,12 @@ struct LineScan {
         try context.check()
         var failure: QueryError?
         var buffer: [UInt8] = []
+        var memory = Memory(pipeline, wanted, wantedByStages)
         do throws(StoreError) {
             try store.scanLogs(predicate, in: range, direction: direction) { batch, bound in
                 do throws(QueryError) {
                     try context.check()
-                    try take(batch, buffer: &buffer, into: &consumer)
+                    try take(batch, buffer: &buffer, &memory, into: &consumer)
                 } catch {
                     failure = error
                     return false
@@ -59,23 +77,100 @@ struct LineScan {
         if let failure { throw failure }
     }
 
+    /// The same, from columns of fields where the store has them.
+    func run(
+        on store: any LogStore, in range: TimeRange, direction: ScanDirection,
+        by plan: FieldPlan?, into consumer: inout some FieldConsumer
+    ) throws(QueryError) {
+        guard let plan else {
+            return try run(on: store, in: range, direction: direction, into: &consumer)
+        }
+        guard !range.isEmpty else { return }
+        try context.check()
+        var failure: QueryError?
+        var buffer: [UInt8] = []
+        var memory = Memory(pipeline, wanted, wantedByStages)
+        do throws(StoreError) {
+            try store.scanLogFields(
+                plan.names, predicate, in: range, direction: direction
+            ) { part, bound in
+                do throws(QueryError) {
+                    try context.check()
+                    switch part {
+                    case .rows(let batch):
+                        try take(batch, buffer: &buffer, &memory, into: &consumer)
+                    case .columns(let fields, let isAccepted):
+                        guard let rows = plan.selection(fields, isAccepted, in: range) else {
+                            return .askForRows
+                        }
+                        if !rows.isEmpty {
+                            let isTaken = try consumer.take(fields, rows: rows, plan)
+                            if !isTaken { return .askForRows }
+                        }
+                        context.noteRead(items: fields.count, bytes: 0)
+                    }
+                } catch {
+                    failure = error
+                    return .stop
+                }
+                return consumer.isComplete(whenRestIsBeyond: bound) ? .stop : .goOn
+            }
+        } catch {
+            throw QueryError(error)
+        }
+        if let failure { throw failure }
+    }
+
+    private struct Memory {
+        var labels = LineLabels()
+        var state: PipelineState
+        var firstLook: PipelineState
+
+        init(_ pipeline: Pipeline, _ wanted: WantedNames?, _ wantedByStages: WantedNames?) {
+            state = PipelineState(pipeline, wanted: wanted)
+            firstLook = PipelineState(pipeline, wanted: wantedByStages)
+        }
+    }
+
     private func take(
-        _ batch: LogBatch, buffer: inout [UInt8], into consumer: inout some LineConsumer
+        _ batch: LogBatch, buffer: inout [UInt8], _ memory: inout Memory,
+        into consumer: inout some LineConsumer
     ) throws(QueryError) {
         var streams = [Labels?](repeating: nil, count: batch.shared.resources.count)
-        var labels = LineLabels()
-        var columns = FieldColumns()
+        memory.state.columns.reset()
+        memory.firstLook.columns.reset()
+        var bytes = 0
+        defer { context.noteRead(items: batch.count, bytes: bytes) }
         for row in 0..<batch.count where consumer.wants(batch.times[row]) {
             let resource = batch.resourceIndices[row]
             let stream =
                 streams[Int(resource)] ?? LogStream.labels(of: batch.resource(at: resource))
             streams[Int(resource)] = stream
-            labels.begin(stream: stream, batch, row: row)
             let isAccepted = withLine(of: batch, row: row, buffer: &buffer) { line in
-                pipeline.accepts(line, batch, row: row, labels: &labels, columns: &columns)
+                bytes += line.count
+                return accepts(line, stream, batch, row: row, &memory)
             }
-            if isAccepted { try consumer.take(batch, row: row, labels: &labels) }
+            if isAccepted { try consumer.take(batch, row: row, labels: &memory.labels) }
         }
+    }
+
+    /// Runs the stages; first with no more fields than they look at, where that may spare the rest.
+    @inline(__always)
+    private func accepts(
+        _ line: UnsafeRawBufferPointer, _ stream: Labels, _ batch: LogBatch, row: Int,
+        _ memory: inout Memory
+    ) -> Bool {
+        if let wantedByStages {
+            memory.labels.begin(stream: stream, batch, row: row)
+            memory.labels.wanted = wantedByStages
+            let isPromising = pipeline.accepts(
+                line, batch, row: row, labels: &memory.labels, state: &memory.firstLook)
+            guard isPromising else { return false }
+        }
+        memory.labels.begin(stream: stream, batch, row: row)
+        memory.labels.wanted = wanted
+        return pipeline.accepts(
+            line, batch, row: row, labels: &memory.labels, state: &memory.state)
     }
 
     /// Text bodies are seen where they are; other lines are rendered, those kept as fields only if
@@ -97,14 +192,51 @@ struct LineScan {
 }
 
 extension LogQuery {
-    /// Texts that every resulting line holds.
+    /// Texts that every resulting line holds, before anything changes the line.
     var requiredTexts: [String] {
-        stages.compactMap { stage in
-            guard case .line(let filter) = stage, filter.operator == .contains,
-                filter.texts.count == 1, !filter.texts[0].isEmpty
-            else { return nil }
-            return filter.texts[0]
+        var texts: [String] = []
+        for stage in stages {
+            switch stage {
+            case .line(let filter):
+                guard filter.operator == .contains, filter.terms.count == 1,
+                    case .text(let text) = filter.terms[0], !text.isEmpty
+                else { continue }
+                texts.append(text)
+            case .unpack, .decolorize, .lineFormat: return texts
+            default: continue
+            }
         }
+        return texts
+    }
+
+    /// Whether a label filter stands behind a parser.
+    var filtersParsedLabels: Bool {
+        var hasParser = false
+        for stage in stages {
+            switch stage {
+            case .json, .logfmt, .regexp, .pattern, .unpack: hasParser = true
+            case .label where hasParser: return true
+            default: continue
+            }
+        }
+        return false
+    }
+
+    /// Fields of ids that every resulting line has, by filters right behind `| json`.
+    var requiredIdentifiers: [LogIdentifier] {
+        var found: [LogIdentifier] = []
+        var isParsed = false
+        for stage in stages {
+            switch stage {
+            case .line: continue
+            case .json(let fields, _):
+                guard fields.isEmpty else { return found }
+                isParsed = true
+            case .label(let filter, _): if isParsed { found += filter.requiredIdentifiers }
+            default: return found
+            }
+        }
+        return found
     }
 
     /// The trace that every resulting line belongs to, by a filter before any parser: a field of the
@@ -112,10 +244,10 @@ extension LogQuery {
     var requiredTraceID: TraceID? {
         for stage in stages {
             switch stage {
-            case .line, .drop: continue
-            case .json: return nil
             case .label(let filter, _):
                 if let trace = filter.requiredTraceID { return trace }
+            case .line, .drop, .decolorize: continue
+            default: return nil
             }
         }
         return nil
@@ -123,6 +255,16 @@ extension LogQuery {
 }
 
 extension LabelFilter {
+    fileprivate var requiredIdentifiers: [LogIdentifier] {
+        switch self {
+        case .text(let matcher):
+            guard matcher.operator == .equal else { return [] }
+            return LogIdentifier(name: matcher.name, value: matcher.value).map { [$0] } ?? []
+        case .all(let parts): return parts.flatMap(\.requiredIdentifiers)
+        case .quantity, .address, .any: return []
+        }
+    }
+
     fileprivate var requiredTraceID: TraceID? {
         switch self {
         case .text(let matcher):
@@ -133,7 +275,7 @@ extension LabelFilter {
             } catch {
                 return nil
             }
-        case .quantity, .any: return nil
+        case .quantity, .address, .any: return nil
         case .all(let parts): return parts.lazy.compactMap(\.requiredTraceID).first
         }
     }

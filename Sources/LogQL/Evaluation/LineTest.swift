@@ -5,13 +5,17 @@ import RegularExpressions
 struct LineTest: Sendable {
     private enum Search: Sendable {
         case text(StringSearch)
-        case pattern(Pattern)
+        case expression(Pattern)
+        case pattern(LinePattern)
+        case addresses(AddressSet)
 
         @inline(__always)
         func isFound(in line: UnsafeRawBufferPointer) -> Bool {
             switch self {
             case .text(let text): text.isFound(in: line)
-            case .pattern(let pattern): pattern.contains(line)
+            case .expression(let expression): expression.contains(line)
+            case .pattern(let pattern): pattern.fits(line)
+            case .addresses(let addresses): addresses.isFound(in: line)
             }
         }
     }
@@ -19,14 +23,16 @@ struct LineTest: Sendable {
     private let searches: [Search]
     private let isNegated: Bool
 
-    init(_ filter: LineFilter) throws(QueryError) {
+    init(_ filter: LineFilter) throws(ExpressionError) {
         isNegated = filter.operator.isNegated
-        searches = try filter.texts.map { text throws(QueryError) in
-            guard filter.operator.isPattern else { return .text(StringSearch(text)) }
-            do throws(PatternError) {
-                return .pattern(try Pattern(text, options: LineFilter.patternOptions))
-            } catch {
-                throw .badData("error parsing regexp: \(error.reason)")
+        searches = try filter.terms.map { term throws(ExpressionError) in
+            switch term {
+            case .address(let text): return .addresses(try AddressSet(text))
+            case .text(let text):
+                if filter.operator.isPattern { return .pattern(try LinePattern(filter: text)) }
+                guard filter.operator.isExpression else { return .text(StringSearch(text)) }
+                return .expression(
+                    try ExpressionError.pattern(text, LineFilter.patternOptions))
             }
         }
     }

@@ -5,15 +5,13 @@ import Telemetry
 /// Evaluates LogQL as Loki does. Blocks the calling thread while it reads and computes: call it on a
 /// thread pool.
 ///
-/// Log queries (`streams`): stream selectors, line filters `|= != |~ !~` with `or`, `| json`, label
-/// filters, `| drop`. Metric queries (`instant`, `range`): `rate`, `count_over_time`, `bytes_rate`,
-/// `bytes_over_time`, under `sum`, `avg`, `min`, `max`, `count` with `by` or `without`, `vector(1)`, and
-/// arithmetic between them and with numbers. Everything else that Loki has is refused by name before
-/// anything is read.
+/// Log queries (`streams`) have all of Loki's stages, metric queries (`instant`, `range`) all of its
+/// functions and operators but `variants`. What is not here is refused by name before anything is read.
 ///
 /// A label filter on `trace_id` or `span_id` means those of the record; `severity_text` and, of records
 /// with a body, the attributes are labels too where no other label has the name, as Loki's structured
-/// metadata. They are not part of a result's labels; entries carry the ids and the severity.
+/// metadata. They are not part of a result's labels; entries carry the ids and the severity. Failures show
+/// as `__error__`, without `__error_details__`.
 package struct LogQLEngine: Sendable {
     let store: any LogStore
 
@@ -44,16 +42,19 @@ package struct LogQLEngine: Sendable {
     }
 
     /// As above, for a query that `parse` returned.
+    /// - Parameter interval: nanoseconds that lines must be apart at least; 0 takes all.
     package func streams(
         _ query: LogQuery, start: Timestamp, end: Timestamp, limit: Int,
-        direction: ScanDirection = .newestFirst, context: QueryContext = QueryContext()
+        direction: ScanDirection = .newestFirst, interval: Int64 = 0,
+        context: QueryContext = QueryContext()
     ) throws(QueryError) -> [LogStreamResult] {
         guard limit > 0 else { throw .badData("limit must be a positive value") }
-        var collector = LineCollector(limit: limit, direction: direction, context: context)
+        var collector = LineCollector(
+            limit: limit, interval: interval, direction: direction, context: context)
         defer { collector.release() }
         try LineScan(query, context: context).run(
             on: store, in: TimeRange(start: start, end: end), direction: direction,
-            into: &collector)
+            by: query.filtersParsedLabels ? FieldPlan(query, labels: []) : nil, into: &collector)
         return collector.results()
     }
 

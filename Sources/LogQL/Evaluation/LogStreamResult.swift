@@ -3,7 +3,7 @@ import Telemetry
 /// Lines with the same labels, in the order of the query's direction; lines of one time in the order of
 /// the store.
 package struct LogStreamResult: Sendable, Hashable {
-    /// The labels of the stream and, after `| json`, of the line's fields.
+    /// The labels of the stream and, after a parser, of the line's fields.
     package var labels: Labels
     package var entries: [LogEntry]
 
@@ -24,15 +24,18 @@ package struct LogEntry: Sendable, Hashable {
     package var spanID: SpanID
     /// Loki's structured metadata `severity_text`; "" when the record says nothing.
     package var severity: String
+    /// Those of the stream's labels that stages have found or made.
+    package var parsed: Labels
 
     package init(
         time: Timestamp, line: [UInt8], traceID: TraceID = .invalid, spanID: SpanID = .invalid,
-        severity: String = ""
+        severity: String = "", parsed: Labels = .empty
     ) {
         self.time = time
         self.line = line
         self.traceID = traceID
         self.spanID = spanID
         self.severity = severity
+        self.parsed = parsed
     }
 }

@@ -8,7 +8,11 @@ struct StreamCondition: Sendable {
     private let tests: [TextTest]
 
     init(_ matchers: [LabelMatcher]) throws(QueryError) {
-        tests = try matchers.map { matcher throws(QueryError) in try TextTest(matcher) }
+        do throws(ExpressionError) {
+            tests = try matchers.map { matcher throws(ExpressionError) in try TextTest(matcher) }
+        } catch {
+            throw .badData(error.reason)
+        }
     }
 
     func accepts(_ labels: Labels) -> Bool {
@@ -26,7 +30,7 @@ struct TextTest: Sendable {
     private let pattern: Pattern?
     private let isNegated: Bool
 
-    init(_ matcher: LabelMatcher) throws(QueryError) {
+    init(_ matcher: LabelMatcher) throws(ExpressionError) {
         name = matcher.name
         wanted = Array(matcher.value.utf8)
         isNegated = matcher.operator == .notEqual || matcher.operator == .doesNotMatch
@@ -34,11 +38,7 @@ struct TextTest: Sendable {
             pattern = nil
             return
         }
-        do throws(PatternError) {
-            pattern = try Pattern(matcher.value)
-        } catch {
-            throw .badData("error parsing regexp: \(error.reason)")
-        }
+        pattern = try ExpressionError.pattern(matcher.value)
     }
 
     func accepts(_ value: UnsafeRawBufferPointer) -> Bool {

@@ -7,8 +7,9 @@ struct StringSearch: Sendable {
     /// Offset of the byte to search for.
     private let anchor: Int
 
-    init(_ text: String) {
-        let bytes = Array(text.utf8)
+    init(_ text: String) { self.init(Array(text.utf8)) }
+
+    init(_ bytes: [UInt8]) {
         wanted = bytes
         anchor =
             bytes.indices.min {
@@ -16,22 +17,34 @@ struct StringSearch: Sendable {
             } ?? 0
     }
 
+    var count: Int { wanted.count }
+
+    @inline(__always)
+    func isFound(in text: UnsafeRawBufferPointer) -> Bool { place(in: text, from: 0) != nil }
+
+    /// Where the text first begins at `offset` or behind it.
     /// - Complexity: O(length) unless the anchor is frequent, O(length · length of the text) at worst.
     @inline(__always)
-    func isFound(in text: UnsafeRawBufferPointer) -> Bool {
-        guard !wanted.isEmpty else { return true }
-        guard let base = text.baseAddress, text.count >= wanted.count else { return false }
+    func place(in whole: UnsafeRawBufferPointer, from offset: Int) -> Int? {
+        guard !wanted.isEmpty else { return offset }
+        guard let origin = whole.baseAddress, whole.count - offset >= wanted.count else {
+            return nil
+        }
+        let base = origin + offset
+        let text = UnsafeRawBufferPointer(start: base, count: whole.count - offset)
         return wanted.withUnsafeBytes { wanted in
-            guard let start = wanted.baseAddress else { return true }
+            guard let start = wanted.baseAddress else { return offset }
             var candidate = base + anchor
             let end = base + (text.count - wanted.count + anchor + 1)
             let byte = Int32(wanted[anchor])
             while candidate < end, let hit = memchr(candidate, byte, end - candidate) {
                 let place = UnsafeRawPointer(hit)
-                if memcmp(place - anchor, start, wanted.count) == 0 { return true }
+                if memcmp(place - anchor, start, wanted.count) == 0 {
+                    return place - anchor - origin
+                }
                 candidate = place + 1
             }
-            return false
+            return nil
         }
     }
 

@@ -5,7 +5,7 @@ import Telemetry
 /// Counts lines, or their bytes, in the window that ends at each step: those with a time in
 /// `(step - interval, step]`. A line touches two counters, however many windows it is in: differences
 /// are added up at the end.
-struct WindowCounter: LineConsumer {
+struct WindowCounter: FieldConsumer {
     private let steps: EvaluationSteps
     private let query: WindowQuery
     private let grouping: LabelGrouping?
@@ -33,13 +33,7 @@ struct WindowCounter: LineConsumer {
     }
 
     /// What has to be read.
-    var range: TimeRange {
-        let start = Timestamp(milliseconds: steps.start).advanced(byNanoseconds: -query.interval)
-        let end = Timestamp(milliseconds: steps.end)
-        return TimeRange(
-            start: start.advanced(byNanoseconds: -query.offset).advanced(byNanoseconds: 1),
-            end: end.advanced(byNanoseconds: -query.offset).advanced(byNanoseconds: 1))
-    }
+    var range: TimeRange { query.range(at: steps) }
 
     func wants(_ time: Timestamp) -> Bool { true }
 
@@ -48,31 +42,73 @@ struct WindowCounter: LineConsumer {
     mutating func take(
         _ batch: borrowing LogBatch, row: Int, labels: inout LineLabels
     ) throws(QueryError) {
-        if let failure = labels.failure {
-            throw .execution(
-                "pipeline error: '\(failure.rawValue)' for series: '\(labels.all)'.\n"
-                    + "Use a label filter to intentionally skip this error. (e.g | "
-                    + "__error__!=\"\(failure.rawValue)\").\n"
-                    + "To skip all potential errors you can match empty errors.(e.g __error__=\"\")"
-            )
+        try labels.throwFailure()
+        guard let windows = windows(of: batch.times[row]) else { return }
+        let key = grouping.map { $0.key(&labels, batch, row: row) } ?? labels.all
+        add(1, bytes: labels.lineByteCount, to: try series(key), windows)
+    }
+
+    mutating func take(
+        _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
+    ) throws(QueryError) -> Bool {
+        guard let grouping, grouping.isBy, !query.function.countsBytes,
+            var groups = CodeGroups(grouping.names, batch, plan)
+        else { return false }
+        guard steps.count > 1 else {
+            try countAll(batch, rows, &groups)
+            return true
         }
-        let age = batch.times[row].advanced(byNanoseconds: query.offset)
+        for row in rows {
+            guard let windows = windows(of: Timestamp(nanoseconds: batch.times[Int(row)])) else {
+                continue
+            }
+            let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
+                try self.series(labels)
+            }
+            add(1, bytes: 0, to: series, windows)
+        }
+        return true
+    }
+
+    /// All rows are in the one window there is.
+    private mutating func countAll(
+        _ batch: LogFieldBatch, _ rows: [Int32], _ groups: inout CodeGroups
+    ) throws(QueryError) {
+        var counts: [Int] = []
+        for row in rows {
+            let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
+                try self.series(labels)
+            }
+            while counts.count <= series { counts.append(0) }
+            counts[series] += 1
+        }
+        for (series, count) in counts.enumerated() where count > 0 {
+            add(count, bytes: 0, to: series, 0...0)
+        }
+    }
+
+    /// The steps whose windows a line of that time is in.
+    func windows(of time: Timestamp) -> ClosedRange<Int>? {
+        let age = time.advanced(byNanoseconds: query.offset)
             .nanoseconds(since: Timestamp(milliseconds: steps.start))
         let first = age <= 0 ? 0 : (age - 1) / stepLength + 1
         let (lastAge, overflow) = age.addingReportingOverflow(query.interval - 1)
-        guard lastAge >= 0 else { return }
+        guard lastAge >= 0 else { return nil }
         let last = min((overflow ? .max : lastAge) / stepLength, Int64(steps.count - 1))
-        guard first <= last else { return }
-        let key = grouping.map { $0.key(&labels, batch, row: row) } ?? labels.all
-        let base = try series(key) * (steps.count + 1)
-        let amount = query.function.countsBytes ? labels.lineByteCount : 1
-        lineChanges[base + Int(first)] += 1
-        lineChanges[base + Int(last) + 1] -= 1
-        changes[base + Int(first)] += amount
-        changes[base + Int(last) + 1] -= amount
+        return first <= last ? Int(first)...Int(last) : nil
     }
 
-    private mutating func series(_ key: Labels) throws(QueryError) -> Int {
+    /// Counts lines into the windows of a series.
+    mutating func add(_ lines: Int, bytes: Int, to series: Int, _ windows: ClosedRange<Int>) {
+        let base = series * (steps.count + 1)
+        let amount = query.function.countsBytes ? bytes : lines
+        lineChanges[base + windows.lowerBound] += lines
+        lineChanges[base + windows.upperBound + 1] -= lines
+        changes[base + windows.lowerBound] += amount
+        changes[base + windows.upperBound + 1] -= amount
+    }
+
+    mutating func series(_ key: Labels) throws(QueryError) -> Int {
         if let index = indices[key] { return index }
         let index = labels.count
         guard index < context.limits.seriesMax else {
@@ -108,5 +144,28 @@ struct WindowCounter: LineConsumer {
             }
             return StepSeries(labels: labels[series], values: values)
         }
+    }
+}
+
+extension WindowQuery {
+    /// The times of the lines in the windows of all steps.
+    func range(at steps: EvaluationSteps) -> TimeRange {
+        let start = Timestamp(milliseconds: steps.start).advanced(byNanoseconds: -interval)
+        let end = Timestamp(milliseconds: steps.end)
+        return TimeRange(
+            start: start.advanced(byNanoseconds: -offset).advanced(byNanoseconds: 1),
+            end: end.advanced(byNanoseconds: -offset).advanced(byNanoseconds: 1))
+    }
+}
+
+extension LineLabels {
+    /// Numbers of lines on which a stage failed mean nothing: the query has to say what it wants.
+    func throwFailure() throws(QueryError) {
+        guard let failure else { return }
+        throw .execution(
+            "pipeline error: '\(failure.rawValue)' for series: '\(all)'.\n"
+                + "Use a label filter to intentionally skip this error. (e.g | "
+                + "__error__!=\"\(failure.rawValue)\").\n"
+                + "To skip all potential errors you can match empty errors.(e.g __error__=\"\")")
     }
 }

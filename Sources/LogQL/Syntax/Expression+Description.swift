@@ -25,16 +25,67 @@ extension PipelineStage: CustomStringConvertible {
     package var description: String {
         switch self {
         case .line(let filter): filter.description
-        case .json: "| json"
+        case .json(let fields, _): Self.join("| json", fields.map(\.description))
+        case .logfmt(let options, let fields, _):
+            Self.join("| logfmt\(options)", fields.map(\.description))
+        case .regexp(let pattern, _): "| regexp \(QuotedText.quote(pattern))"
+        case .pattern(let pattern, _): "| pattern \(QuotedText.quote(pattern))"
+        case .unpack: "| unpack"
+        case .decolorize: "| decolorize"
         case .label(let filter, _): "| \(filter)"
-        case .drop(let names, _): "| drop \(names.joined(separator: ", "))"
+        case .lineFormat(let template, _): "| line_format \(QuotedText.quote(template))"
+        case .labelFormat(let formats, _): Self.join("| label_format", formats.map(\.description))
+        case .drop(let labels, _): Self.join("| drop", labels.map(\.description))
+        case .keep(let labels, _): Self.join("| keep", labels.map(\.description))
+        case .distinct(let names, _): Self.join("| distinct", names)
+        }
+    }
+
+    private static func join(_ name: String, _ parts: [String]) -> String {
+        parts.isEmpty ? name : "\(name) \(parts.joined(separator: ", "))"
+    }
+}
+
+extension FieldExtraction: CustomStringConvertible {
+    package var description: String { "\(label)=\(QuotedText.quote(expression))" }
+}
+
+extension LogfmtOptions: CustomStringConvertible {
+    package var description: String {
+        (isStrict ? " --strict" : "") + (keepsEmpty ? " --keep-empty" : "")
+    }
+}
+
+extension LabelFormat: CustomStringConvertible {
+    package var description: String {
+        switch source {
+        case .label(let other): "\(name)=\(other)"
+        case .template(let template): "\(name)=\(QuotedText.quote(template))"
+        }
+    }
+}
+
+extension LabelSelection: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .name(let name): name
+        case .matching(let matcher): matcher.logQL(spaced: false)
         }
     }
 }
 
 extension LineFilter: CustomStringConvertible {
     package var description: String {
-        "\(`operator`.rawValue) \(texts.map(QuotedText.quote).joined(separator: " or "))"
+        "\(`operator`.rawValue) \(terms.map(\.description).joined(separator: " or "))"
+    }
+}
+
+extension LineFilter.Term: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .text(let text): QuotedText.quote(text)
+        case .address(let addresses): "ip(\(QuotedText.quote(addresses)))"
+        }
     }
 }
 
@@ -43,6 +94,8 @@ extension LabelFilter: CustomStringConvertible {
         switch self {
         case .text(let matcher): matcher.logQL(spaced: true)
         case .quantity(let filter): filter.description
+        case .address(let filter):
+            "\(filter.name) \(filter.isNegated ? "!=" : "=") ip(\(QuotedText.quote(filter.addresses)))"
         case .all(let parts):
             parts.map { $0.isCompound ? "(\($0))" : "\($0)" }.joined(separator: " and ")
         case .any(let parts):
@@ -54,7 +107,7 @@ extension LabelFilter: CustomStringConvertible {
 
     private var isCompound: Bool {
         switch self {
-        case .text, .quantity: false
+        case .text, .quantity, .address: false
         case .all, .any: true
         }
     }
@@ -77,49 +130,6 @@ extension QuantityFilter.Literal: CustomStringConvertible {
         case .number(let number): Quantity.format(number)
         case .duration(let nanoseconds): Quantity.format(nanoseconds: nanoseconds)
         case .bytes(let bytes): Quantity.format(bytes: bytes)
-        }
-    }
-}
-
-extension MetricQuery: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .window(let node): node.description
-        case .aggregation(let node): node.description
-        case .vector(let value, _): "vector(\(Quantity.format(value)))"
-        case .number(let value, _): Quantity.format(value)
-        case .arithmetic(let node): node.description
-        }
-    }
-}
-
-extension Arithmetic: CustomStringConvertible {
-    package var description: String {
-        "\(Self.operand(left)) \(`operator`.rawValue) \(Self.operand(right))"
-    }
-
-    private static func operand(_ query: MetricQuery) -> String {
-        if case .arithmetic = query { "(\(query))" } else { "\(query)" }
-    }
-}
-
-extension WindowQuery: CustomStringConvertible {
-    package var description: String {
-        let shift = offset == 0 ? "" : " offset \(Quantity.format(nanoseconds: offset))"
-        let window = Quantity.format(nanoseconds: interval)
-        return "\(function.rawValue)(\(query) [\(window)]\(shift))"
-    }
-}
-
-extension VectorAggregation: CustomStringConvertible {
-    package var description: String {
-        switch grouping {
-        case .by(let names):
-            names.isEmpty
-                ? "\(`operator`.rawValue)(\(operand))"
-                : "\(`operator`.rawValue) by (\(names.joined(separator: ", "))) (\(operand))"
-        case .without(let names):
-            "\(`operator`.rawValue) without (\(names.joined(separator: ", "))) (\(operand))"
         }
     }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import QueryCore
 import Store
 
@@ -34,21 +33,98 @@ package struct LogQuery: Hashable, Sendable {
 /// One step that a line passes, in the order written.
 package enum PipelineStage: Hashable, Sendable {
     case line(LineFilter)
-    /// `| json`: every field of the line becomes a label.
-    case json(SourceRange)
+    /// `| json`: every field of the line becomes a label; with extractions, those alone.
+    case json([FieldExtraction], SourceRange)
+    /// `| logfmt --strict a="b"`.
+    case logfmt(LogfmtOptions, [FieldExtraction], SourceRange)
+    /// `| regexp "(?P<name>…)"`: every named group becomes a label.
+    case regexp(String, SourceRange)
+    /// `| pattern "<ip> - <_>"`: every named capture becomes a label.
+    case pattern(String, SourceRange)
+    /// `| unpack`: fields of a packed line become labels, its `_entry` the line.
+    case unpack(SourceRange)
+    /// `| decolorize`: takes the colour sequences of terminals out of the line.
+    case decolorize(SourceRange)
     case label(LabelFilter, SourceRange)
-    /// `| drop a, b`: removes labels.
-    case drop([String], SourceRange)
+    /// `| line_format "{{.a}}"`: a template of Go's `text/template`.
+    case lineFormat(String, SourceRange)
+    case labelFormat([LabelFormat], SourceRange)
+    /// `| drop a, b="c"`: removes labels.
+    case drop([LabelSelection], SourceRange)
+    /// `| keep a, b="c"`: removes all other labels.
+    case keep([LabelSelection], SourceRange)
+    /// `| distinct a, b`: the first line of each combination of values.
+    case distinct([String], SourceRange)
 
     package var range: SourceRange {
         switch self {
         case .line(let filter): filter.range
-        case .json(let range), .label(_, let range), .drop(_, let range): range
+        case .json(_, let range), .logfmt(_, _, let range), .regexp(_, let range),
+            .pattern(_, let range), .unpack(let range), .decolorize(let range),
+            .label(_, let range), .lineFormat(_, let range), .labelFormat(_, let range),
+            .drop(_, let range), .keep(_, let range), .distinct(_, let range):
+            range
         }
     }
 }
 
-/// `|= "a" or "b"`: with `|=` and `|~` one text must be found, with `!=` and `!~` none may.
+/// `label="expression"` behind `json` and `logfmt`: which field becomes which label.
+package struct FieldExtraction: Hashable, Sendable {
+    package var label: String
+    /// A path such as `a.b[0]["c"]` for `json`, a key for `logfmt`.
+    package var expression: String
+
+    package init(_ label: String, _ expression: String) {
+        self.label = label
+        self.expression = expression
+    }
+}
+
+/// The flags of `logfmt`.
+package struct LogfmtOptions: Hashable, Sendable {
+    /// A malformed line fails instead of losing its malformed pairs.
+    package var isStrict: Bool
+    /// Accepted as Loki's; a label with an empty value is no label here, so that it changes nothing.
+    package var keepsEmpty: Bool
+
+    package init(isStrict: Bool = false, keepsEmpty: Bool = false) {
+        self.isStrict = isStrict
+        self.keepsEmpty = keepsEmpty
+    }
+}
+
+/// One assignment of `label_format`.
+package struct LabelFormat: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
+        /// Takes the value of that label, which disappears.
+        case label(String)
+        case template(String)
+    }
+
+    package var name: String
+    package var source: Source
+
+    package init(_ name: String, _ source: Source) {
+        self.name = name
+        self.source = source
+    }
+}
+
+/// What `drop` and `keep` name.
+package enum LabelSelection: Hashable, Sendable {
+    case name(String)
+    /// The label of that name if its value satisfies the matcher.
+    case matching(LabelMatcher)
+
+    package var name: String {
+        switch self {
+        case .name(let name): name
+        case .matching(let matcher): matcher.name
+        }
+    }
+}
+
+/// `|= "a" or "b"`: with `|=`, `|~` and `|>` one term must be found, with `!=`, `!~` and `!>` none may.
 package struct LineFilter: Hashable, Sendable {
     package enum Operator: String, Sendable, CaseIterable {
         case contains = "|="
@@ -56,34 +132,60 @@ package struct LineFilter: Hashable, Sendable {
         /// RE2 syntax, found anywhere in the line; `.` does not match a line feed.
         case matches = "|~"
         case doesNotMatch = "!~"
+        /// Literals with `<_>` between them, over the whole line.
+        case fits = "|>"
+        case fitsNot = "!>"
 
-        var isNegated: Bool { self == .containsNot || self == .doesNotMatch }
-        var isPattern: Bool { self == .matches || self == .doesNotMatch }
+        var isNegated: Bool { self == .containsNot || self == .doesNotMatch || self == .fitsNot }
+        var isExpression: Bool { self == .matches || self == .doesNotMatch }
+        var isPattern: Bool { self == .fits || self == .fitsNot }
+    }
+
+    package enum Term: Hashable, Sendable {
+        case text(String)
+        /// `ip("10.0.0.0/8")`, behind `|=` and `!=`: an address anywhere in the line.
+        case address(String)
     }
 
     package var `operator`: Operator
     /// At least one.
-    package var texts: [String]
+    package var terms: [Term]
     package var range: SourceRange
 
-    package init(operator: Operator, texts: [String], range: SourceRange) {
+    package init(operator: Operator, terms: [Term], range: SourceRange) {
         self.operator = `operator`
-        self.texts = texts
+        self.terms = terms
         self.range = range
     }
 }
 
-/// A condition on labels: of the stream, of the record (`trace_id`, `span_id`) and those that `| json`
+/// A condition on labels: of the stream, of the record (`trace_id`, `span_id`) and those that parsers
 /// found.
 package indirect enum LabelFilter: Hashable, Sendable {
     /// On the text, as in a selector; a missing label is the empty text.
     case text(LabelMatcher)
     /// On a quantity; a missing label satisfies none.
     case quantity(QuantityFilter)
+    /// `addr = ip("10.0.0.0/8")`.
+    case address(AddressFilter)
     /// At least two.
     case all([LabelFilter])
     /// At least two.
     case any([LabelFilter])
+}
+
+/// `name = ip("…")` or `name != ip("…")`.
+package struct AddressFilter: Hashable, Sendable {
+    package var name: String
+    package var isNegated: Bool
+    /// An address, a range `a-b` or a prefix `a/n`.
+    package var addresses: String
+
+    package init(_ name: String, isNegated: Bool, _ addresses: String) {
+        self.name = name
+        self.isNegated = isNegated
+        self.addresses = addresses
+    }
 }
 
 /// `name operator literal`: compares a label read as a number, duration or size.
@@ -125,141 +227,5 @@ package struct QuantityFilter: Hashable, Sendable {
         self.name = name
         self.comparison = comparison
         self.literal = literal
-    }
-}
-
-/// A query that yields numbers: counts of lines in windows, perhaps grouped, and what is computed of them.
-package indirect enum MetricQuery: Hashable, Sendable {
-    case window(WindowQuery)
-    case aggregation(VectorAggregation)
-    /// `vector(1)`: one series without labels. Grafana asks for `vector(1)+vector(1)` to see whether a
-    /// server is there.
-    case vector(Double, SourceRange)
-    /// A number by itself, which stands beside an operator only.
-    case number(Double, SourceRange)
-    case arithmetic(Arithmetic)
-
-    package var range: SourceRange {
-        switch self {
-        case .window(let node): node.range
-        case .aggregation(let node): node.range
-        case .vector(_, let range), .number(_, let range): range
-        case .arithmetic(let node): node.range
-        }
-    }
-
-    /// Whether there are only numbers in it.
-    var isScalar: Bool {
-        switch self {
-        case .number: true
-        case .arithmetic(let node): node.left.isScalar && node.right.isScalar
-        case .window, .aggregation, .vector: false
-        }
-    }
-}
-
-/// `left operator right`, for series with the same labels or for each series and a number.
-package struct Arithmetic: Hashable, Sendable {
-    package enum Operator: String, Sendable, CaseIterable {
-        case add = "+"
-        case subtract = "-"
-        case multiply = "*"
-        case divide = "/"
-        case modulo = "%"
-        case power = "^"
-
-        /// Those of higher levels bind more tightly.
-        var level: Int {
-            switch self {
-            case .add, .subtract: 1
-            case .multiply, .divide, .modulo: 2
-            case .power: 3
-            }
-        }
-
-        /// As Loki: a division by zero is no number rather than infinite.
-        func apply(_ a: Double, _ b: Double) -> Double {
-            switch self {
-            case .add: a + b
-            case .subtract: a - b
-            case .multiply: a * b
-            case .divide: b == 0 ? .nan : a / b
-            case .modulo: b == 0 ? .nan : a.truncatingRemainder(dividingBy: b)
-            case .power: pow(a, b)
-            }
-        }
-    }
-
-    package var `operator`: Operator
-    package var left: MetricQuery
-    package var right: MetricQuery
-    package var range: SourceRange
-
-    package init(
-        operator: Operator, left: MetricQuery, right: MetricQuery, range: SourceRange
-    ) {
-        self.operator = `operator`
-        self.left = left
-        self.right = right
-        self.range = range
-    }
-}
-
-/// `function(query [interval] offset shift)`.
-package struct WindowQuery: Hashable, Sendable {
-    package enum Function: String, Sendable, CaseIterable {
-        case rate
-        case countOverTime = "count_over_time"
-        case bytesRate = "bytes_rate"
-        case bytesOverTime = "bytes_over_time"
-
-        var isPerSecond: Bool { self == .rate || self == .bytesRate }
-        var countsBytes: Bool { self == .bytesRate || self == .bytesOverTime }
-    }
-
-    package var function: Function
-    package var query: LogQuery
-    /// Nanoseconds, positive.
-    package var interval: Int64
-    /// Nanoseconds into the past.
-    package var offset: Int64
-    package var range: SourceRange
-
-    package init(
-        function: Function, query: LogQuery, interval: Int64, offset: Int64 = 0,
-        range: SourceRange
-    ) {
-        self.function = function
-        self.query = query
-        self.interval = interval
-        self.offset = offset
-        self.range = range
-    }
-}
-
-/// `operator by (labels) (operand)`.
-package struct VectorAggregation: Hashable, Sendable {
-    package enum Operator: String, Sendable, CaseIterable {
-        case sum, avg, min, max, count
-    }
-
-    package enum Grouping: Hashable, Sendable {
-        /// No labels: everything into one.
-        case by([String])
-        case without([String])
-    }
-
-    package var `operator`: Operator
-    package var grouping: Grouping
-    package var operand: MetricQuery
-    package var range: SourceRange
-
-    package init(
-        operator: Operator, grouping: Grouping, operand: MetricQuery, range: SourceRange
-    ) {
-        self.operator = `operator`
-        self.grouping = grouping
-        self.operand = operand
-        self.range = range
     }
 }

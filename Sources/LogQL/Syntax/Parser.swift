@@ -2,8 +2,8 @@ import QueryCore
 import RegularExpressions
 import Store
 
-/// Recursive descent over the tokens of a query. What Loki has and this program has not is refused by
-/// name.
+/// Recursive descent over the tokens of a query. Expressions inside it (patterns, templates, paths) are
+/// checked here, so that nothing is read for a query that cannot be run.
 struct Parser {
     /// Bounds the work for one text; Loki's default.
     static let queryBytesMax = 131_072
@@ -14,7 +14,7 @@ struct Parser {
     private let tokens: [Token]
     private var index = 0
     var depth = 0
-    /// Arithmetic ones read so far.
+    /// Between metric queries, read so far.
     var operators = 0
 
     static func parse(_ source: String) throws(QueryError) -> LogQLExpression {
@@ -64,6 +64,9 @@ struct Parser {
     }
 
     private mutating func expectEnd() throws(QueryError) {
+        if beginsUnwrap {
+            throw failure("syntax error: unwrap outside of a range aggregation", following.range)
+        }
         guard current.kind == .end else { throw unexpected() }
     }
 
@@ -95,7 +98,7 @@ struct Parser {
             range: SourceRange(start, previousEnd))
     }
 
-    private mutating func matcher() throws(QueryError) -> LabelMatcher {
+    mutating func matcher() throws(QueryError) -> LabelMatcher {
         let name = try identifier()
         let `operator`: LabelMatcher.Operator
         switch current.kind {
@@ -131,6 +134,7 @@ struct Parser {
 
     var current: Token { tokens[index] }
     var following: Token { tokens[min(index + 1, tokens.count - 1)] }
+    func token(ahead: Int) -> Token { tokens[min(index + ahead, tokens.count - 1)] }
     var previousEnd: Int { index > 0 ? tokens[index - 1].range.end : 0 }
 
     mutating func advance() { index = min(index + 1, tokens.count - 1) }

@@ -63,5 +63,7 @@ struct Token: Hashable, Sendable {
         }
     }
 
-    private static let words: Set<String> = ["and", "by", "json", "offset", "or", "without"]
+    private static let words: Set<String> = [
+        "and", "by", "json", "logfmt", "offset", "or", "unless", "unwrap", "without",
+    ]
 }

@@ -29,6 +29,16 @@ package struct LokiAPI: Sendable {
             group.on(methods, "/loki/api/v1/label", labelNames)
             group.on(.get, "/loki/api/v1/label/{name}/values", labelValues)
             group.on(methods, "/loki/api/v1/series", series)
+            group.on(methods, "/loki/api/v1/format_query", formatQuery)
+            group.on(methods, "/loki/api/v1/index/stats", indexStats)
+            group.on(methods, "/loki/api/v1/index/volume", volume)
+            group.on(methods, "/loki/api/v1/index/volume_range", volumeRange)
+            group.on(methods, "/loki/api/v1/patterns", patterns)
+            group.on(methods, "/loki/api/v1/detected_labels", detectedLabels)
+            group.on(methods, "/loki/api/v1/detected_fields", detectedFields)
+            group.on(methods, "/loki/api/v1/detected_field/{name}/values", detectedValues)
+            group.on(.get, "/loki/api/v1/drilldown-limits", drilldownLimits)
+            group.on(.get, "/loki/api/v1/tail", tail)
             group.on(.get, "/loki/api/v1/status/buildinfo", buildInfo)
         }
         router.shapeErrors(below: prefix + "/loki", Self.errors)
@@ -54,23 +64,29 @@ package struct LokiAPI: Sendable {
         let direction = try parameters.direction()
         let limit = try parameters.limit(runner.answerLimits)
         let step = try parameters.step(range)
+        let interval = try parameters.interval()
         let text = request.parameters["query"] ?? ""
         let writer = LokiResult(
             bytesMax: runner.answerLimits.bytesMax,
             isCategorized: parameters.wantsCategorizedLabels)
-        let bytes = try await runner.run { [store] context in
+        let bytes = try await runner.run { [store, clock = runner.clock] context in
             let engine = LogQLEngine(store: store)
+            let began = clock.monotonicNanoseconds
             switch try LogQLEngine.parse(text) {
             case .log(let query):
+                let streams = try engine.streams(
+                    query, start: range.start, end: range.end, limit: limit,
+                    direction: direction, interval: interval, context: context)
                 return try writer.answer(
-                    try engine.streams(
-                        query, start: range.start, end: range.end, limit: limit,
-                        direction: direction, context: context))
+                    streams,
+                    LokiStats(context, since: began, until: clock.monotonicNanoseconds))
             case .metric:
+                let result = try engine.range(
+                    text, start: range.start.milliseconds, end: range.end.milliseconds,
+                    step: step, context: context)
                 return try writer.answer(
-                    try engine.range(
-                        text, start: range.start.milliseconds, end: range.end.milliseconds,
-                        step: step, context: context))
+                    result,
+                    LokiStats(context, since: began, until: clock.monotonicNanoseconds))
             }
         }
         return .json(bytes)
@@ -81,15 +97,17 @@ package struct LokiAPI: Sendable {
         let time = try LokiParameters(request, now: now).time("time") ?? now
         let text = request.parameters["query"] ?? ""
         let writer = LokiResult(bytesMax: runner.answerLimits.bytesMax, isCategorized: false)
-        let bytes = try await runner.run { [store] context in
+        let bytes = try await runner.run { [store, clock = runner.clock] context in
+            let began = clock.monotonicNanoseconds
             guard case .metric = try LogQLEngine.parse(text) else {
                 throw QueryError.badData(
                     "log queries are not supported as an instant query type, please change your "
                         + "query to a range query type")
             }
+            let result = try LogQLEngine(store: store).instant(
+                text, at: time.milliseconds, context: context)
             return try writer.answer(
-                try LogQLEngine(store: store).instant(
-                    text, at: time.milliseconds, context: context))
+                result, LokiStats(context, since: began, until: clock.monotonicNanoseconds))
         }
         return .json(bytes)
     }
@@ -140,6 +158,22 @@ package struct LokiAPI: Sendable {
         return .json(bytes)
     }
 
+    /// `/loki/api/v1/format_query`: the query in one form.
+    func formatQuery(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let text = request.parameters["query"] ?? ""
+        let bytes = try await runner.run { _ in
+            let query = try LogQLEngine.parse(text).description
+            return PrometheusEnvelope.success { data in data.value(query) }
+        }
+        return .json(bytes)
+    }
+
+    /// `/loki/api/v1/tail`: the server has no WebSockets.
+    func tail(_ request: HTTPRequest) async throws -> HTTPResponse {
+        throw HTTPError.badRequest(
+            "not supported yet: tail over WebSocket; ask query_range with a later start instead")
+    }
+
     /// `/loki/api/v1/status/buildinfo`.
     func buildInfo(_ request: HTTPRequest) async throws -> HTTPResponse {
         var writer = JSONWriter()
@@ -154,5 +188,5 @@ package struct LokiAPI: Sendable {
         return .json(writer.bytes)
     }
 
-    private var now: Timestamp { Timestamp(nanoseconds: runner.clock.wallNanoseconds) }
+    var now: Timestamp { Timestamp(nanoseconds: runner.clock.wallNanoseconds) }
 }

@@ -81,6 +81,29 @@ struct LokiParameters {
         return step
     }
 
+    /// Nanoseconds that lines of the answer are apart at least; 0 for all lines.
+    func interval() throws(HTTPError) -> Int64 {
+        guard let text = parameters["interval"], !text.isEmpty else { return 0 }
+        let interval = try duration(text)
+        guard interval >= 0 else { throw .badRequest("interval must be >= 0") }
+        return interval
+    }
+
+    /// A whole number under `name`, from 1 to `most`.
+    func count(_ name: String, default standard: Int, most: Int) throws(HTTPError) -> Int {
+        guard let text = parameters[name], !text.isEmpty else { return standard }
+        guard let count = Int(text), count > 0 else {
+            throw .badRequest("\(name) must be a positive number, not \"\(text)\"")
+        }
+        return min(count, most)
+    }
+
+    /// The names in a list with commas; `nil` without the parameter.
+    func names(_ name: String) -> [String]? {
+        guard let text = parameters[name], !text.isEmpty else { return nil }
+        return text.split(separator: ",").map { $0.filter { $0 != " " } }
+    }
+
     /// The selectors under `name` that say something.
     func selectors(_ name: String) -> [String] {
         parameters.all(name).filter { !$0.isEmpty }

@@ -12,27 +12,30 @@ struct LokiResult {
 
     /// Lines by stream.
     /// - Throws: `execution` when the answer grows beyond `bytesMax`.
-    func answer(_ streams: [LogStreamResult]) throws(QueryError) -> [UInt8] {
+    func answer(
+        _ streams: [LogStreamResult], _ stats: LokiStats
+    ) throws(QueryError) -> [UInt8] {
         try PrometheusEnvelope.success { (data) throws(QueryError) in
             data.beginObject()
             data.field("resultType", "streams")
             if isCategorized { data.field("encodingFlags", strings: ["categorize-labels"]) }
             data.key("result")
             data.beginArray()
-            for stream in isCategorized ? streams : streams.flatMap(Self.merged) {
+            let shown = isCategorized ? Self.unparsed(streams) : streams.flatMap(Self.merged)
+            for stream in shown {
                 data.object { write(stream, to: &$0) }
                 guard data.bytes.count <= bytesMax else {
                     throw .execution("the answer exceeds \(bytesMax) bytes; lower the limit")
                 }
             }
             data.endArray()
-            data.objectField("stats") { _ in }
+            stats.write(entries: streams.reduce(0) { $0 + $1.entries.count }, to: &data)
             data.endObject()
         }
     }
 
     /// Numbers, as Prometheus writes them.
-    func answer(_ result: QueryResult) throws(QueryError) -> [UInt8] {
+    func answer(_ result: QueryResult, _ stats: LokiStats) throws(QueryError) -> [UInt8] {
         let values = PrometheusResult(bytesMax: bytesMax, limit: 0)
         return try PrometheusEnvelope.success(warnings: result.warnings) {
             (data) throws(QueryError) in
@@ -40,7 +43,7 @@ struct LokiResult {
             data.field("resultType", result.value.typeName)
             data.key("result")
             try values.write(result.value, to: &data)
-            data.objectField("stats") { _ in }
+            stats.write(entries: result.value.seriesCount, to: &data)
             data.endObject()
         }
     }
@@ -59,6 +62,7 @@ struct LokiResult {
     }
 
     private func metadata(_ entry: LogEntry, to writer: inout JSONWriter) {
+        if !entry.parsed.isEmpty { writer.field("parsed", entry.parsed) }
         guard entry.traceID.isValid || entry.spanID.isValid || !entry.severity.isEmpty else {
             return
         }
@@ -67,6 +71,27 @@ struct LokiResult {
             if entry.spanID.isValid { $0.field("span_id", entry.spanID) }
             if entry.traceID.isValid { $0.field("trace_id", entry.traceID) }
         }
+    }
+
+    /// Streams without the labels that stages made, which are with the entries; their entries in the order
+    /// that the parts have.
+    private static func unparsed(_ streams: [LogStreamResult]) -> [LogStreamResult] {
+        var results: [LogStreamResult] = []
+        var indices: [Labels: Int] = [:]
+        for stream in streams {
+            guard let first = stream.entries.first else { continue }
+            let made = Set(first.parsed.pairs.map(\.name))
+            let labels = stream.labels.filter { name in
+                !made.contains(String(decoding: name, as: UTF8.self))
+            }
+            if let index = indices[labels] {
+                results[index].entries += stream.entries
+            } else {
+                indices[labels] = results.count
+                results.append(LogStreamResult(labels: labels, entries: stream.entries))
+            }
+        }
+        return results
     }
 
     /// The stream split by the ids and severities of its lines, each part with its own as labels, in order
@@ -95,5 +120,17 @@ struct LokiResult {
             parts.append(LogStreamResult(labels: Labels(pairs), entries: [entry]))
         }
         return parts
+    }
+}
+
+extension QueryValue {
+    /// How many series or values there are.
+    fileprivate var seriesCount: Int {
+        switch self {
+        case .scalar, .string: 1
+        case .vector(_, let elements): elements.count
+        case .matrix(_, let series): series.count
+        case .samples(let series): series.count
+        }
     }
 }

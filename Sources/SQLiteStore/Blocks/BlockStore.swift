@@ -51,6 +51,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
 
     let partitions: PartitionDirectory
     let readers: SpanBlockCache
+    let fieldCache: LogFieldCache
     let wholeTraceSpansMax: Int
     private let configuration: StoreConfiguration
     private let retention: Int64
@@ -65,6 +66,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         self.retention = retention
         self.events = events
         readers = SpanBlockCache(bytesMax: configuration.readerBytesMax)
+        fieldCache = LogFieldCache(bytesMax: configuration.logFieldBytesMax)
         wholeTraceSpansMax = configuration.wholeTraceSpansMax
         partitions = try PartitionDirectory(
             directory: "\(configuration.directory)/\(Signal.name)", signal: Signal.name,

@@ -9,42 +9,76 @@ extension BlockStore where Signal == LogSignal {
         visit: (LogBatch, Timestamp) -> Bool
     ) throws(StoreError) {
         try withSnapshot { (snapshot) throws(StoreError) in
-            let accepted = Self.streams(acceptedBy: predicate, snapshot.summaries)
-            let traceKey = predicate.traceID.map { FuseFilter.key($0) }
-            var parts: [(bounds: ClosedRange<Timestamp>, part: ScanPart<LogBatch>)] = []
-            for head in snapshot.head
-            where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
-                parts.append((head.bounds, .head(head.batch)))
-            }
-            for block in snapshot.blocks
-            where range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
-                && (accepted.map { accepted in block.summary.contains { accepted[Int($0)] } }
-                    ?? true)
-                && (traceKey.map { block.filter.contains($0) } ?? true)
-            {
-                parts.append((block.bounds, .block(block)))
-            }
-            switch direction {
-            case .newestFirst: parts.sort { $0.bounds.upperBound > $1.bounds.upperBound }
-            case .oldestFirst: parts.sort { $0.bounds.lowerBound < $1.bounds.lowerBound }
-            }
+            let parts = Self.parts(of: snapshot, predicate, in: range, direction)
             for (index, entry) in parts.enumerated() {
-                let batch: LogBatch? =
-                    switch entry.part {
-                    case .head(let batch): batch
-                    case .block(let block): try self.batch(of: block)
-                    }
-                guard let batch else { continue }
-                let rows = Self.matchingRows(predicate, in: range, direction, of: batch)
-                let next = index + 1 < parts.count ? parts[index + 1].bounds : nil
-                let bound =
-                    switch direction {
-                    case .newestFirst: next?.upperBound ?? .distantPast
-                    case .oldestFirst: next?.lowerBound ?? .distantFuture
-                    }
-                if !visit(rows.isEmpty ? LogBatch() : batch.rows(rows), bound) { return }
+                guard let batch = try batch(of: entry.part) else { continue }
+                let bound = Self.bound(after: index, of: parts, direction)
+                if !visit(Self.matches(predicate, in: range, direction, of: batch), bound) {
+                    return
+                }
             }
         }
+    }
+
+    typealias TimedPart = (bounds: ClosedRange<Timestamp>, part: ScanPart<LogBatch>)
+
+    /// The parts that may hold matching records, in order of direction.
+    static func parts(
+        of snapshot: Snapshot, _ predicate: LogPredicate, in range: TimeRange,
+        _ direction: ScanDirection
+    ) -> [TimedPart] {
+        let accepted = streams(acceptedBy: predicate, snapshot.summaries)
+        let traceKey = predicate.traceID.map { FuseFilter.key($0) }
+        var parts: [TimedPart] = []
+        for head in snapshot.head
+        where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
+            parts.append((head.bounds, .head(head.batch)))
+        }
+        for block in snapshot.blocks
+        where range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
+            && (accepted.map { accepted in block.summary.contains { accepted[Int($0)] } } ?? true)
+            && (traceKey.map { block.filter.contains($0) } ?? true)
+            && predicate.identifiers.allSatisfy({
+                LogIdentifierKeys.mayHold($0, block, snapshot.summaries)
+            })
+        {
+            parts.append((block.bounds, .block(block)))
+        }
+        switch direction {
+        case .newestFirst: parts.sort { $0.bounds.upperBound > $1.bounds.upperBound }
+        case .oldestFirst: parts.sort { $0.bounds.lowerBound < $1.bounds.lowerBound }
+        }
+        return parts
+    }
+
+    /// What no record of the parts behind `index` is beyond.
+    static func bound(
+        after index: Int, of parts: [TimedPart], _ direction: ScanDirection
+    ) -> Timestamp {
+        let next = index + 1 < parts.count ? parts[index + 1].bounds : nil
+        switch direction {
+        case .newestFirst: return next?.upperBound ?? .distantPast
+        case .oldestFirst: return next?.lowerBound ?? .distantFuture
+        }
+    }
+
+    /// `nil` for a damaged block.
+    func batch(of part: ScanPart<LogBatch>) throws(StoreError) -> LogBatch? {
+        switch part {
+        case .head(let batch): batch
+        case .block(let block): try batch(of: block)
+        }
+    }
+
+    /// The matching records, in order of direction.
+    static func matches(
+        _ predicate: LogPredicate, in range: TimeRange, _ direction: ScanDirection,
+        of batch: LogBatch
+    ) -> LogBatch {
+        let rows = matchingRows(predicate, in: range, direction, of: batch)
+        if rows.isEmpty { return LogBatch() }
+        let isWhole = rows.count == batch.count && rows.indices.allSatisfy { rows[$0] == $0 }
+        return isWhole ? batch : batch.picking(rows)
     }
 
     private static func streams(

@@ -33,6 +33,7 @@ enum LogSignal: BlockSignal {
 
     static func filterKeys(_ batch: LogBatch) -> [UInt64] {
         batch.traceIDs.lazy.filter(\.isValid).map { FuseFilter.key($0) }
+            + LogIdentifierKeys.all(of: batch)
     }
 
     /// The label sets of the streams.

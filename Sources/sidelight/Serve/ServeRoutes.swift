@@ -63,6 +63,7 @@ enum ServeRoutes {
         let tempo = TempoAPI(store: store, runner: parts.queries, server: server)
         tempo.register(on: &router)
         tempo.register(on: &router, prefix: "/tempo")
+        LogExploreAPI(store: store, runner: parts.queries).register(on: &router)
         SidelightAPI(
             logs: store, catalog: store.catalog, events: parts.events, runner: parts.queries,
             server: server

@@ -52,6 +52,7 @@ struct APIServer {
         for prefix in ["", "/loki"] { loki.register(on: &router, prefix: prefix) }
         let tempo = TempoAPI(store: setup.store, runner: runner, server: facts)
         for prefix in ["", "/tempo"] { tempo.register(on: &router, prefix: prefix) }
+        LogExploreAPI(store: setup.store, runner: runner).register(on: &router)
         SidelightAPI(
             logs: setup.store, catalog: setup.store, events: events, runner: runner, server: facts
         ).register(on: &router)

@@ -1,0 +1,130 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// A field that parsers find in log lines.
+package struct DetectedField: Sendable, Hashable {
+    package var name: String
+    /// As Loki names them: `int`, `float`, `boolean`, `duration`, `bytes` or `string`.
+    package var type: String
+    /// Distinct values seen.
+    package var cardinality: Int
+    /// `json` or `logfmt`; none for structured metadata.
+    package var parsers: [String]
+}
+
+/// Values of a field and how many lines have each.
+package struct LogFacet: Sendable {
+    package var name: String
+    /// The most frequent first.
+    package var values: [(value: String, count: Int)]
+    /// Distinct values seen.
+    package var cardinality: Int
+}
+
+extension LogQLEngine {
+    /// Distinct values remembered of a field.
+    private static let valuesMax = 10_000
+
+    /// The fields of the newest `lineLimit` lines of a log query, by name.
+    package func detectedFields(
+        _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int,
+        context: QueryContext = QueryContext()
+    ) throws(QueryError) -> [DetectedField] {
+        let found = try fieldValues(query, start: start, end: end, lineLimit: lineLimit, context)
+        return found.map { name, field in
+            DetectedField(
+                name: name, type: FieldType.common(field.counts.keys),
+                cardinality: field.counts.count, parsers: field.parsers.sorted())
+        }.sorted { $0.name < $1.name }
+    }
+
+    /// The most frequent values of each field in those lines; fields by name.
+    package func facets(
+        _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int, valueLimit: Int,
+        context: QueryContext = QueryContext()
+    ) throws(QueryError) -> [LogFacet] {
+        let found = try fieldValues(query, start: start, end: end, lineLimit: lineLimit, context)
+        return found.map { name, field in
+            let sorted = field.counts.sorted {
+                $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value
+            }
+            return LogFacet(
+                name: name, values: sorted.prefix(valueLimit).map { ($0.key, $0.value) },
+                cardinality: field.counts.count)
+        }.sorted { $0.name < $1.name }
+    }
+
+    /// The values of one field in those lines, sorted.
+    package func detectedValues(
+        of name: String, _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int,
+        context: QueryContext = QueryContext()
+    ) throws(QueryError) -> [String] {
+        let found = try fieldValues(query, start: start, end: end, lineLimit: lineLimit, context)
+        return found[name]?.counts.keys.sorted() ?? []
+    }
+
+    private struct FoundField {
+        /// Lines by value.
+        var counts: [String: Int] = [:]
+        var parsers: Set<String> = []
+    }
+
+    private func fieldValues(
+        _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int,
+        _ context: QueryContext
+    ) throws(QueryError) -> [String: FoundField] {
+        let streams = try streams(
+            query, start: start, end: end, limit: lineLimit, context: context)
+        var found: [String: FoundField] = [:]
+        var labels = LineLabels()
+        let logfmt = LogfmtParser(LogfmtOptions(isStrict: true), [])
+        for stream in streams {
+            for entry in stream.entries {
+                labels.begin(stream: stream.labels)
+                let parser = entry.line.withUnsafeBytes { line in
+                    var flattener = JSONFlattener(line)
+                    if line.first == UInt8(ascii: "{"), flattener.run(into: &labels) {
+                        return "json"
+                    }
+                    labels.begin(stream: stream.labels)
+                    return line.contains(UInt8(ascii: "=")) && logfmt.run(line, into: &labels)
+                        ? "logfmt" : ""
+                }
+                if !parser.isEmpty { Self.note(labels.parsed, parser, in: &found) }
+                Self.note(entry.parsed, "", in: &found)
+            }
+        }
+        return found
+    }
+
+    private static func note(
+        _ labels: Labels, _ parser: String, in found: inout [String: FoundField]
+    ) {
+        for pair in labels.pairs where !pair.name.hasPrefix("__") {
+            let isKnown = found[pair.name]?.counts[pair.value] != nil
+            guard isKnown || found[pair.name]?.counts.count ?? 0 < valuesMax else { continue }
+            found[pair.name, default: FoundField()].counts[pair.value, default: 0] += 1
+            if !parser.isEmpty {
+                found[pair.name, default: FoundField()].parsers.insert(parser)
+            }
+        }
+    }
+}
+
+/// What values of a field look like.
+private enum FieldType {
+    static func common(_ values: some Sequence<String>) -> String {
+        let types = Set(values.map { type(of: $0) })
+        if types.count == 1, let only = types.first { return only }
+        return types == ["int", "float"] ? "float" : "string"
+    }
+
+    private static func type(of value: String) -> String {
+        if Int64(value) != nil { return "int" }
+        if let number = Double(value), number.isFinite { return "float" }
+        if value == "true" || value == "false" { return "boolean" }
+        if Quantity.duration(value) != nil { return "duration" }
+        return Quantity.bytes(value) == nil || value.isEmpty ? "string" : "bytes"
+    }
+}

@@ -1,0 +1,211 @@
+import Telemetry
+
+/// Some fields of the log records of one part of the store, in columns: all that a query needs which counts
+/// or compares fields. Records are structured lines (no body), and a field is the first attribute whose key
+/// makes its label name; a label of the stream comes before it.
+package struct LogFieldBatch: Sendable {
+    /// Nanoseconds. One entry a record each.
+    package var times: [Int64]
+    package var resourceIndices: [UInt32]
+    /// By resource.
+    package var streams: [Labels]
+    /// In the order in which they were asked for.
+    package var columns: [LogFieldColumn]
+
+    package var count: Int { times.count }
+
+    package init(
+        times: [Int64], resourceIndices: [UInt32], streams: [Labels], columns: [LogFieldColumn]
+    ) {
+        self.times = times
+        self.resourceIndices = resourceIndices
+        self.streams = streams
+        self.columns = columns
+    }
+}
+
+/// The values of one field as codes into the distinct ones.
+package struct LogFieldColumn: Sendable {
+    /// One entry a record.
+    package var codes: [UInt32]
+    /// The texts of all codes, one after the other.
+    private var texts: [UInt8] = []
+    /// Where the text of each code ends; that of code 0, no field, is empty.
+    private var textEnds: [UInt32] = [0]
+
+    package init(count: Int) { codes = [UInt32](repeating: 0, count: count) }
+
+    /// Distinct values and "no field".
+    package var codeCount: Int { textEnds.count }
+
+    package func withText<R>(_ code: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        let start = code == 0 ? 0 : Int(textEnds[code - 1])
+        let end = Int(textEnds[code])
+        return texts.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+    }
+
+    package var memoryBytes: Int { codes.count * 4 + texts.count + textEnds.count * 4 }
+
+    /// A code for a text that has none yet; 0 when there is no room.
+    fileprivate mutating func add(_ text: some Collection<UInt8>) -> UInt32 {
+        guard let end = UInt32(exactly: texts.count + text.count) else { return 0 }
+        texts.append(contentsOf: text)
+        textEnds.append(end)
+        return UInt32(textEnds.count - 1)
+    }
+}
+
+/// One part of the store on its way to a visitor.
+package enum LogFieldPart: Sendable {
+    /// Records outside the range of time and of other streams are among them: `isAccepted` tells by
+    /// resource.
+    case columns(LogFieldBatch, isAccepted: [Bool])
+    /// Matching records of a part that has no such columns, or of which the visitor asked for more.
+    case rows(LogBatch)
+}
+
+/// What a visitor says to a part.
+package enum LogFieldAnswer: Sendable {
+    case goOn
+    case stop
+    /// The same part once more, as `rows`.
+    case askForRows
+}
+
+extension LogStore {
+    /// Hands out all parts as rows: right for any store.
+    package func scanLogFields(
+        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        direction: ScanDirection,
+        visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
+    ) throws(StoreError) {
+        try scanLogs(predicate, in: range, direction: direction) { batch, bound in
+            visit(.rows(batch), bound) != .stop
+        }
+    }
+}
+
+/// Takes fields out of a batch of records.
+package struct LogFieldReader {
+    private enum Place {
+        case unknown
+        case other
+        case field(Int)
+        /// A map that may hold a field.
+        case around
+    }
+
+    private let batch: LogBatch
+    private let names: [String]
+    private var places: [Place]
+    private var codeOfValue: [[UInt64: UInt32]]
+    private var columns: [LogFieldColumn]
+    private var text: [UInt8] = []
+
+    private init(_ batch: LogBatch, _ names: [String]) {
+        self.batch = batch
+        self.names = names
+        places = [Place](repeating: .unknown, count: batch.strings.count)
+        codeOfValue = [[UInt64: UInt32]](repeating: [:], count: names.count)
+        columns = names.map { _ in LogFieldColumn(count: batch.count) }
+    }
+
+    /// The fields `names` (names of labels) of all records; `nil` if a record has a body or a field may
+    /// lie inside another.
+    package static func read(_ batch: LogBatch, _ names: [String]) -> LogFieldBatch? {
+        guard batch.bodyTypes.allSatisfy({ $0 == .empty }) else { return nil }
+        var reader = LogFieldReader(batch, names)
+        guard reader.readCells() else { return nil }
+        let streams = (0..<batch.shared.resources.count).map {
+            LogStream.labels(of: batch.resource(at: UInt32($0)))
+        }
+        reader.overlay(streams)
+        return LogFieldBatch(
+            times: batch.times.map(\.nanoseconds), resourceIndices: batch.resourceIndices,
+            streams: streams, columns: reader.columns)
+    }
+
+    private mutating func readCells() -> Bool {
+        for row in 0..<batch.count {
+            for cell in batch.attributeRange(row) {
+                switch place(of: batch.attributes.keys[cell]) {
+                case .other, .unknown: continue
+                case .field(let field):
+                    guard columns[field].codes[row] == 0 else { continue }
+                    guard let code = code(of: cell, field) else { return false }
+                    columns[field].codes[row] = code
+                case .around:
+                    if batch.attributes.types[cell] == .map { return false }
+                }
+            }
+        }
+        return true
+    }
+
+    @inline(__always)
+    private mutating func place(of key: StringID) -> Place {
+        if case .unknown = places[Int(key)] { places[Int(key)] = find(key) }
+        return places[Int(key)]
+    }
+
+    private func find(_ key: StringID) -> Place {
+        let name = LogStream.fieldName(batch.strings[key])
+        if let field = names.firstIndex(of: name) { return .field(field) }
+        return names.contains { $0.hasPrefix(name + "_") || name.isEmpty } ? .around : .other
+    }
+
+    /// `nil` for a map, which has fields of its own.
+    @inline(__always)
+    private mutating func code(of cell: Int, _ field: Int) -> UInt32? {
+        let type = batch.attributes.types[cell]
+        let payload = batch.attributes.payloads[cell]
+        switch type {
+        case .map: return nil
+        case .empty, .array: return 0
+        case .string, .int, .double, .bool, .bytes: break
+        }
+        // Payloads of different types are told apart by the bits that no string id and few numbers have.
+        let key = payload ^ (UInt64(type.rawValue) &* 0x9E37_79B9_7F4A_7C15)
+        if let known = codeOfValue[field][key] { return known }
+        let code = add(type, payload, field)
+        codeOfValue[field][key] = code
+        return code
+    }
+
+    private mutating func add(_ type: AttributeType, _ payload: UInt64, _ field: Int) -> UInt32 {
+        text.removeAll(keepingCapacity: true)
+        if type == .string {
+            batch.strings.withBytes(of: StringID(truncatingIfNeeded: payload)) {
+                text.append(contentsOf: $0)
+            }
+        } else {
+            JSONText.append(type: type, payload: payload, strings: batch.strings, to: &text)
+            if text.first == UInt8(ascii: "\"") {
+                text.removeFirst()
+                text.removeLast()
+            }
+        }
+        guard !text.isEmpty else { return 0 }
+        return columns[field].add(text)
+    }
+
+    /// Labels of streams come before fields of the same name.
+    private mutating func overlay(_ streams: [Labels]) {
+        for (field, name) in names.enumerated() {
+            var codes: [UInt32?] = []
+            for stream in streams {
+                guard let value = stream[name] else {
+                    codes.append(nil)
+                    continue
+                }
+                codes.append(columns[field].add(value.utf8))
+            }
+            guard codes.contains(where: { $0 != nil }) else { continue }
+            for row in 0..<batch.count {
+                if let code = codes[Int(batch.resourceIndices[row])] {
+                    columns[field].codes[row] = code
+                }
+            }
+        }
+    }
+}
