@@ -38,15 +38,25 @@ struct AdminPages: Sendable {
             return Page(
                 status: "200 OK", type: "text/plain; version=0.0.4; charset=utf-8", body: text)
         case "/config_dump":
-            var text = ""
-            dump(configuration, to: &text, name: "configuration")
-            for listener in listeners { text += "listening \(listener.name) \(listener.address)\n" }
-            return .text(text)
+            return configurationPage()
         case "/clusters": return .text(await clusters())
         default:
             return .text(
                 "no such page; there are /ready /stats/prometheus /config_dump /clusters\n",
                 status: "404 Not Found")
+        }
+    }
+
+    /// The configuration as a file that the program reads, with the addresses in use as comments.
+    private func configurationPage() -> Page {
+        do {
+            var text = try configuration.yaml()
+            for listener in listeners {
+                text += "# listening: \(listener.name) \(listener.address)\n"
+            }
+            return Page(status: "200 OK", type: "application/yaml; charset=utf-8", body: text)
+        } catch {
+            return .text("\(error)\n", status: "500 Internal Server Error")
         }
     }
 

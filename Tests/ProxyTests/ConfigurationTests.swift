@@ -49,6 +49,20 @@ import Testing
         #expect(configuration.admin?.port == 15_000)
     }
 
+    @Test("a dump reads back as the same configuration, but for masked credentials")
+    func dump() throws {
+        var configuration = try ProxyConfiguration(yaml: Self.good, file: "proxy.yaml")
+        configuration.workload.name = "yes: \"no\""
+        configuration.telemetry.sampling = 0.125
+        configuration.listeners[1].routes[0].timeout = nil
+        configuration.clusters[1].idleTimeout = .microseconds(1_500)
+        let read = try ProxyConfiguration(yaml: try configuration.yaml(), file: "dump")
+        #expect(read == configuration)
+        configuration.telemetry.otlp = "http://me:secret@127.0.0.1:4318/x"
+        let text = try configuration.yaml()
+        #expect(!text.contains("secret") && text.contains("http://***@127.0.0.1:4318/x"))
+    }
+
     @Test(
         "what is wrong is named with file, line and key",
         arguments: [

@@ -1,3 +1,4 @@
+import Foundation
 import Proxy
 import Telemetry
 import Testing
@@ -276,7 +277,10 @@ import Testing
             let answer4 = try await RawClient.get(admin, "/clusters")
             #expect(answer4.contains("::open 1"))
             let answer5 = try await RawClient.get(admin, "/config_dump")
-            #expect(answer5.contains("shop"))
+            let shown = try #require(answer5.range(of: "\r\n\r\n"))
+            let read = try ProxyConfiguration(
+                yaml: String(answer5[shown.upperBound...]), file: "dump")
+            #expect(read.clusters.flatMap(\.endpoints).map(\.port) == [upstream.address.port])
             let answer6 = try await RawClient.get(admin, "/none")
             #expect(answer6.hasPrefix("HTTP/1.1 404"))
         }
