@@ -23,7 +23,8 @@ package struct WebhookSender: NotificationSender {
 
     package init() {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout.connect = .seconds(5)
+        // A receiver's own limit is on the whole exchange.
+        configuration.timeout.connect = .minutes(2)
         // Repeating is the outbox's business: it remembers, counts and spreads.
         configuration.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

@@ -16,7 +16,7 @@ final class OutboxLab: Sendable {
 
     func receiver(
         _ name: String = "hook", port: Int, path: String = "/alerts", user: String = "",
-        timeout: Duration = .seconds(10)
+        timeout: Duration = .seconds(120)
     ) throws -> WebhookReceiver {
         let url = try WebhookURL("http://\(user)127.0.0.1:\(port)\(path)")
         return WebhookReceiver(name: name, url: url, timeout: timeout)

@@ -17,6 +17,7 @@ struct HostedFunction {
     }
 
     let host: FunctionHost
+    private let folder: URL
     let receiver: RecordingReceiver
     let echoed: Echo
 
@@ -60,7 +61,8 @@ struct HostedFunction {
         let echo = Echo()
         let host = try await FunctionHost.start(
             configuration, exporter: exporter, echo: { echo.add($1) })
-        let function = HostedFunction(host: host, receiver: receiver, echoed: echo)
+        let function = HostedFunction(
+            host: host, folder: folder, receiver: receiver, echoed: echo)
         do {
             try await body(function)
         } catch {
@@ -84,6 +86,16 @@ struct HostedFunction {
             headers: Dictionary(
                 answer.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 }),
             body: String(buffer: bytes))
+    }
+
+    /// Lets the scripted runtime go on where it holds a request for `/hold`.
+    func release() throws {
+        try Data().write(to: folder.appending(path: "released"))
+    }
+
+    /// Waits until the function has written `text`.
+    func says(_ text: String) async throws {
+        while !echoed.text.contains(text) { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     /// Whether a process exists that is not a zombie.

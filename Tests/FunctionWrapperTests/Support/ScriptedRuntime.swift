@@ -55,7 +55,9 @@ enum ScriptedRuntime {
                 log("cut " * 100000)
                 log("after a long one")
             if path == "/long": print("x" * 100000)
-            if path == "/sleep": time.sleep(0.3)
+            if path == "/hold":
+                print("holding")
+                while not os.path.exists("released"): time.sleep(0.005)
             if path == "/child":
                 result["child"] = subprocess.Popen(["sleep", "600"]).pid
             if path == "/huge": result = {"huge": "x" * 7000000}

@@ -48,7 +48,7 @@ final class SmallDisk: Sendable {
 
     /// Writes until not one more byte fits.
     func fill() throws {
-        let file = open(filler, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        let file = open(filler, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw POSIXError(.EACCES) }
         defer { close(file) }
         for size in [1 << 20, 1 << 12, 1] {
@@ -58,5 +58,9 @@ final class SmallDisk: Sendable {
         try #require(errno == ENOSPC)
     }
 
-    func free() throws { try FileManager.default.removeItem(atPath: filler) }
+    /// Gives the room back, even while a process forked during `fill` still has the file open.
+    func free() throws {
+        try #require(truncate(filler, 0) == 0)
+        try FileManager.default.removeItem(atPath: filler)
+    }
 }
