@@ -38,6 +38,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -121,8 +122,8 @@ let package = Package(
         target(
             "HTTPServer",
             [
-                "Platform", "Compression", hummingbird, httpTypes, nioCore, nioPosix, logging,
-                serviceLifecycle,
+                "Platform", "Compression", hummingbird, httpTypes, nioCore, nioHTTP1, nioPosix,
+                nioWebSocket, logging, serviceLifecycle,
             ]),
         target(
             "Receivers",
@@ -166,7 +167,8 @@ let package = Package(
                 "Rules", "Notifier", "Pipeline", "HTTPServer", "Platform", "Telemetry", "Store",
                 "PromQL",
                 "LogQL", "QueryCore", "WireFormats", "Compression",
-                argumentParser, asyncHTTPClient, nioCore, nioPosix, logging, serviceLifecycle, yams,
+                argumentParser, asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioWebSocket, logging,
+                serviceLifecycle, yams,
             ],
             swiftSettings: strict,
             linkerSettings: [.unsafeFlags(foundationStatic)]),

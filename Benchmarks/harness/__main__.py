@@ -33,6 +33,7 @@ STORING = {
     "samples-day": (scenarios.samples_day, ["victoria-metrics", "prometheus"]),
     "samples-wide": (scenarios.samples_wide, ["victoria-metrics", "prometheus"]),
     "lines": (scenarios.lines, []),
+    "als": (scenarios.access_log_service, []),
     "mixed-spans": (scenarios.mixed_spans, []),
     "mixed-samples": (scenarios.mixed_samples, ["victoria-metrics"]),
 }

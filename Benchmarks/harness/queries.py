@@ -87,3 +87,9 @@ def count_samples(end: int, span: int, metric: str) -> str:
 def count_lines(end: int) -> str:
     window = {"query": 'sum(count_over_time({app=~".+"}[31m]))', "start": end + 1, "end": end + 2}
     return "/loki/api/v1/query_range?" + urlencode({**window, "step": 60})
+
+
+def count_entries() -> str:
+    """Entries of the access log service, which have the times of now."""
+    query = 'sum(count_over_time({log_name="als"}[10m]))'
+    return "/loki/api/v1/query?" + urlencode({"query": query})

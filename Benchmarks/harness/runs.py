@@ -27,6 +27,7 @@ class Scale:
     spans: int = 1_000_000
     zipkin_spans: int = 200_000
     lines: int = 1_000_000
+    entries: int = 500_000
     series: int = 10_000
     steps: int = 480
     day_steps: int = 5_760
@@ -38,7 +39,7 @@ class Scale:
 
     @staticmethod
     def small() -> "Scale":
-        return Scale(50_000, 20_000, 50_000, 2_000, 60, 240, 5, 0.5, 1.5, 2, True)
+        return Scale(50_000, 20_000, 50_000, 25_000, 2_000, 60, 240, 5, 0.5, 1.5, 2, True)
 
 
 @dataclass

@@ -5,12 +5,13 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
+import als
 import machine
 import queries
 import servers
 from generator import Pack
 from runs import (
-    Bench, Figures, Load, Run, Scale, check_load, check_stored, count_results, count_samples, post,
+    Bench, Figures, Load, Noise, Run, Scale, check_load, check_stored, count_results, count_samples, post,
     query_figures)
 
 PROTOBUF = ["--header", "Content-Type: application/x-protobuf"]
@@ -103,6 +104,26 @@ def lines(bench: Bench, kind) -> Figures:
         run.settle()
         run.ask(queries.lines(bench.generator.end, bench.generator.first_body(pack)))
         check_stored(bench, run, [queries.count_lines(bench.generator.end)])
+        run.stop()
+        return run.figures
+
+
+def access_log_service(bench: Bench, kind) -> Figures:
+    """Envoy's access log service: one call, messages of 16 KiB (some 38 entries)."""
+    count = bench.scale.entries
+    messages = als.Entries(time.time_ns() - 10**9).messages(count)
+    with Run(bench, "als", servers.Sidelight(kind.binary, has_grpc=True)) as run:
+        run.calibrate()
+        run.begin_profile()
+        before, noise = run.cpu(), Noise()
+        sent = als.send(run.server.grpc_port, messages, 120)
+        run.items, run.load_cpu, run.cpu_before_load = count, run.cpu() - before, before
+        run.figures["noise"] = noise.share(run.load_cpu + sent.own_cpu_s)
+        run.calibrate()
+        run.figures["items_per_s"] = count / sent.seconds
+        run.figures["items_per_cpu_s"] = count / max(run.load_cpu, 0.01)
+        run.settle()
+        check_stored(bench, run, [queries.count_entries()])
         run.stop()
         return run.figures
 

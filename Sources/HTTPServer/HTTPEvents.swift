@@ -35,6 +35,8 @@ struct ConnectionAborted: InternalEvent {
         case bodyTimeout = "body_timeout"
         case responseTimeout = "response_timeout"
         case bodyNotDrained = "body_not_drained"
+        /// A WebSocket whose client did not answer pings.
+        case silentSocket = "silent_socket"
         case shutdown
     }
 

@@ -18,6 +18,11 @@ package struct HTTPLimits: Sendable, Hashable {
     package var bodyTimeout = Duration.seconds(60)
     /// The time for a response to be taken by the client.
     package var responseTimeout = Duration.seconds(300)
+    /// A WebSocket is asked so often whether its client is there, and closed if it does not answer from
+    /// one time to the next. Below the 60 s after which proxies close what is silent.
+    package var socketPingInterval = Duration.seconds(20)
+    /// A frame that a WebSocket's client sends; ours have nothing to say but pings and farewells.
+    package var socketFrameBytesMax = 16 << 10
     /// Shorter responses are not worth compressing.
     package var compressedResponseBytesMin = 1_024
     /// What is read and dropped of a refused body before the connection is closed, so that the client

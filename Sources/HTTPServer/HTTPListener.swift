@@ -24,13 +24,13 @@ package final class HTTPListener: Sendable {
 
     /// The address it listens on, with the real port.
     package let address: ListenAddress
-    private let server: Server<HTTP1Channel>
+    private let server: Server<UpgradableChannel>
     private let running: Task<Void, Never>
     private let exchanges: OpenExchanges
     private let events: EventLog
 
     private init(
-        address: ListenAddress, server: Server<HTTP1Channel>, running: Task<Void, Never>,
+        address: ListenAddress, server: Server<UpgradableChannel>, running: Task<Void, Never>,
         exchanges: OpenExchanges, events: EventLog
     ) {
         self.address = address
@@ -86,21 +86,23 @@ package final class HTTPListener: Sendable {
     private static func server(
         _ configuration: Configuration, _ responder: Responder, _ logger: Logger,
         onBound: @escaping @Sendable (SocketAddress?) -> Void
-    ) -> Server<HTTP1Channel> {
+    ) -> Server<UpgradableChannel> {
         let limits = configuration.limits
         // Only what an operator must know; the requests' own errors are counted.
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
         return Server(
-            childChannelSetup: HTTP1Channel(
-                responder: { request, writer, channel in
-                    try await responder.respond(to: request, writer, on: channel)
-                },
-                configuration: .init(
-                    idleTimeout: TimeAmount(limits.idleTimeout),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: limits.headerBytesMax,
-                        maxHeaderListSize: limits.headerBytesMax, maxHeaderFieldCount: 200))),
+            childChannelSetup: UpgradableChannel(
+                http: HTTP1Channel(
+                    responder: { request, writer, channel in
+                        try await responder.respond(to: request, writer, on: channel)
+                    },
+                    configuration: .init(
+                        idleTimeout: TimeAmount(limits.idleTimeout),
+                        httpDecoderConfiguration: .init(
+                            maxHeaderFieldSize: limits.headerBytesMax,
+                            maxHeaderListSize: limits.headerBytesMax, maxHeaderFieldCount: 200))),
+                responder: responder),
             configuration: ServerConfiguration(
                 address: .hostname(configuration.address.host, port: configuration.address.port),
                 backlog: 1_024,

@@ -54,7 +54,7 @@ struct Responder: Sendable {
     }
 
     /// The route to take, or why there is none.
-    private func resolve(
+    func resolve(
         _ match: RouteTable.Match, _ request: HTTPRequest
     ) throws(HTTPError) -> Router.Route {
         if let tokens, match.needsToken,

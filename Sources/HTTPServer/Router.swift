@@ -23,6 +23,8 @@ package struct Router: Sendable {
         var pattern: String
         var options: RouteOptions
         var handler: HTTPHandler
+        /// Of a route that is for WebSockets.
+        var socket: WebSocketOpening?
     }
 
     final class Node: Sendable {
@@ -66,6 +68,21 @@ package struct Router: Sendable {
         let options = options ?? RouteOptions(errors: defaultErrors)
         patterns.append(
             (segments, method, Route(pattern: pattern, options: options, handler: handler)))
+    }
+
+    /// Registers a route for WebSockets. Requests that ask for none get the error that `open` has for them,
+    /// or else 426.
+    package mutating func onWebSocket(
+        _ pattern: String, options: RouteOptions? = nil, _ open: @escaping WebSocketOpening
+    ) {
+        on(.get, pattern, options: options) { request in
+            _ = try await open(request)
+            throw HTTPError(
+                .badRequest, status: 426,
+                message: "\(pattern) speaks WebSocket (RFC 6455) only: ask for an upgrade",
+                headers: ["upgrade": "websocket"])
+        }
+        patterns[patterns.count - 1].route.socket = open
     }
 
     /// Registers routes below `prefix` ("" for none) that share `options`. Paths below a prefix that no
@@ -131,6 +148,10 @@ package struct RouteGroup {
         _ method: HTTPMethod, _ pattern: String, _ handler: @escaping HTTPHandler
     ) {
         router.on(method, prefix + pattern, options: options, handler)
+    }
+
+    package mutating func onWebSocket(_ pattern: String, _ open: @escaping WebSocketOpening) {
+        router.onWebSocket(prefix + pattern, options: options, open)
     }
 
     /// The same handler for several methods, as Prometheus's GET and POST.

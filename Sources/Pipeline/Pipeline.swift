@@ -22,9 +22,10 @@ package struct Pipeline: Sendable {
     package var logs: [Stage<LogBatch>]
     package var metrics: [Stage<MetricBatch>]
 
-    /// - Parameter redaction: what becomes of personal data in log records; they are stored without it.
+    /// - Parameter redaction: what becomes of personal data in log records and spans; they are stored
+    ///   without it.
     package init(limits: IngestLimits, redaction: [RedactionRule] = []) {
-        spans = [.limits(limits)]
+        spans = [.limits(limits)] + (redaction.isEmpty ? [] : [.redaction(redaction)])
         logs = [.limits(limits)] + (redaction.isEmpty ? [] : [.redaction(redaction)])
         metrics = [.limits(limits)]
     }

@@ -11,9 +11,9 @@ extension Stage where Batch == LogBatch {
 }
 
 /// The rules of a stage, by what they look at.
-private struct Redaction: Sendable {
-    private var fields: [String: RedactionRule] = [:]
-    private var patterns: [(rule: RedactionRule, pattern: Pattern)] = []
+struct Redaction: Sendable {
+    private(set) var fields: [String: RedactionRule] = [:]
+    private(set) var patterns: [(rule: RedactionRule, pattern: Pattern)] = []
 
     init(_ rules: [RedactionRule]) {
         for rule in rules {
@@ -27,7 +27,7 @@ private struct Redaction: Sendable {
     /// Rows that no rule concerns are copied as they are.
     func apply(to batch: LogBatch) -> LogBatch {
         let concern = RedactionConcern(
-            batch, fields: Set(fields.keys), patterns: patterns.map(\.pattern))
+            batch.strings, fields: Set(fields.keys), patterns: patterns.map(\.pattern))
         let rows = (0..<batch.count).filter { concern.concerns(batch, row: $0) }
         guard !rows.isEmpty else { return batch }
         var changed = LogBatch()
@@ -74,7 +74,7 @@ private struct Redaction: Sendable {
     }
 
     /// - Parameter taken: gets the values of fields that are concerned.
-    private func redacted(_ attributes: [Attribute], _ taken: inout [String]) -> [Attribute] {
+    func redacted(_ attributes: [Attribute], _ taken: inout [String]) -> [Attribute] {
         attributes.compactMap { attribute in
             if let rule = fields[attribute.key] {
                 let text = attribute.value.text
@@ -96,7 +96,7 @@ private struct Redaction: Sendable {
     }
 
     /// `text` with what the patterns match replaced.
-    private func redacted(_ text: String) -> String {
+    func redacted(_ text: String) -> String {
         var bytes = Array(text.utf8)
         for (rule, pattern) in patterns { bytes = Self.replacing(pattern, in: bytes, rule) }
         return String(decoding: bytes, as: UTF8.self)
@@ -125,7 +125,7 @@ private struct Redaction: Sendable {
     }
 
     /// `text` with a field's value, as it is and as JSON writes it, masked.
-    private static func masking(_ value: String, in text: String) -> String {
+    static func masking(_ value: String, in text: String) -> String {
         var escaped: [UInt8] = []
         var value = value
         value.withUTF8 { JSONText.append(string: UnsafeRawBufferPointer($0), to: &escaped) }
@@ -136,20 +136,20 @@ private struct Redaction: Sendable {
 }
 
 /// Tells quickly which rows of a batch rules may concern, from its interned texts.
-private struct RedactionConcern {
+struct RedactionConcern {
     private var keys: Set<StringID> = []
     private var texts: Set<StringID> = []
     private let hasPatterns: Bool
 
-    init(_ batch: LogBatch, fields: Set<String>, patterns: [Pattern]) {
+    init(_ strings: StringTable, fields: Set<String>, patterns: [Pattern]) {
         hasPatterns = !patterns.isEmpty
         for field in fields {
-            if let id = batch.strings.id(of: field) { keys.insert(id) }
+            if let id = strings.id(of: field) { keys.insert(id) }
         }
         guard hasPatterns else { return }
-        for index in 1..<max(1, batch.strings.count) {
+        for index in 1..<max(1, strings.count) {
             let id = StringID(truncatingIfNeeded: index)
-            let isConcerned = batch.strings.withBytes(of: id) { text in
+            let isConcerned = strings.withBytes(of: id) { text in
                 patterns.contains { $0.contains(text) }
             }
             if isConcerned { texts.insert(id) }
@@ -168,6 +168,21 @@ private struct RedactionConcern {
         range.contains { cell in
             keys.contains(cells.keys[cell]) || concerns(cells.types[cell], cells.payloads[cell])
         }
+    }
+
+    func concerns(_ batch: SpanBatch, row: Int) -> Bool {
+        texts.contains(batch.names[row]) || texts.contains(batch.statusMessages[row])
+            || concerns(batch.attributes, batch.attributeRange(row))
+            || batch.eventRange(row).contains { event in
+                texts.contains(batch.events.names[event])
+                    || concerns(batch.events.attributes, batch.events.attributeRange(event))
+            }
+            || batch.linkRange(row).contains { link in
+                concerns(batch.links.attributes, batch.links.attributeRange(link))
+            }
+            || concerns(
+                batch.shared.attributes,
+                batch.shared.resources[Int(batch.resourceIndices[row])].attributes)
     }
 
     /// What is inside arrays and maps is looked at when they are redacted.

@@ -1,7 +1,7 @@
 import RegularExpressions
 import Telemetry
 
-/// What is done about personal data in log records before they are stored: `drop:FIELD`, `hash:FIELD`,
+/// What is done about personal data in log records and spans before they are stored: `drop:FIELD`, `hash:FIELD`,
 /// `mask:FIELD`, or the same with `/PATTERN/` for whatever a regular expression matches in a text.
 ///
 /// A field is an attribute by its name, also inside maps; where the record has its line as text too, the

@@ -40,6 +40,9 @@ struct FileTail {
         self.chunkBytesMax = chunkBytesMax
     }
 
+    /// Whether there is nothing to read until its path names a file again.
+    var isIdle: Bool { file == nil && FileIdentity(path: path) == nil }
+
     /// What to do next. After `lines`, call `begin` before storing and `finish` after.
     mutating func next() throws(FileError) -> Step {
         guard let file = try opened(), var position else { return .wait }
@@ -126,7 +129,7 @@ struct FileTail {
     }
 
     /// The path of a file that was renamed within its directory.
-    private static func find(_ identity: FileIdentity, besides path: String) -> String? {
+    static func find(_ identity: FileIdentity, besides path: String) -> String? {
         let slash = path.lastIndex(of: "/")
         let directory = slash.map { String(path[..<$0]) } ?? "."
         guard let handle = opendir(directory.isEmpty ? "/" : directory) else { return nil }

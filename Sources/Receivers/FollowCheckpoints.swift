@@ -28,6 +28,17 @@ struct FollowCheckpoints {
         }
     }
 
+    /// Remembers that `followed` is a file that was read under another name.
+    mutating func saveAsRead(_ identity: FileIdentity, of followed: String) throws(FileError) {
+        try save(FileTail.Position(identity: identity, offset: .max), of: followed)
+    }
+
+    /// Whether the file that `followed` names now was read under another name.
+    func isRead(_ identity: FileIdentity, of followed: String) -> Bool {
+        guard let position = positions[followed] else { return false }
+        return position.identity == identity && position.offset == .max
+    }
+
     mutating func save(_ position: FileTail.Position?, of followed: String) throws(FileError) {
         guard positions[followed] != position else { return }
         positions[followed] = position

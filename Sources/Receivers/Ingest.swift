@@ -15,6 +15,8 @@ package struct Ingest: Sendable {
     package let events: EventLog
     /// Sees the spans that were stored, once each.
     package var observeSpans: (@Sendable (SpanBatch) -> Void)?
+    /// Sees the log records that were stored, once each.
+    package var observeLogs: (@Sendable (LogBatch) -> Void)?
     /// How OTLP metrics become series.
     package let translation: OTLPTranslation
     private let deltas: DeltaSums
@@ -71,6 +73,7 @@ package struct Ingest: Sendable {
             outcome = try await durable { [logs] in
                 logs.append(logs: piped.batch, digest: digest, completion: $0)
             }
+            if case .stored = outcome { observeLogs?(piped.batch) }
         }
         return receipt(decoded, piped, stored: count, outcome, .logs, way)
     }

@@ -55,6 +55,14 @@ final class RawClient: Sendable {
     /// What comes until the peer closes, or until `isEnough` says so.
     func read(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String
     {
+        let bytes = await readBytes { isEnough(String(decoding: $0, as: UTF8.self)) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The same for what is no text.
+    func readBytes(
+        until isEnough: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
+    ) async -> [UInt8] {
         await offload { [descriptor] in
             var received: [UInt8] = []
             var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -62,9 +70,9 @@ final class RawClient: Sendable {
                 let count = recv(descriptor, &buffer, buffer.count, 0)
                 guard count > 0 else { break }
                 received += buffer[..<count]
-                if isEnough(String(decoding: received, as: UTF8.self)) { break }
+                if isEnough(received) { break }
             }
-            return String(decoding: received, as: UTF8.self)
+            return received
         }
     }
 

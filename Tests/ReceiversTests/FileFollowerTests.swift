@@ -195,6 +195,91 @@ struct FileFollowerTests {
         ] as [(String, String?, String?)])
     func sources(text: String, path: String?, service: String?) {
         let source = FileFollower.Source(text)
-        #expect(source?.path == path && source?.service == service)
+        #expect(source?.path == path && source.map { $0.service(of: $0.path) } == service)
+    }
+
+    private func follow(_ pattern: String, _ folder: Folder, _ bed: TestBed) throws -> FileFollower
+    {
+        try FileFollower(
+            [try #require(FileFollower.Source(folder.path + pattern))],
+            checkpoints: folder.path + "/checkpoints", ingest: bed.ingest,
+            interval: .milliseconds(1))
+    }
+
+    private func write(_ text: String, _ name: String, _ folder: Folder) throws {
+        let file = try PosixFileSystem().openForAppending(folder.path + name)
+        try file.append(Array(text.utf8))
+        try file.close()
+    }
+
+    private func services(_ bed: TestBed) -> Set<String> {
+        Set(
+            bed.store.logs.flatMap { batch in
+                (0..<batch.count).map { batch.resource(at: batch.resourceIndices[$0]).serviceName }
+            })
+    }
+
+    @Test(
+        "a pattern follows all its files, also those that come later, each by its own name",
+        .timeLimit(.minutes(1)))
+    func pattern() async throws {
+        let (bed, folder) = (TestBed(clock: SystemClock()), try Folder())
+        try write("a\n", "/cart.log", folder)
+        try write("no\n", "/cart.txt", folder)
+        try write("no\n", "/cart.log.gz", folder)
+        let follower = try follow("/*.lo[g]*", folder, bed)
+        await wait(bed, for: 1)
+        try write("b\n", "/bank.log", folder)
+        await wait(bed, for: 2)
+        try write("c\n", "/cart.log", folder)
+        await wait(bed, for: 3)
+        await follower.stop()
+        #expect(bodies(bed) == ["a", "b", "c"])
+        #expect(services(bed) == ["cart", "bank"])
+    }
+
+    @Test(
+        "a file that is rotated to a name of its pattern is not read again, also after a restart",
+        .timeLimit(.minutes(1)))
+    func rotatedWithinPattern() async throws {
+        let (bed, folder) = (TestBed(clock: SystemClock()), try Folder())
+        // In two pieces: one that is read again as a whole would not be taken for a repetition.
+        try folder.append("1\n")
+        let follower = try follow("/shop.log*", folder, bed)
+        await wait(bed, for: 1)
+        try folder.append("2\n")
+        await wait(bed, for: 2)
+        try folder.rotate()
+        try folder.append("3\n")
+        await wait(bed, for: 3)
+        try folder.rotate(to: "/shop.log.2")
+        try folder.append("4\n")
+        await wait(bed, for: 4)
+        await follower.stop()
+        let again = try follow("/shop.log*", folder, bed)
+        try folder.append("5\n")
+        await wait(bed, for: 5)
+        try write("6\n", "/shop.log.new", folder)
+        await wait(bed, for: 6)
+        await again.stop()
+        #expect(bodies(bed) == ["1", "2", "3", "4", "5", "6"])
+    }
+
+    @Test("a file that has gone is forgotten, one of its name begins anew", .timeLimit(.minutes(1)))
+    func gone() async throws {
+        let (bed, folder) = (TestBed(clock: SystemClock()), try Folder())
+        try folder.append("old\n")
+        let follower = try follow("/*.log", folder, bed)
+        await wait(bed, for: 1)
+        try FileManager.default.removeItem(atPath: folder.log)
+        while try String(contentsOfFile: folder.path + "/checkpoints", encoding: .utf8)
+            .contains("shop.log")
+        {
+            await Task.yield()
+        }
+        try folder.append("new\n")
+        await wait(bed, for: 2)
+        await follower.stop()
+        #expect(bodies(bed) == ["old", "new"])
     }
 }

@@ -99,4 +99,65 @@ struct RedactionTests {
     func refused(_ rule: String) {
         #expect(throws: RedactionRuleError.self) { try RedactionRule(rule) }
     }
+
+    @Test("spans lose it too: from attributes, resource, events, links, name and status message")
+    func spans() throws {
+        var batch = SpanBatch()
+        let resource = batch.append(
+            Resource(attributes: [
+                Attribute("service.name", .string("shop")), Attribute("user", .string("ann")),
+            ]))
+        let plain = batch.append(Resource(attributes: [Attribute("k", .string("v"))]))
+        let scope = batch.append(Scope(name: "s"))
+        var span = SpanRecord(
+            traceID: TraceID(high: 0, low: 1), spanID: SpanID(1),
+            name: "GET /u/ann/4111222233334444",
+            start: Self.now, duration: 5)
+        span.statusMessage = "ann is unknown"
+        span.attributes = [
+            Attribute("user", .string("ann")), Attribute("n", .int(1)),
+            Attribute("list", .array([.string("4111222233334444"), .int(2)])),
+        ]
+        span.events = [
+            SpanEvent(
+                time: Self.now, name: "login ann",
+                attributes: [Attribute("user", .string("ann")), Attribute("x", .bool(true))])
+        ]
+        span.links = [
+            SpanLink(
+                traceID: TraceID(high: 0, low: 2), spanID: SpanID(2),
+                attributes: [Attribute("user", .string("bob"))])
+        ]
+        var other = SpanRecord(
+            traceID: TraceID(high: 0, low: 3), spanID: SpanID(3), name: "ann", start: Self.now,
+            duration: 1)
+        other.attributes = [Attribute("k", .string("v"))]
+        batch.append(other, resource: plain, scope: scope)
+        batch.append(span, resource: resource, scope: scope)
+        let rules = try ["mask:user", "drop:/[0-9]{16}/"].map { try RedactionRule($0) }
+        let result = Pipeline(limits: IngestLimits(), redaction: rules).run(batch, at: Self.now)
+            .batch
+        #expect(result.span(at: 0) == other)
+        let redacted = result.span(at: 1)
+        #expect(redacted.name == "GET /u/***/")
+        #expect(redacted.statusMessage == "*** is unknown")
+        #expect(
+            redacted.attributes == [
+                Attribute("user", .string("***")), Attribute("n", .int(1)),
+                Attribute("list", .array([.string(""), .int(2)])),
+            ])
+        #expect(redacted.events.map(\.name) == ["login ***"])
+        #expect(
+            redacted.events.first?.attributes == [
+                Attribute("user", .string("***")), Attribute("x", .bool(true)),
+            ])
+        #expect(redacted.links.first?.attributes == [Attribute("user", .string("***"))])
+        #expect(
+            result.resource(at: result.resourceIndices[1]).attributes.contains(
+                Attribute("user", .string("***"))))
+        for index in 0..<result.strings.count {
+            let text = result.strings[StringID(truncatingIfNeeded: index)]
+            #expect(!text.contains("4111222233334444") && (!text.contains("ann") || text == "ann"))
+        }
+    }
 }

@@ -11,11 +11,16 @@ package struct LokiAPI: Sendable {
     let store: any LogStore
     let runner: QueryRunner
     let server: ServerFacts
+    let tails: LogTails
 
-    package init(store: any LogStore, runner: QueryRunner, server: ServerFacts) {
+    /// - Parameter tails: sees what is stored from now on.
+    package init(
+        store: any LogStore, runner: QueryRunner, server: ServerFacts, tails: LogTails
+    ) {
         self.store = store
         self.runner = runner
         self.server = server
+        self.tails = tails
     }
 
     /// - Parameter prefix: put before `/loki/api/v1`: "" or a path such as `/loki`.
@@ -38,7 +43,7 @@ package struct LokiAPI: Sendable {
             group.on(methods, "/loki/api/v1/detected_fields", detectedFields)
             group.on(methods, "/loki/api/v1/detected_field/{name}/values", detectedValues)
             group.on(.get, "/loki/api/v1/drilldown-limits", drilldownLimits)
-            group.on(.get, "/loki/api/v1/tail", tail)
+            group.onWebSocket("/loki/api/v1/tail", tail)
             group.on(.get, "/loki/api/v1/status/buildinfo", buildInfo)
         }
         router.shapeErrors(below: prefix + "/loki", Self.errors)
@@ -166,12 +171,6 @@ package struct LokiAPI: Sendable {
             return PrometheusEnvelope.success { data in data.value(query) }
         }
         return .json(bytes)
-    }
-
-    /// `/loki/api/v1/tail`: the server has no WebSockets.
-    func tail(_ request: HTTPRequest) async throws -> HTTPResponse {
-        throw HTTPError.badRequest(
-            "not supported yet: tail over WebSocket; ask query_range with a later start instead")
     }
 
     /// `/loki/api/v1/status/buildinfo`.

@@ -34,6 +34,34 @@ struct LokiResult {
         }
     }
 
+    /// A message of a tail: lines by stream, and lines that were missed.
+    func tailed(
+        _ streams: [LogStreamResult], missed: [(labels: Labels, time: Timestamp)]
+    ) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { message in
+            message.arrayField("streams") { list in
+                let shown =
+                    isCategorized ? Self.unparsed(streams) : streams.flatMap(Self.merged)
+                for stream in shown { list.object { write(stream, to: &$0) } }
+            }
+            if isCategorized {
+                message.field("encodingFlags", strings: ["categorize-labels"])
+            }
+            guard !missed.isEmpty else { return }
+            message.arrayField("dropped_entries") { list in
+                for line in missed {
+                    list.object { entry in
+                        entry.field("labels", line.labels)
+                        entry.key("timestamp")
+                        entry.quotedValue(line.time.nanoseconds)
+                    }
+                }
+            }
+        }
+        return writer.bytes
+    }
+
     /// Numbers, as Prometheus writes them.
     func answer(_ result: QueryResult, _ stats: LokiStats) throws(QueryError) -> [UInt8] {
         let values = PrometheusResult(bytesMax: bytesMax, limit: 0)

@@ -85,7 +85,8 @@ struct ServeCommand: AsyncParsableCommand {
     var syslog: String?
     @Option(
         help: ArgumentHelp(
-            "Log file to read and follow; may be repeated.", valueName: "[service=]path"))
+            "Log file, or pattern of several, to read and follow; may be repeated.",
+            valueName: "[service=]path"))
     var followFile: [String] = []
     @Option(
         help: ArgumentHelp(
@@ -93,7 +94,7 @@ struct ServeCommand: AsyncParsableCommand {
     var logFormat: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Redact logs: drop:, hash: or mask: with a field or /pattern/; may be repeated.",
+            "Redact logs and spans: drop:, hash: or mask: with a field or /pattern/; may be repeated.",
             valueName: "rule"))
     var redact: [String] = []
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))

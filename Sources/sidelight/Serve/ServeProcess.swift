@@ -38,7 +38,8 @@ enum ServeProcess {
             configuration: configuration, store: store, clock: clock, events: events,
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
-            sampling: SamplingAdvice(strategies: strategies, clock: clock))
+            sampling: SamplingAdvice(strategies: strategies, clock: clock),
+            tails: LogTails(clock: clock, events: events))
         let scraping: ServeScraping?
         do throws(ScrapeFileError) {
             scraping = try startScraping(parts, logger)
@@ -208,6 +209,8 @@ struct ServeParts: Sendable {
     var startedAt: Timestamp
     var rules: any RulesSource
     var sampling: SamplingAdvice
+    /// Who watches log records arrive, whichever listener they come by.
+    var tails: LogTails
     /// Running totals of what comes as increments, whichever listener it comes by.
     let deltas = DeltaSums()
     /// `nil` if nothing is scraped.
@@ -229,6 +232,7 @@ struct ServeParts: Sendable {
             clock: clock, events: events, translation: configuration.otlpTranslation,
             deltas: deltas, lineOptions: configuration.logs.lineOptions)
         ingest.observeSpans = { [sampling] in sampling.observe($0) }
+        ingest.observeLogs = { [tails] in tails.publish($0) }
         return ingest
     }
 }

@@ -57,7 +57,8 @@ enum ServeRoutes {
         zipkin.register(on: &router)
         zipkin.register(on: &router, prefix: "/zipkin")
         TraceTreeAPI(store: store, runner: parts.queries).register(on: &router)
-        let loki = LokiAPI(store: store, runner: parts.queries, server: server)
+        let loki = LokiAPI(
+            store: store, runner: parts.queries, server: server, tails: parts.tails)
         loki.register(on: &router)
         loki.register(on: &router, prefix: "/loki")
         let tempo = TempoAPI(store: store, runner: parts.queries, server: server)
@@ -65,8 +66,8 @@ enum ServeRoutes {
         tempo.register(on: &router, prefix: "/tempo")
         LogExploreAPI(store: store, runner: parts.queries).register(on: &router)
         SidelightAPI(
-            logs: store, catalog: store.catalog, events: parts.events, runner: parts.queries,
-            server: server
+            spans: store, logs: store, catalog: store.catalog, events: parts.events,
+            runner: parts.queries, server: server
         ).register(on: &router)
     }
 

@@ -17,6 +17,7 @@ struct APIServer {
     let listener: HTTPListener
     let store: MemoryStore
     let events: EventLog
+    let tails: LogTails
 
     /// What a test may want to be different.
     struct Setup {
@@ -48,20 +49,23 @@ struct APIServer {
         let zipkin = ZipkinAPI(store: setup.store, runner: runner)
         for prefix in ["", "/zipkin"] { zipkin.register(on: &router, prefix: prefix) }
         TraceTreeAPI(store: setup.store, runner: runner).register(on: &router)
-        let loki = LokiAPI(store: setup.store, runner: runner, server: facts)
+        let tails = LogTails(clock: setup.clock, events: events)
+        let loki = LokiAPI(store: setup.store, runner: runner, server: facts, tails: tails)
         for prefix in ["", "/loki"] { loki.register(on: &router, prefix: prefix) }
         let tempo = TempoAPI(store: setup.store, runner: runner, server: facts)
         for prefix in ["", "/tempo"] { tempo.register(on: &router, prefix: prefix) }
         LogExploreAPI(store: setup.store, runner: runner).register(on: &router)
         SidelightAPI(
-            logs: setup.store, catalog: setup.store, events: events, runner: runner, server: facts
+            spans: setup.store, logs: setup.store, catalog: setup.store, events: events,
+            runner: runner, server: facts
         ).register(on: &router)
         let listener = try await HTTPListener.open(
             HTTPListener.Configuration(
                 address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen",
                 tokens: setup.tokens),
             routes: router.compiled(), events: events)
-        let server = APIServer(listener: listener, store: setup.store, events: events)
+        let server = APIServer(
+            listener: listener, store: setup.store, events: events, tails: tails)
         do {
             let result = try await body(server)
             await listener.shutdown(within: .seconds(2))

@@ -1,0 +1,230 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// Leads from rows of access logs to their spans and back. Rows of proxies that log no ids (Istio's own
+/// formats, Envoy's local replies) are led by their request id, those of TCP connections by the addresses
+/// that a row of the next or the previous hop has too.
+struct LogJoin {
+    let spans: any SpanStore
+    let logs: any LogStore
+    let context: QueryContext
+
+    /// How far from a row's time its span, or the row on the other side of its connection, may have
+    /// begun: connections live long.
+    static let windowNanoseconds: Int64 = 300_000_000_000
+    /// Rows of one connection that are looked at.
+    private static let connectionRowsMax = 100
+    /// Request ids of one trace that rows are looked for by: each is a scan.
+    private static let requestIDsMax = 50
+    /// Where Envoy's tracers put it, and OpenTelemetry's semantic conventions.
+    static let requestIDKeys = [
+        "guid:x-request-id", "http.request.header.x-request-id", "x-request-id",
+    ]
+
+    // MARK: From a row
+
+    func spans(of row: LogRowIdentity) throws -> [JoinedSpan] {
+        let direct = try directSpans(of: row)
+        guard direct.isEmpty else { return direct }
+        var found: [JoinedSpan] = []
+        for other in try rows(connectedWith: row) {
+            for span in try directSpans(of: other)
+            where !found.contains(where: {
+                $0.traceID == span.traceID && $0.spanID == span.spanID
+            }) {
+                found.append(
+                    JoinedSpan(traceID: span.traceID, spanID: span.spanID, way: .connection))
+            }
+        }
+        return found
+    }
+
+    /// By what the row itself says.
+    private func directSpans(of row: LogRowIdentity) throws -> [JoinedSpan] {
+        if row.traceID.isValid {
+            let trace = try spans.trace(row.traceID)
+            if let found = Self.span(of: row, in: trace) { return [found] }
+        }
+        guard !row.requestID.isEmpty else { return [] }
+        return try span(ofRequest: row.requestID, near: row.time).map { [$0] } ?? []
+    }
+
+    static func span(of row: LogRowIdentity, in trace: SpanBatch) -> JoinedSpan? {
+        func joined(_ index: Int, _ way: JoinedSpan.Way) -> JoinedSpan {
+            JoinedSpan(traceID: trace.traceIDs[index], spanID: trace.spanIDs[index], way: way)
+        }
+        func nearest(_ isWanted: (Int) -> Bool) -> Int? {
+            (0..<trace.count).filter(isWanted).min {
+                distance(trace.starts[$0], row.time) < distance(trace.starts[$1], row.time)
+            }
+        }
+        if row.spanID.isValid {
+            if let index = nearest({ trace.spanIDs[$0] == row.spanID }) {
+                return joined(index, .spanID)
+            }
+            if let index = nearest({ trace.parentIDs[$0] == row.spanID }) {
+                return joined(index, .parentID)
+            }
+        }
+        if !row.requestID.isEmpty,
+            let index = nearest({ requestIDs(of: trace, row: $0).contains(row.requestID) })
+        {
+            return joined(index, .requestID)
+        }
+        return nearest { _ in true }.map { joined($0, .traceID) }
+    }
+
+    private static func distance(_ a: Timestamp, _ b: Timestamp) -> UInt64 {
+        a.nanoseconds(since: b).magnitude
+    }
+
+    private static func requestIDs(of trace: SpanBatch, row: Int) -> [String] {
+        trace.attributeRange(row).compactMap { cell in
+            guard requestIDKeys.contains(trace.strings[trace.attributes.keys[cell]]) else {
+                return nil
+            }
+            switch trace.attributes.value(at: cell, strings: trace.strings) {
+            case .string(let text): return text
+            case .array(let list): return list.first?.text
+            default: return nil
+            }
+        }
+    }
+
+    /// The span with that request id that began nearest to `time`: hops of one request share it.
+    private func span(ofRequest id: String, near time: Timestamp) throws -> JoinedSpan? {
+        var best: (span: JoinedSpan, distance: UInt64)?
+        for key in Self.requestIDKeys {
+            let predicate = SpanPredicate([.attribute(.span, key: key, .text(id))])
+            var failure: QueryError?
+            try spans.scanSpans(
+                predicate, in: Self.window(around: time, time), fields: .identity
+            ) { batch, _ in
+                guard goesOn(&failure) else { return false }
+                for row in 0..<batch.count {
+                    let distance = Self.distance(batch.starts[row], time)
+                    guard distance < best?.distance ?? .max else { continue }
+                    let span = JoinedSpan(
+                        traceID: batch.traceIDs[row], spanID: batch.spanIDs[row], way: .requestID)
+                    best = (span, distance)
+                }
+                return true
+            }
+            if let failure { throw failure }
+            if best != nil { break }
+        }
+        return best?.span
+    }
+
+    /// Rows of the next hop, which has our upstream address as its client's, and of the previous one.
+    private func rows(connectedWith row: LogRowIdentity) throws -> [LogRowIdentity] {
+        var found: [LogRowIdentity] = []
+        for address in Set([row.upstream, row.downstream]) where Self.isEndpoint(address) {
+            let predicate = LogPredicate(requiredTexts: [address])
+            try scanLogs(predicate, in: Self.window(around: row.time, row.time)) { batch in
+                for index in 0..<batch.count where found.count < Self.connectionRowsMax {
+                    let other = LogRowIdentity(batch, row: index)
+                    let isNeighbour =
+                        !row.upstream.isEmpty && other.downstream == row.upstream
+                        || !row.downstream.isEmpty && other.upstream == row.downstream
+                    if isNeighbour { found.append(other) }
+                }
+            }
+        }
+        return found
+    }
+
+    /// An address with a port: an address alone says nothing.
+    private static func isEndpoint(_ address: String) -> Bool {
+        guard let colon = address.lastIndex(of: ":") else { return false }
+        return UInt16(address[address.index(after: colon)...]) ?? 0 > 0
+    }
+
+    // MARK: From a trace
+
+    /// Hands out the rows of a trace that do not have its id: by request ids, and rows of the connections
+    /// of those already found (`known`).
+    func rows(
+        of trace: SpanBatch, known: [LogRowIdentity],
+        _ take: (_ batch: LogBatch, _ row: Int, _ spans: [JoinedSpan]) -> Void
+    ) throws {
+        guard let first = trace.starts.min(), let last = trace.starts.max() else { return }
+        let range = Self.window(around: first, last)
+        var rows = known
+        let ids = Set((0..<trace.count).flatMap { Self.requestIDs(of: trace, row: $0) })
+        for id in ids.sorted().prefix(Self.requestIDsMax) {
+            guard let identifier = LogIdentifier(name: "request_id", value: id) else { continue }
+            try scanLogs(LogPredicate(identifiers: [identifier]), in: range) { batch in
+                for row in 0..<batch.count where !batch.traceIDs[row].isValid {
+                    let identity = LogRowIdentity(batch, row: row)
+                    guard identity.requestID == id,
+                        let span = Self.span(of: identity, in: trace)
+                    else { continue }
+                    rows.append(identity)
+                    take(batch, row, [span])
+                }
+            }
+        }
+        try connections(of: rows, in: trace, range, take)
+    }
+
+    /// Rows without ids whose connections the rows of a trace came over or left by.
+    private func connections(
+        of rows: [LogRowIdentity], in trace: SpanBatch, _ range: TimeRange,
+        _ take: (_ batch: LogBatch, _ row: Int, _ spans: [JoinedSpan]) -> Void
+    ) throws {
+        let addresses = Set(rows.flatMap { [$0.downstream, $0.upstream] }.filter(Self.isEndpoint))
+        for address in addresses.sorted().prefix(Self.requestIDsMax) {
+            try scanLogs(LogPredicate(requiredTexts: [address]), in: range) { batch in
+                for row in 0..<batch.count where !batch.traceIDs[row].isValid {
+                    let identity = LogRowIdentity(batch, row: row)
+                    guard identity.requestID.isEmpty,
+                        identity.upstream == address || identity.downstream == address
+                    else { continue }
+                    let spans = rows.filter {
+                        identity.upstream == address && $0.downstream == address
+                            || identity.downstream == address && $0.upstream == address
+                    }.compactMap { Self.span(of: $0, in: trace) }
+                    guard !spans.isEmpty else { continue }
+                    var unique: [JoinedSpan] = []
+                    for span in spans where !unique.contains(where: { $0.spanID == span.spanID }) {
+                        unique.append(
+                            JoinedSpan(
+                                traceID: span.traceID, spanID: span.spanID, way: .connection))
+                    }
+                    take(batch, row, unique)
+                }
+            }
+        }
+    }
+
+    // MARK: Scans
+
+    private static func window(around first: Timestamp, _ last: Timestamp) -> TimeRange {
+        TimeRange(
+            start: first.advanced(byNanoseconds: -windowNanoseconds),
+            end: last.advanced(byNanoseconds: windowNanoseconds))
+    }
+
+    private func scanLogs(
+        _ predicate: LogPredicate, in range: TimeRange, _ take: (LogBatch) -> Void
+    ) throws {
+        var failure: QueryError?
+        try logs.scanLogs(predicate, in: range, direction: .oldestFirst) { batch, _ in
+            guard goesOn(&failure) else { return false }
+            take(batch)
+            return true
+        }
+        if let failure { throw failure }
+    }
+
+    /// False when the query is cancelled or late.
+    private func goesOn(_ failure: inout QueryError?) -> Bool {
+        do throws(QueryError) { try context.check() } catch {
+            failure = error
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,54 @@
+import Telemetry
+
+/// What a row of an access log says of the request or connection that it is about, as far as a span can be
+/// found by it.
+struct LogRowIdentity: Hashable, Sendable {
+    /// When the request or connection began.
+    var time: Timestamp
+    var traceID: TraceID = .invalid
+    var spanID: SpanID = .invalid
+    /// `x-request-id`; "" without one.
+    var requestID = ""
+    /// The client's address and port; "" if unknown.
+    var downstream = ""
+    /// The proxy's own address and port on its way upstream; "" if unknown.
+    var upstream = ""
+
+    init(time: Timestamp) { self.time = time }
+
+    init(_ batch: LogBatch, row: Int) {
+        time = batch.times[row]
+        traceID = batch.traceIDs[row]
+        spanID = batch.spanIDs[row]
+        for cell in batch.attributeRange(row) where batch.attributes.types[cell] == .string {
+            let text = {
+                batch.strings[StringID(truncatingIfNeeded: batch.attributes.payloads[cell])]
+            }
+            switch batch.strings[batch.attributes.keys[cell]] {
+            case "request_id", "x-request-id": requestID = text()
+            case "downstream_remote_address": downstream = text()
+            case "upstream_local_address": upstream = text()
+            default: break
+            }
+        }
+    }
+}
+
+/// A span that a row is about.
+struct JoinedSpan: Hashable, Sendable {
+    /// What both have in common, the surest first.
+    enum Way: String, Sendable, CaseIterable {
+        case spanID = "span_id"
+        /// The row has the id of the span's parent: what the client sent, as in Envoy's local replies.
+        case parentID = "parent_id"
+        /// Nothing but the trace; the span that began nearest to the row.
+        case traceID = "trace_id"
+        case requestID = "request_id"
+        /// Another row has the same connection, on the other side of a hop.
+        case connection
+    }
+
+    var traceID: TraceID
+    var spanID: SpanID
+    var way: Way
+}
