@@ -66,7 +66,7 @@ import Testing
         let batches = probe.sink.batches.withLock { $0 }
         let begin = DeriverProbe.start.milliseconds - 1
         #expect(samples(of: "a", in: batches[0]) == [begin: 0, begin + 5_001: 2])
-        #expect(samples(of: "a", in: batches[1]) == [begin + 10_001: 2])
+        #expect(samples(of: "a", in: batches[1]) == [begin + 10_002: 2])
         #expect(samples(of: "b", in: batches[1]) == [begin + 10_000: 0, begin + 10_002: 1])
     }
 
