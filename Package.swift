@@ -114,7 +114,7 @@ let package = Package(
         target("TraceQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
 
         // Behaviour.
-        target("Pipeline", ["Store", "Telemetry", "Platform", "RegularExpressions"]),
+        target("Pipeline", ["Store", "Telemetry", "Platform", "RegularExpressions", logging]),
         target("Rules", ["PromQL", "QueryCore", "Store", "Telemetry", "Platform", yams, logging]),
         target(
             "Notifier",
@@ -212,6 +212,9 @@ let package = Package(
                 "HTTPServer", "Platform", "Compression", nioCore, nioHTTP1, logging,
                 asyncHTTPClient,
             ]),
+        tests(
+            "PipelineTests",
+            ["Pipeline", "Store", "SQLiteStore", "WireFormats", "Telemetry", "Platform", logging]),
         tests(
             "ReceiversTests",
             [

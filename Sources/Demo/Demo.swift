@@ -82,7 +82,8 @@ package final class Demo: Sendable {
                 "--otlp-grpc", "off", "--otlp-http", "off", "--zipkin", "off",
                 "--rules", "\(folder)/rules.yaml",
                 "--webhook", "http://127.0.0.1:\(webhookPort)/alerts",
-                "--evaluation-interval", "1s", "--log-level", "warning",
+                "--evaluation-interval", "1s", "--span-metrics-interval", "1s",
+                "--log-level", "warning",
             ])
         try await server.ready(within: Demo.startLimit)
         return server

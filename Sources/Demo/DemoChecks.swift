@@ -43,6 +43,7 @@ package struct DemoChecks: Sendable {
         try await coldStart()
         progress("killing the server with SIGKILL")
         try await restarts(server)
+        try await spanMetrics()
     }
 
     /// (e)

@@ -12,7 +12,7 @@ package final class DemoFindings: Sendable {
 
     private let findings = Mutex<[Finding]>([])
     /// Every one of these must be found, and be good.
-    package static let expected: [Character] = ["a", "b", "c", "d", "e", "f"]
+    package static let expected: [Character] = ["a", "b", "c", "d", "e", "f", "g"]
 
     package init() {}
 

@@ -1,5 +1,6 @@
 import Journal
 import Platform
+import Store
 import Telemetry
 
 /// Deletes journal segments that no head needs any more, after carrying the digests in them over into a
@@ -7,23 +8,34 @@ import Telemetry
 final class JournalRelease: Sendable {
     private let journal: Journal
     private let digests: DigestGate
+    private let derived: DerivedState?
     private let clock: any Clock
     private let events: EventLog
     private let unsealed: @Sendable () -> [UInt64?]
 
     /// - Parameter unsealed: per signal, the lowest sequence that only memory holds.
     init(
-        journal: Journal, digests: DigestGate, clock: any Clock, events: EventLog,
+        journal: Journal, digests: DigestGate, derived: DerivedState?, clock: any Clock,
+        events: EventLog,
         unsealed: @escaping @Sendable () -> [UInt64?]
     ) {
         self.journal = journal
         self.digests = digests
+        self.derived = derived
         self.clock = clock
         self.events = events
         self.unsealed = unsealed
     }
 
     func run(through committer: GroupCommitter) {
+        do throws(StoreError) {
+            // What it does not reach stays in the journal.
+            try derived?.save()
+        } catch {
+            events.emit(
+                StoreMaintenanceFailed(
+                    signal: "derived", step: "checkpoint", reason: error.description))
+        }
         do throws(JournalError) {
             // The window goes into a segment of its own, so that the ones before it can go whole.
             try journal.rotate()

@@ -14,6 +14,8 @@ struct JournalReplayer {
     private let logs: BlockStore<LogSignal>
     private let metrics: MetricEngine
     private let digests: DigestGate
+    private let derived: DerivedState?
+    private let derivedThrough: UInt64?
     private var sealed: [String: UInt64] = [:]
     /// Records that could not be read although their checksum holds.
     private(set) var failures: [String] = []
@@ -21,17 +23,19 @@ struct JournalReplayer {
 
     init(
         spans: BlockStore<SpanSignal>, logs: BlockStore<LogSignal>, metrics: MetricEngine,
-        digests: DigestGate
+        digests: DigestGate, derived: DerivedState?, derivedThrough: UInt64?
     ) {
         self.spans = spans
         self.logs = logs
         self.metrics = metrics
         self.digests = digests
+        self.derived = derived
+        self.derivedThrough = derivedThrough
     }
 
     /// The highest sequence that any file knows of.
     func sealedThrough() throws(StoreError) -> UInt64 {
-        var highest = try metrics.sealedThrough()
+        var highest = max(try metrics.sealedThrough(), derivedThrough ?? 0)
         for directory in [spans.partitions, logs.partitions] {
             for day in directory.days {
                 highest = max(highest, try directory.partition(for: day).sealedThrough())
@@ -45,10 +49,7 @@ struct JournalReplayer {
         do {
             switch record.kind {
             case .spans:
-                if try isSealed(record, in: spans.partitions) { return }
-                spans.admit(
-                    try SpanBatchCodec.decode(record.payload), sequence: record.sequence,
-                    arrival: record.arrival)
+                try takeSpans(record)
             case .logs:
                 if try isSealed(record, in: logs.partitions) { return }
                 logs.admit(
@@ -70,6 +71,18 @@ struct JournalReplayer {
             storeFailure = error
         } catch {
             failures.append("record \(record.sequence) cannot be decoded: \(error)")
+        }
+    }
+
+    /// Sealed and derived are two things: either may be ahead of the other.
+    private mutating func takeSpans(_ record: JournalRecord) throws {
+        let isSealed = try isSealed(record, in: spans.partitions)
+        let isDerived = derived.map { record.sequence <= $0.through } ?? true
+        if isSealed && isDerived { return }
+        let batch = try SpanBatchCodec.decode(record.payload)
+        if !isDerived { derived?.prepare(batch)(record.sequence, record.arrival) }
+        if !isSealed {
+            spans.admit(batch, sequence: record.sequence, arrival: record.arrival)
         }
     }
 

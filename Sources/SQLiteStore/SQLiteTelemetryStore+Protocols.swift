@@ -12,10 +12,15 @@ extension SQLiteTelemetryStore: SpanStore {
         append(
             kind: .spans, digest: digest,
             hasRoom: spans.hasRoom(for: SpanSignal.memoryBytes(batch)),
-            payload: { SpanBatchCodec.encode(batch, effort: .journal) },
-            admit: { sequence, arrival in
-                spans.admit(batch, sequence: sequence, arrival: arrival)
-                if spans.needsSeal(at: arrival) { self.sealSoon() }
+            prepare: {
+                let derive = derived?.prepare(batch)
+                return JournalledBatch(
+                    payload: SpanBatchCodec.encode(batch, effort: .journal)
+                ) { sequence, arrival in
+                    spans.admit(batch, sequence: sequence, arrival: arrival)
+                    derive?(sequence, arrival)
+                    if spans.needsSeal(at: arrival) { self.sealSoon() }
+                }
             }, completion: completion)
     }
 
@@ -60,10 +65,13 @@ extension SQLiteTelemetryStore: LogStore {
         let logs = logs
         append(
             kind: .logs, digest: digest, hasRoom: logs.hasRoom(for: LogSignal.memoryBytes(batch)),
-            payload: { LogBatchCodec.encode(batch, effort: .journal) },
-            admit: { sequence, arrival in
-                logs.admit(batch, sequence: sequence, arrival: arrival)
-                if logs.needsSeal(at: arrival) { self.sealSoon() }
+            prepare: {
+                JournalledBatch(
+                    payload: LogBatchCodec.encode(batch, effort: .journal)
+                ) { sequence, arrival in
+                    logs.admit(batch, sequence: sequence, arrival: arrival)
+                    if logs.needsSeal(at: arrival) { self.sealSoon() }
+                }
             }, completion: completion)
     }
 
@@ -103,10 +111,11 @@ extension SQLiteTelemetryStore: MetricStore {
         let prepared = metrics.prepare(batch)
         append(
             kind: .metrics, digest: digest, hasRoom: metrics.hasRoom(for: prepared),
-            payload: { prepared.payload },
-            admit: { sequence, arrival in
-                metrics.admit(prepared, sequence: sequence, arrival: arrival)
-                if metrics.needsSeal(at: arrival) { self.sealSoon() }
+            prepare: {
+                JournalledBatch(payload: prepared.payload) { sequence, arrival in
+                    metrics.admit(prepared, sequence: sequence, arrival: arrival)
+                    if metrics.needsSeal(at: arrival) { self.sealSoon() }
+                }
             }, completion: completion)
     }
 

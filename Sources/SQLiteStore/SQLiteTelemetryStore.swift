@@ -19,6 +19,7 @@ package final class SQLiteTelemetryStore: Sendable {
     private let committer: GroupCommitter
     private let release: JournalRelease
     private let digests: DigestGate
+    let derived: DerivedState?
     private let maintenance: Maintenance
     private let lock: FolderLock
     private let alarm: WriteAlarm
@@ -30,9 +31,11 @@ package final class SQLiteTelemetryStore: Sendable {
 
     /// Opens or creates the store in `configuration.directory`, replays the journal and starts the
     /// background work.
+    /// - Parameter derivation: is shown every stored batch of spans once.
     package init(
         configuration: StoreConfiguration, fileSystem: any FileSystem = PosixFileSystem(),
-        clock: any Clock = SystemClock(), events: EventLog
+        clock: any Clock = SystemClock(), events: EventLog,
+        derivation: (any SpanDerivation)? = nil
     ) throws(StoreError) {
         self.clock = clock
         self.events = events
@@ -59,7 +62,12 @@ package final class SQLiteTelemetryStore: Sendable {
         self.metrics = metrics
         let digests = DigestGate(clock: clock)
         self.digests = digests
-        var replayer = JournalReplayer(spans: spans, logs: logs, metrics: metrics, digests: digests)
+        let (derived, derivedThrough) = try SQLiteTelemetryStore.derivedState(
+            derivation, configuration, catalog: catalog, clock: clock, events: events)
+        self.derived = derived
+        var replayer = JournalReplayer(
+            spans: spans, logs: logs, metrics: metrics, digests: digests, derived: derived,
+            derivedThrough: derivedThrough)
         do {
             (journal, replay) = try Journal.open(
                 directory: "\(directory)/journal", fileSystem: fileSystem,
@@ -80,8 +88,13 @@ package final class SQLiteTelemetryStore: Sendable {
         let committer = GroupCommitter(journal: journal)
         self.committer = committer
         release = JournalRelease(
-            journal: journal, digests: digests, clock: clock, events: events,
-            unsealed: { [spans.oldestUnsealed, logs.oldestUnsealed, metrics.oldestUnsealed] })
+            journal: journal, digests: digests, derived: derived, clock: clock, events: events,
+            unsealed: { [derived] in
+                [
+                    spans.oldestUnsealed, logs.oldestUnsealed, metrics.oldestUnsealed,
+                    derived.map(\.oldestUnsaved) ?? derivedThrough.map { $0 + 1 },
+                ]
+            })
         let release = release
         maintenance = Maintenance(
             signals: [spans, logs, metrics], clock: clock, events: events,
@@ -89,10 +102,26 @@ package final class SQLiteTelemetryStore: Sendable {
         maintenance.start()
     }
 
+    /// The derived state, and how far a checkpoint of it reaches. A program that derives nothing keeps the
+    /// checkpoint, and in the journal what lies beyond, for one that does.
+    private static func derivedState(
+        _ derivation: (any SpanDerivation)?, _ configuration: StoreConfiguration,
+        catalog: CatalogFile, clock: any Clock, events: EventLog
+    ) throws(StoreError) -> (state: DerivedState?, through: UInt64?) {
+        if let derivation {
+            let state = try DerivedState(
+                derivation, catalog: catalog, clock: clock, events: events)
+            return (state, state.through)
+        }
+        if configuration.forgetsDerivedState { try catalog.deleteDerivedState() }
+        return (nil, try catalog.derivedState()?.through)
+    }
+
     /// Takes nothing more, seals everything and closes all files.
     package func close() throws(StoreError) {
         maintenance.stop()
         try seal()
+        try derived?.save(isLast: true)
         release.run(through: committer)
         committer.close()
         do {
@@ -117,9 +146,9 @@ package final class SQLiteTelemetryStore: Sendable {
     // MARK: Appending
 
     /// The way of every append: retry check, room check, journal, head, acknowledgement.
+    /// - Parameter prepare: runs unless the batch is a retry.
     func append(
-        kind: RecordKind, digest: ContentHash?, hasRoom: Bool, payload: () -> [UInt8],
-        admit: @escaping @Sendable (_ sequence: UInt64, _ arrival: Timestamp) -> Void,
+        kind: RecordKind, digest: ContentHash?, hasRoom: Bool, prepare: () -> JournalledBatch,
         completion: @escaping AppendCompletion
     ) {
         guard hasRoom else {
@@ -133,8 +162,10 @@ package final class SQLiteTelemetryStore: Sendable {
             if let digest { digests.leave(digest, result) }
         }
         let arrival = Timestamp(nanoseconds: clock.wallNanoseconds)
+        let batch = prepare()
         let entry = JournalEntry(
-            kind: kind, arrival: arrival, digest: digest, parts: [payload()])
+            kind: kind, arrival: arrival, digest: digest, parts: [batch.payload])
+        let admit = batch.admit
         let path = journal.directory
         committer.submit(
             entry, onDurable: { sequence in admit(sequence, arrival) },
@@ -146,4 +177,11 @@ package final class SQLiteTelemetryStore: Sendable {
     }
 
     func sealSoon() { maintenance.requestSeal() }
+}
+
+/// A batch on its way into the journal.
+struct JournalledBatch {
+    var payload: [UInt8]
+    /// Called in the order of the journal once the batch is durable.
+    var admit: @Sendable (_ sequence: UInt64, _ arrival: Timestamp) -> Void
 }

@@ -9,6 +9,9 @@ package struct StoreConfiguration: Sendable {
     package var spanRetention: Int64 = 30 * StoreConfiguration.day
     package var logRetention: Int64 = 30 * StoreConfiguration.day
     package var metricRetention: Int64 = 30 * StoreConfiguration.day
+    /// Nothing is derived from spans any more: a store opened without derivation then drops the state of an
+    /// earlier one instead of keeping the journal for it.
+    package var forgetsDerivedState = false
     /// A head is sealed into blocks when it holds this much …
     package var headBytesMax = 48 << 20
     /// … or when its oldest batch is this old: bounds what a restart must replay.

@@ -5,7 +5,7 @@ import Testing
 struct DemoFindingsTests {
     private func all(but missing: Character? = nil, failing: Character? = nil) -> DemoFindings {
         let findings = DemoFindings()
-        for letter in "fbacde" where letter != missing {
+        for letter in "fbacdeg" where letter != missing {
             findings.add(letter, "what \(letter)", letter != failing, "seen \(letter)")
         }
         return findings
@@ -38,6 +38,6 @@ struct DemoFindingsTests {
         let rows = findings.table.split(separator: "\n")
         #expect(rows.first == "ok      (a) what a                seen a")
         #expect(rows.dropFirst().first == "ok      (a) a longer description  more")
-        #expect(rows.count == 7)
+        #expect(rows.count == 8)
     }
 }

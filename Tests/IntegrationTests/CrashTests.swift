@@ -24,7 +24,8 @@ import Testing
         let client = HTTPClient(eventLoopGroupProvider: .singleton)
         defer { Task { try await client.shutdown() } }
         for round in 1...Self.kills {
-            let server = try await ServerProcess(data: folder.path + "/data")
+            let server = try await ServerProcess(
+                data: folder.path + "/data", ["--span-metrics-interval", "300ms"])
             // What was under way when the last one died is sent again, unchanged.
             for request in ledger.takeUnanswered() {
                 try await ledger.send(request, to: server.url, with: client)
@@ -45,11 +46,13 @@ import Testing
             await server.killHard()
             await load.value
         }
-        let server = try await ServerProcess(data: folder.path + "/data")
+        let server = try await ServerProcess(
+            data: folder.path + "/data", ["--span-metrics-interval", "300ms"])
         for request in ledger.takeUnanswered() {
             try await ledger.send(request, to: server.url, with: client)
         }
         try await ledger.verify(.all, at: server.url, seed: seed)
+        try await ledger.verifySpanMetrics(at: server.url, seed: seed)
         #expect(await server.stop() == 0, "seed \(seed): \(server.standardError)")
         let (acknowledged, repeated) = ledger.totals
         print("\(Self.kills) kills, \(acknowledged) requests acknowledged, \(repeated) sent again")

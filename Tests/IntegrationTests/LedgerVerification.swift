@@ -38,6 +38,29 @@ extension Ledger {
         }
     }
 
+    /// What was derived from spans counts every acknowledged span once, and never went back.
+    func verifySpanMetrics(at url: String, seed: UInt64) async throws {
+        let spans = due(.all).count { $0.signal == .spans } * Self.itemsPerRequest
+        let calls = "traces_spanmetrics_calls_total%7Bservice%3D%22crash%22%7D"
+        var counted = ""
+        let deadline = ContinuousClock.now.advanced(by: .seconds(20))
+        // The totals are written once an interval.
+        while counted != String(spans), ContinuousClock.now < deadline {
+            counted = try await number("sum(\(calls))", at: url)
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(counted == String(spans), "spans counted, seed \(seed)")
+        #expect(
+            try await number("sum(resets(\(calls)%5B1h%5D))", at: url) == "0", "seed \(seed)")
+    }
+
+    /// The only value of an instant query; "" if there is none.
+    private func number(_ query: String, at url: String) async throws -> String {
+        let data = try await object(url + "/prometheus/api/v1/query?query=\(query)")["data"]
+        let result = (data as? [String: Any])?["result"] as? [[String: Any]]
+        return (result?.first?["value"] as? [Any])?.last as? String ?? ""
+    }
+
     /// Every item once. Items are numbered from 0.
     private static let whole = Dictionary(
         uniqueKeysWithValues: (0..<itemsPerRequest).map { (String($0), 1) })

@@ -198,4 +198,42 @@ struct JaegerSearchTests {
             #expect(answer["x-sidelight-partial"] == "true")
         }
     }
+
+    @Test("of more spans than the limit the service graph's counters tell the links")
+    func graphFromCounters() async throws {
+        var setup = APIServer.Setup()
+        setup.answerLimits.dependencySpansMax = 2
+        setup.store.fillShop()
+        var counters = MetricBatch()
+        for (name, client, values) in [
+            ("request_total", "web", [0.0, 700, 900]), ("request_failed_total", "web", [0, 5, 9]),
+            ("request_total", "user", [0, 1, 2]),
+        ] {
+            let series = counters.append(
+                Labels([
+                    "__name__": "traces_service_graph_\(name)", "client": client,
+                    "connection_type": client == "user" ? "virtual_node" : "", "server": "cart",
+                ]))
+            for (index, value) in values.enumerated() {
+                counters.append(
+                    series: series, time: (APIServer.now - 600 + Int64(index) * 300) * 1_000,
+                    value: value)
+            }
+        }
+        setup.store.append(metrics: counters, digest: nil) { _ in }
+        try await APIServer.run(setup) { server in
+            let answer = try await server.get("/api/dependencies?lookback=3600000")
+            #expect(answer["x-sidelight-partial"] == nil)
+            #expect(
+                answer.text.hasPrefix(
+                    #"{"data":[{"parent":"web","child":"cart","callCount":900}]"#))
+            // Only what was counted after the beginning.
+            let late = try await server.get("/api/dependencies?lookback=100000")
+            #expect(late.text.contains(#""callCount":200"#))
+            let zipkin = try await server.get("/zipkin/api/v2/dependencies?lookback=3600000")
+            #expect(
+                zipkin.text.contains(
+                    #"{"parent":"web","child":"cart","callCount":900,"errorCount":9}"#))
+        }
+    }
 }

@@ -8,7 +8,10 @@ enum Answers {
         answer(on: &router, "/jaeger/api/services", #"{"data":["shop","payment"],"errors":null}"#)
         answer(on: &router, "/jaeger/api/services/{name}/operations", #"{"data":["Charge"]}"#)
         answer(on: &router, "/jaeger/api/traces", #"{"data":[\#(trace)],"errors":null}"#)
-        answer(on: &router, "/jaeger/api/traces/{id}", #"{"data":[\#(trace)],"errors":null}"#)
+        router.on(.get, "/jaeger/api/traces/{id}") { request in
+            let found = request.pathParameters["id"] == meshTraceID ? meshTrace : trace
+            return .json(Array(#"{"data":[\#(found)],"errors":null}"#.utf8))
+        }
         router.on(.get, "/prometheus/api/v1/query_range") { request in
             guard request.parameters["query"] == "bad" else {
                 return .json(Array(matrix(from: request.parameters["start"] ?? "0").utf8))

@@ -101,6 +101,34 @@ struct BrowserTests {
         }
     }
 
+    @Test("a call through proxies is one row, its spans are a click away, and clocks are bounded")
+    func hops() async throws {
+        let page = try await open(
+            "/driver",
+            driver: Answers.driver(
+                opening: "/ui/trace/\(Answers.meshTraceID)",
+                script: """
+                    const rows = () => document.querySelectorAll('.row').length;
+                    see(`${rows()} rows folded`);
+                    const hop = () => document.querySelector('.badge.hop');
+                    see(`hop ${hop().textContent}: ${hop().title}`);
+                    hop().click();
+                    see(`${rows()} rows opened`);
+                    hop().click();
+                    document.querySelector('button.hops').click();
+                    see(`${rows()} rows raw`);
+                    see(`skew ${document.querySelector('.note').textContent}`);
+                    """))
+        #expect(page.problems.isEmpty, "\(page.problems)")
+        for text in [
+            "3 rows folded", "hop 4 spans: network 16 ms, proxies 9 ms, cart 75 ms",
+            "6 rows opened", "6 rows raw",
+        ] {
+            #expect(page.dom.contains("<li>saw \(text)</li>"), "\(text)")
+        }
+        #expect(page.dom.contains("the clock of cart is 41 ms to 57 ms ahead of that of web."))
+    }
+
     private func count(of needle: String, in text: String) -> Int {
         text.components(separatedBy: needle).count - 1
     }

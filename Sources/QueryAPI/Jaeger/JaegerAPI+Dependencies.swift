@@ -53,10 +53,14 @@ extension JaegerAPI {
     }
 
     private func graph(_ range: TimeRange) async throws -> DependencyGraph {
-        try await runner.run { [store, runner] context in
-            try DependencyGraph(
+        try await runner.run { [store, metrics, runner] context in
+            var graph = try DependencyGraph(
                 store, in: range, spansMax: runner.answerLimits.dependencySpansMax,
                 context: context)
+            if graph.isPartial, let metrics {
+                graph.complete(try ServiceGraphLinks(metrics, in: range, context: context))
+            }
+            return graph
         }
     }
 

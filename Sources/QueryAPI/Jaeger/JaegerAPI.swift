@@ -9,10 +9,13 @@ import WireFormats
 /// interfaces speak, and `/api/v3`.
 package struct JaegerAPI: Sendable {
     let store: any SpanStore
+    let metrics: (any MetricStore)?
     let runner: QueryRunner
 
-    package init(store: any SpanStore, runner: QueryRunner) {
+    /// - Parameter metrics: holds the service graph.
+    package init(store: any SpanStore, metrics: (any MetricStore)? = nil, runner: QueryRunner) {
         self.store = store
+        self.metrics = metrics
         self.runner = runner
     }
 

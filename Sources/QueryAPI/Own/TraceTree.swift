@@ -24,6 +24,11 @@ struct TraceTree: Sendable {
         var kind: SpanKind
     }
 
+    /// What kind of proxy a span is of.
+    enum Proxy: UInt8, Sendable {
+        case none, sidelight, envoy
+    }
+
     // One entry a span, in order of start.
     private(set) var spanIDs: [SpanID] = []
     private(set) var parentIDs: [SpanID] = []
@@ -32,6 +37,8 @@ struct TraceTree: Sendable {
     private(set) var durations: [Int64] = []
     private(set) var likenesses: [Likeness] = []
     private(set) var statuses: [SpanStatus] = []
+    /// Whose spans are a proxy's; tells only if attributes were read.
+    private(set) var proxies: [Proxy] = []
     /// Spans of the subtree and those of them that failed, itself included.
     private(set) var spanCounts: [Int32] = []
     private(set) var errorCounts: [Int32] = []
@@ -80,6 +87,7 @@ struct TraceTree: Sendable {
                     service: services[Int(spans.resourceIndices[row])], name: name,
                     kind: spans.kinds[row]))
         }
+        appendProxies(spans)
         spanIDs += spans.spanIDs
         parentIDs += spans.parentIDs
         starts += spans.starts
@@ -87,7 +95,32 @@ struct TraceTree: Sendable {
         statuses += spans.statuses
     }
 
+    /// Sidelight's proxy names its scope, Envoy's spans carry `component: proxy`.
+    private mutating func appendProxies(_ spans: SpanBatch) {
+        let ofScope = spans.shared.scopes.map { scope -> Proxy in
+            let name = spans.strings[scope.name]
+            if name == "sidelight.proxy" { return .sidelight }
+            return name.hasPrefix("envoy") ? .envoy : .none
+        }
+        let component = spans.strings.id(of: "component")
+        let proxy = spans.strings.id(of: "proxy")
+        for row in 0..<spans.count {
+            var found = ofScope[Int(spans.scopeIndices[row])]
+            if let component, let proxy, found == .none {
+                let isProxy = spans.attributeRange(row).contains {
+                    spans.attributes.keys[$0] == component
+                        && spans.attributes.types[$0] == .string
+                        && spans.attributes.payloads[$0] == UInt64(proxy)
+                }
+                if isProxy { found = .envoy }
+            }
+            proxies.append(found)
+        }
+    }
+
     // MARK: Looking
+
+    var hasProxies: Bool { proxies.contains { $0 != .none } }
 
     func service(_ row: Int32) -> String { services.all[Int(likenesses[Int(row)].service)] }
     func name(_ row: Int32) -> String { names.all[Int(likenesses[Int(row)].name)] }
@@ -186,6 +219,21 @@ struct TraceTree: Sendable {
             next = parents[Int(next)]
         }
         return earliest
+    }
+
+    /// Puts what is below the last span of each hop below its first; those between are no longer below
+    /// anything. Counts of spans stay as they are.
+    mutating func fold(_ hops: [Int32: MeshHop]) {
+        if hops.isEmpty { return }
+        for (first, hop) in hops {
+            guard let last = hop.rows.last else { continue }
+            for child in children(of: last) { parents[Int(child)] = first }
+        }
+        for hop in hops.values { for row in hop.rows.dropFirst() { parents[Int(row)] = -2 } }
+        setChildren()
+        let (spans, errors) = (spanCounts, errorCounts)
+        countSubtrees()
+        (spanCounts, errorCounts) = (spans, errors)
     }
 
     private mutating func countSubtrees() {

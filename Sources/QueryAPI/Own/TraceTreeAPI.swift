@@ -4,24 +4,23 @@ import Store
 import Telemetry
 import WireFormats
 
-/// `/api/sidelight/traces/{id}/tree?depth=&children=&span=`: the shape of a trace of any size in an
-/// answer of bounded size.
+/// `/api/sidelight/traces/{id}/tree?depth=&children=&span=&fold=`: the shape of a trace of any size in
+/// an answer of bounded size.
 ///
 /// Siblings beyond `children` are summarised by service, name and kind; every count is exact. `span`
-/// names the span to start at, so that a reader can go down from any node.
+/// names the span to start at, so that a reader can go down from any node. `fold=hops` shows a call
+/// through proxies as one node, with the ids of the spans it is made of and what network and proxies
+/// took. `clockSkew` bounds how far clocks differ; times are as they were sent.
 package struct TraceTreeAPI: Sendable {
-    private let store: any SpanStore
+    private let trees: TraceTreeReader
     private let runner: QueryRunner
 
-    /// Spans that a tree is built from, some 60 bytes each.
-    private static let spansMax = 4_000_000
-    private static let spansAtOnce = 16_384
     /// Nodes of an answer, some 300 bytes each.
     private static let nodesMax = 10_000
     private static let depthMax = 64
 
     package init(store: any SpanStore, runner: QueryRunner) {
-        self.store = store
+        trees = TraceTreeReader(store: store)
         self.runner = runner
     }
 
@@ -32,10 +31,9 @@ package struct TraceTreeAPI: Sendable {
     }
 
     func tree(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let trace: TraceID
+        let trace = try TraceTreeReader.trace("id", request)
         let span: SpanID?
         do throws(IdentifierError) {
-            trace = try TraceID(hex: request.pathParameters["id"] ?? "")
             let text = request.parameters["span"] ?? ""
             span = text.isEmpty ? nil : try SpanID(hex: text)
         } catch {
@@ -45,27 +43,31 @@ package struct TraceTreeAPI: Sendable {
             depth: try number("depth", request, default: 4, most: Self.depthMax),
             children: try number("children", request, default: 20, most: Self.nodesMax),
             nodes: Self.nodesMax)
-        let bytes = try await runner.run { [store] context in
-            let cursor = try store.openTrace(
-                trace, fields: [.identity, .core], spansAtOnce: Self.spansAtOnce)
-            guard cursor.spanCount > 0 else {
-                throw HTTPError(.notFound, message: "trace not found")
-            }
-            guard cursor.spanCount <= Self.spansMax else {
-                throw QueryError.execution(
-                    "the trace has \(cursor.spanCount) spans; trees are made of at most "
-                        + "\(Self.spansMax)")
-            }
-            let tree = try TraceTree(cursor) { try context.check() }
+        let folds = try folds(request)
+        let bytes = try await runner.run { [trees] context in
+            var tree = try trees.tree(of: trace, tellsProxies: folds, context: context)
+            let skews = ClockSkew.all(in: tree)
+            let hops = folds ? MeshHop.all(in: tree) : [:]
+            tree.fold(hops)
             let root = try span.map { span in
                 guard let row = tree.row(of: span) else {
                     throw HTTPError(.notFound, message: "no span \(span) in the trace")
                 }
                 return row
             }
-            return TraceTreeAnswer(tree, TraceTreePlan(tree, from: root, window)).json(trace)
+            return TraceTreeAnswer(
+                tree, TraceTreePlan(tree, from: root, window), hops: hops, skews: skews
+            ).json(trace)
         }
         return .json(bytes)
+    }
+
+    private func folds(_ request: HTTPRequest) throws(HTTPError) -> Bool {
+        switch request.parameters["fold"] ?? "" {
+        case "": return false
+        case "hops": return true
+        case let other: throw .badRequest("fold can be \"hops\", not \"\(other)\"")
+        }
     }
 
     private func number(
@@ -83,10 +85,16 @@ package struct TraceTreeAPI: Sendable {
 private struct TraceTreeAnswer {
     private let tree: TraceTree
     private let plan: TraceTreePlan
+    private let hops: [Int32: MeshHop]
+    private let skews: [ClockSkew]
 
-    init(_ tree: TraceTree, _ plan: TraceTreePlan) {
+    init(
+        _ tree: TraceTree, _ plan: TraceTreePlan, hops: [Int32: MeshHop], skews: [ClockSkew]
+    ) {
         self.tree = tree
         self.plan = plan
+        self.hops = hops
+        self.skews = skews
     }
 
     func json(_ trace: TraceID) -> [UInt8] {
@@ -107,6 +115,10 @@ private struct TraceTreeAnswer {
                         $0.field("errorCount", service.errorCount)
                     }
                 }
+            }
+            $0.field("hopCount", hops.count)
+            $0.arrayField("clockSkew") { array in
+                for skew in skews { array.object { write(skew, to: &$0) } }
             }
             $0.arrayField("roots") { array in
                 for entry in plan.top { array.object { write(entry, to: &$0) } }
@@ -182,11 +194,46 @@ private struct TraceTreeAnswer {
         object.field("errorCount", Int(tree.errorCounts[index]))
         object.field("depth", 1 + Int(tree.heights[index]))
         if tree.cyclic.contains(row) { object.field("isCyclic", true) }
+        if let hop = hops[row] { object.objectField("hop") { write(hop, to: &$0) } }
         let children = tree.children(of: row)
         object.field("childCount", children.count)
         guard let entries = plan.below[row] else { return }
         object.arrayField("children") { array in
             for entry in entries { array.object { write(entry, to: &$0) } }
         }
+    }
+
+    private func write(_ hop: MeshHop, to object: inout JSONWriter) {
+        object.field("server", hop.rows.last.map { tree.service($0) } ?? "")
+        object.field("networkNanos", hop.network)
+        object.field("proxyNanos", hop.proxies)
+        object.field("serverNanos", hop.callee)
+        object.field("isServerInstrumented", hop.rows.last.map { isService($0) } ?? false)
+        object.arrayField("spans") { array in
+            for row in hop.rows {
+                array.object {
+                    $0.field("spanId", tree.spanIDs[Int(row)])
+                    likeness(row, to: &$0)
+                    $0.field("isProxy", !isService(row))
+                    $0.field("status", "\(tree.statuses[Int(row)])")
+                    $0.key("startUnixNano")
+                    $0.quotedValue(tree.starts[Int(row)].nanoseconds)
+                    $0.field("durationNanos", tree.durations[Int(row)])
+                }
+            }
+        }
+    }
+
+    private func isService(_ row: Int32) -> Bool { tree.proxies[Int(row)] == .none }
+
+    private func write(_ skew: ClockSkew, to object: inout JSONWriter) {
+        object.field("client", skew.client)
+        object.field("server", skew.server)
+        object.field("callCount", skew.callCount)
+        // By how much the server's clock is ahead.
+        object.field("leastNanos", skew.least)
+        object.field("mostNanos", skew.most)
+        object.field("isConsistent", skew.least <= skew.most)
+        object.field("isCertain", skew.least > 0 || skew.most < 0)
     }
 }

@@ -88,6 +88,17 @@ struct DependencyGraph: Sendable {
         }
     }
 
+    /// Takes the counters' numbers where they are larger than those of the newest spans. With none the
+    /// answer stays partial.
+    mutating func complete(_ graph: ServiceGraphLinks) {
+        if graph.counts.isEmpty { return }
+        isPartial = false
+        for (link, count) in graph.counts {
+            let link = Link(parent: link.parent, child: link.child)
+            calls[link] = max(calls[link, default: 0], count.calls)
+        }
+    }
+
     /// By parent and child; those that touch `service` alone unless it is "".
     func links(of service: String = "") -> [(link: Link, calls: Int)] {
         calls.filter { service.isEmpty || $0.key.parent == service || $0.key.child == service }

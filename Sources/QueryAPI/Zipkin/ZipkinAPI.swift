@@ -12,10 +12,13 @@ import WireFormats
 /// offers the tags of a configured list for completion, here all that are stored are offered.
 package struct ZipkinAPI: Sendable {
     let store: any SpanStore
+    let metrics: (any MetricStore)?
     let runner: QueryRunner
 
-    package init(store: any SpanStore, runner: QueryRunner) {
+    /// - Parameter metrics: holds the service graph.
+    package init(store: any SpanStore, metrics: (any MetricStore)? = nil, runner: QueryRunner) {
         self.store = store
+        self.metrics = metrics
         self.runner = runner
     }
 
@@ -168,10 +171,14 @@ package struct ZipkinAPI: Sendable {
 
     private func dependencies(_ request: HTTPRequest) async throws -> HTTPResponse {
         let range = try parameters(request).range()
-        let graph = try await runner.run { [store, runner] context in
-            try ZipkinDependencies(
+        let graph = try await runner.run { [store, metrics, runner] context in
+            var graph = try ZipkinDependencies(
                 store, in: range, spansMax: runner.answerLimits.dependencySpansMax,
                 context: context)
+            if graph.isPartial, let metrics {
+                graph.complete(try ServiceGraphLinks(metrics, in: range, context: context))
+            }
+            return graph
         }
         var writer = JSONWriter()
         writer.array { array in

@@ -50,6 +50,22 @@ struct ZipkinDependencies: Sendable {
         }
         .sorted { ($0.link.parent, $0.link.child) < ($1.link.parent, $1.link.child) }
     }
+
+    /// Takes the counters' numbers where they are larger than those of the newest spans. With none the
+    /// answer stays partial.
+    mutating func complete(_ graph: ServiceGraphLinks) {
+        if graph.counts.isEmpty { return }
+        var all = Dictionary(links.map { ($0.link, $0.count) }) { first, _ in first }
+        for (link, count) in graph.counts {
+            let link = Link(parent: link.parent.lowercased(), child: link.child.lowercased())
+            let known = all[link, default: Count()]
+            all[link] = Count(
+                calls: max(known.calls, count.calls), errors: max(known.errors, count.errors))
+        }
+        isPartial = false
+        links = all.map { (link: $0.key, count: $0.value) }
+            .sorted { ($0.link.parent, $0.link.child) < ($1.link.parent, $1.link.child) }
+    }
 }
 
 /// A span as far as links need it. Services are numbers, 0 for none.

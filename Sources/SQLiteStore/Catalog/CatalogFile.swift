@@ -8,7 +8,7 @@ import Telemetry
 /// `catalog.db`: alerts, their history and the outbox, each change one transaction. Written with full
 /// synchronisation always: it is small, and a page must be neither lost nor told twice.
 package final class CatalogFile: Catalog {
-    private let path: String
+    let path: String
     private let queue: DatabaseQueue
 
     /// Transitions kept; older ones are dropped as new ones come.
@@ -88,6 +88,15 @@ package final class CatalogFile: Catalog {
         }
         migrator.registerMigration("alerts kept firing") { db in
             try db.execute(sql: "ALTER TABLE alert ADD COLUMN keep_firing_since INTEGER")
+        }
+        migrator.registerMigration("derived state") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE derived_state(
+                        id INTEGER PRIMARY KEY CHECK (id = 1), through INTEGER NOT NULL,
+                        checksum BLOB NOT NULL, state BLOB NOT NULL
+                    );
+                    """)
         }
         return migrator
     }
@@ -204,7 +213,7 @@ package final class CatalogFile: Catalog {
         try perform { try $0.close() }
     }
 
-    private func perform<T>(_ body: (DatabaseQueue) throws -> T) throws(StoreError) -> T {
+    func perform<T>(_ body: (DatabaseQueue) throws -> T) throws(StoreError) -> T {
         do {
             return try body(queue)
         } catch {

@@ -94,6 +94,68 @@ export function tree(trace) {
   return order;
 }
 
+/** `envoy`, `sidelight`, or nothing if the span is a service's own. */
+function proxyKind(span) {
+  if (tag(span, 'component') === 'proxy') return 'envoy';
+  const scope = String(tag(span, 'otel.scope.name') ?? tag(span, 'otel.library.name') ?? '');
+  return scope === 'sidelight.proxy' ? 'sidelight' : scope.startsWith('envoy') ? 'envoy' : '';
+}
+
+/**
+ * Calls through proxies: the first span of each gets `hop` with its spans and shares, the others `head`;
+ * `shown` is the level when every hop is one row. The same rules as the tree answer of the server.
+ */
+export function foldHops(nodes) {
+  const kind = (node) => tag(node.span, 'span.kind');
+  for (const node of nodes) node.proxy = proxyKind(node.span);
+  const workload = (node) => node.service.split('.')[0];
+  const crosses = (a, b) => kind(a) === 'client' && kind(b) === 'server' && workload(a) !== workload(b);
+  let count = 0;
+  for (const first of nodes) {
+    if (!first.head && (first.proxy || kind(first) === 'client')) {
+      const hop = { nodes: [first], network: 0, proxies: 0 };
+      let [found, networks] = [Boolean(first.proxy), 0];
+      for (let last = first; last.children.length === 1;) {
+        const next = last.children[0];
+        const network = crosses(last, next);
+        if (!['client', 'server'].includes(kind(next)) || (network && networks)) break;
+        if (kind(next) === 'client' && kind(last) === 'server' && last.proxy !== 'sidelight') break;
+        if (!next.proxy && !(kind(next) === 'server' && found)) break;
+        hop[network ? 'network' : 'proxies'] += Math.max(0, last.span.duration - next.span.duration);
+        networks += network ? 1 : 0;
+        found ||= Boolean(next.proxy);
+        hop.nodes.push(next);
+        if (!next.proxy) break;
+        last = next;
+      }
+      if (found && hop.nodes.length > 1) {
+        first.hop = hop;
+        for (const node of hop.nodes.slice(1)) node.head = first;
+        count += 1;
+      }
+    }
+    first.shown = first.head ? first.head.shown : first.parent ? first.parent.shown + 1 : 0;
+  }
+  return count;
+}
+
+/** By how many microseconds the clock of a called service is ahead of its caller's, at least and at most. */
+export function clockSkews(nodes) {
+  const found = new Map();
+  for (const node of nodes) {
+    const parent = node.parent;
+    if (!parent || parent.service === node.service || tag(parent.span, 'span.kind') !== 'client' || tag(node.span, 'span.kind') !== 'server') continue;
+    const key = `${parent.service}\n${node.service}`;
+    const skew = found.get(key) ?? { client: parent.service, server: node.service, least: -Infinity, most: Infinity, calls: 0 };
+    const starts = node.span.startTime - parent.span.startTime;
+    skew.most = Math.min(skew.most, starts);
+    skew.least = Math.max(skew.least, starts + node.span.duration - parent.span.duration);
+    skew.calls += 1;
+    found.set(key, skew);
+  }
+  return [...found.values()];
+}
+
 function breakCycles(nodes) {
   const settled = new Set();
   for (const node of nodes) {

@@ -2,7 +2,7 @@
 
 import { h, replace, duration, dateTime, colour, css, copyButton, longText, notice, sized, toast } from './dom.js';
 import { jaeger, sidelight } from './api.js';
-import { tree, pairs } from './model.js';
+import { tree, pairs, foldHops, clockSkews } from './model.js';
 import { logLine } from './lines.js';
 
 export const title = 'Trace';
@@ -37,6 +37,9 @@ class Waterfall {
     this.trace = trace;
     this.nodes = tree(trace);
     this.nodes.forEach((node, order) => { node.order = order; });
+    this.hops = foldHops(this.nodes);
+    this.folding = this.hops > 0;
+    this.openHops = new Set();
     this.start = Infinity;
     this.end = -Infinity;
     for (const { span } of this.nodes) {
@@ -50,6 +53,7 @@ class Waterfall {
     this.needle = '';
     const wanted = context.parameters.get('span');
     this.selected = this.nodes.find((n) => n.span.spanID === wanted) ?? null;
+    if (this.selected?.head) this.openHops.add(this.selected.head);
     this.build(main);
     this.flatten();
     this.resize = new ResizeObserver(() => { this.drawMap(); this.drawAxis(); this.drawRows(); });
@@ -93,6 +97,7 @@ class Waterfall {
       h('div', { class: 'tracetools' }, find, this.found,
         h('button', { type: 'button', onclick: () => this.foldAll(false) }, 'Unfold all'), h('button', { type: 'button', onclick: () => this.foldAll(true) }, 'Fold all'),
         h('button', { type: 'button', onclick: () => this.zoom(0, this.total) }, 'Whole time'),
+        this.hops > 0 && h('button', { type: 'button', 'aria-pressed': 'true', class: 'hops', title: 'A call through proxies as one row, or every span', onclick: (event) => this.foldProxies(!this.folding, event.target) }, 'Proxies folded'),
         h('a', { class: 'button', href: this.context.withRange(`/ui/traces?service=${encodeURIComponent(root.service)}`) }, 'Similar traces')),
       this.map, h('div', { class: 'split' }, this.scroller, this.detail));
     this.bindMap();
@@ -101,17 +106,41 @@ class Waterfall {
   notes() {
     const orphans = this.nodes.filter((n) => n.orphan).length;
     const skewed = this.nodes.filter((n) => n.skewed).length;
+    const ahead = clockSkews(this.nodes).filter((s) => s.least > 0 || s.most < 0);
     return [
+      ahead.slice(0, 4).map((s) => h('p', { class: 'note' }, this.skewText(s))),
       orphans > 0 && h('p', { class: 'note' }, `${orphans} span${orphans > 1 ? 's stand' : ' stands'} at the top because the parent is not here: it did not arrive (yet), was sampled away, or its service sends no spans.`),
       skewed > 0 && h('p', { class: 'note' }, `${skewed} span${skewed > 1 ? 's start' : ' starts'} outside the time of the parent: asynchronous work, or clocks that differ. Times are shown as sent.`),
     ];
   }
 
+  skewText({ client, server, least, most, calls }) {
+    if (least > most) return `The clocks of ${client} and ${server} cannot be told apart from work that goes on after the answer. Times are shown as sent.`;
+    const ahead = least > 0;
+    const [low, high] = ahead ? [least, most] : [-most, -least];
+    return `By ${calls} call${calls > 1 ? 's' : ''}, the clock of ${server} is ${duration(low)} to ${duration(high)} ${ahead ? 'ahead of' : 'behind'} that of ${client}. Times are shown as sent.`;
+  }
+
+  foldProxies(folding, button) {
+    this.folding = folding;
+    this.openHops.clear();
+    button.textContent = folding ? 'Proxies folded' : 'Proxies shown';
+    button.setAttribute('aria-pressed', String(folding));
+    if (folding && this.selected?.head) this.selected = this.selected.head;
+    this.flatten();
+  }
+
+  /** Whether a span is shown by the first span of its hop. */
+  isFolded(node) {
+    return this.folding && node.head && !this.openHops.has(node.head);
+  }
+
   flatten() {
     this.visible = [];
     let hiddenBelow = Infinity;
+    if (this.selected && this.isFolded(this.selected)) this.selected = this.selected.head;
     for (const node of this.nodes) {
-      if (node.level > hiddenBelow) continue;
+      if (node.level > hiddenBelow || this.isFolded(node)) continue;
       hiddenBelow = this.collapsed.has(node) ? node.level : Infinity;
       node.row = this.visible.length;
       this.visible.push(node);
@@ -141,26 +170,48 @@ class Waterfall {
     const inside = end >= 0 && begin <= 100;
     const open = !this.collapsed.has(node);
     const selected = node === this.selected;
+    const level = this.folding && !this.openHops.size ? node.shown : node.level;
+    const hop = this.folding && node.hop && !this.openHops.has(node) ? node.hop : null;
+    const callee = hop?.nodes.at(-1);
     return h('div', {
       class: ['row', selected && 'selected', node.error && 'error', this.matches && !this.matches.has(node) && 'faded'].filter(Boolean).join(' '),
-      id: selected ? 'selected-span' : null, 'data-index': index, role: 'treeitem', 'aria-level': node.level + 1, 'aria-selected': String(selected),
+      id: selected ? 'selected-span' : null, 'data-index': index, role: 'treeitem', 'aria-level': level + 1, 'aria-selected': String(selected),
       'aria-expanded': node.children.length ? String(open) : null,
       'aria-label': `${node.service} ${span.operationName}, ${duration(span.duration)}${node.error ? ', error' : ''}`,
       style: { top: `${index * rowHeight}px` },
-    }, h('div', { class: 'label', style: { '--level': Math.min(node.level, 24), '--c': colour(node.service) } },
+    }, h('div', { class: 'label', style: { '--level': Math.min(level, 24), '--c': colour(node.service) } },
       h('span', { class: 'fold', title: node.children.length ? `${node.descendants} below` : '' }, node.children.length ? (open ? '▾' : '▸') : ''),
       node.error && h('span', { class: node.origin ? 'mark origin' : 'mark', title: node.origin ? 'The error began here' : 'Failed because of a span below' }, node.origin ? '●' : '○'),
       h('span', { class: 'text' }, h('b', {}, node.service), ' ', span.operationName || '(no name)'),
+      hop && callee.service !== node.service && h('span', { class: 'text' }, '→ ', h('b', {}, callee.service)),
+      this.folding && node.hop && h('button', { class: 'badge hop', type: 'button', title: this.hopText(node.hop) }, hop ? `${hop.nodes.length} spans` : 'fold'),
       !open && h('span', { class: 'badge' }, `+${node.descendants}`), node.orphan && h('span', { class: 'badge warn', title: `Parent ${parentOf(span)} is not here` }, 'no parent')),
       h('div', { class: 'lane' }, inside && h('span', {
         class: span.duration === 0 ? 'span zero' : 'span', style: { left: `${begin}%`, width: `${Math.max(0, end - begin)}%`, '--c': colour(node.service) },
-      }), inside && h('span', { class: 'took', style: { left: `${end}%` } }, duration(span.duration))));
+      }), inside && hop && this.part(callee, from, scale), inside && h('span', { class: 'took', style: { left: `${end}%` } }, duration(span.duration))));
+  }
+
+  /** The callee's own time inside the bar of its hop, where its clock puts it. */
+  part(callee, from, scale) {
+    const at = (callee.span.startTime - this.start - from) * scale;
+    const [begin, end] = [Math.max(0, at), Math.min(100, at + callee.span.duration * scale)];
+    return end > begin && h('span', { class: 'span callee', style: { left: `${begin}%`, width: `${end - begin}%`, '--c': colour(callee.service) } });
+  }
+
+  hopText(hop) {
+    const callee = hop.nodes.at(-1);
+    return `network ${duration(hop.network)}, proxies ${duration(hop.proxies)}, ${callee.service} ${duration(callee.span.duration)}`;
   }
 
   click(event) {
     const row = event.target.closest('.row');
     if (!row) return;
     const node = this.visible[Number(row.dataset.index)];
+    if (event.target.closest('.hop')) {
+      if (!this.openHops.delete(node)) this.openHops.add(node);
+      this.flatten();
+      return;
+    }
     if (event.target.closest('.fold') && node.children.length) this.fold(node, !this.collapsed.has(node));
     else this.select(node);
   }
@@ -173,10 +224,10 @@ class Waterfall {
     if (event.key in moves) this.select(this.visible[Math.min(this.visible.length - 1, Math.max(0, moves[event.key]))]);
     else if (event.key === 'ArrowLeft' && this.selected) {
       if (this.selected.children.length && !this.collapsed.has(this.selected)) this.fold(this.selected, true);
-      else if (this.selected.parent) this.select(this.selected.parent);
+      else if (this.selected.parent) this.select(this.isFolded(this.selected.parent) ? this.selected.parent.head : this.selected.parent);
     } else if (event.key === 'ArrowRight' && this.selected) {
       if (this.collapsed.has(this.selected)) this.fold(this.selected, false);
-      else if (this.selected.children.length) this.select(this.selected.children[0]);
+      else if (this.selected.row + 1 < this.visible.length && this.visible[this.selected.row + 1].level > this.selected.level) this.select(this.visible[this.selected.row + 1]);
     } else if (event.key === 'Escape') this.close();
     else if (event.key === 'n') this.next(1);
     else return;
@@ -207,6 +258,7 @@ class Waterfall {
   show(node) {
     if (!node) return;
     for (let at = node.parent; at; at = at.parent) this.collapsed.delete(at);
+    if (this.isFolded(node)) this.openHops.add(node.head);
     this.flatten();
     this.select(node);
   }
@@ -349,6 +401,8 @@ class Waterfall {
         parentOf(span) && fact('Parent', parentOf(span), node.orphan ? h('span', { class: 'badge warn' }, 'not here') : copyButton(parentOf(span), 'Parent id')),
         node.children.length > 0 && fact('Below', `${node.children.length} children, ${node.descendants} spans`)),
       node.error && h('p', { class: 'note bad' }, node.origin ? 'The error began here. ' : 'Failed, as did a span below. ', this.statusText(span)),
+      node.hop && section('Call through proxies', h('dl', { class: 'facts' }, fact('Network', duration(node.hop.network)), fact('Proxies', duration(node.hop.proxies)),
+        node.hop.nodes.map((part) => fact(part.proxy ? 'Proxy' : 'Service', h('a', { href: '#', onclick: (event) => { event.preventDefault(); this.show(part); } }, `${part.service} ${part.span.operationName}`), duration(part.span.duration)))), 1),
       (span.warnings ?? []).map((w) => h('p', { class: 'note' }, w)),
       section('Attributes', table(pairs(span.tags)), span.tags?.length),
       section('Events', (span.logs ?? []).slice().sort((a, b) => a.timestamp - b.timestamp).map((log) => h('div', { class: 'event' },

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import HTTPServer
 import Journal
+import Pipeline
 import WireFormats
 import Yams
 
@@ -26,6 +27,10 @@ struct ServeConfiguration: Sendable {
     /// File with `scrape_configs`; `nil` scrapes nothing.
     var scrapeConfig: String?
     var logs: LogConfiguration
+    /// `nil`: nothing is derived from spans.
+    var spanMetrics: SpanMetricNaming?
+    /// Nanoseconds between samples derived from spans.
+    var spanMetricsInterval: Int64
     var rules: [String]
     var webhooks: [String]
     /// Nanoseconds, per signal.
@@ -55,6 +60,8 @@ struct ServeConfiguration: Sendable {
         otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
         scrapeConfig = try settings.optional("scrape-config")
         logs = try LogConfiguration(settings)
+        spanMetrics = try ServeConfiguration.spanMetrics(settings)
+        spanMetricsInterval = try settings.duration("span-metrics-interval", default: "15s")
         rules = try settings.list("rules")
         webhooks = try settings.list("webhook")
         for webhook in webhooks
@@ -107,6 +114,16 @@ struct ServeConfiguration: Sendable {
         let promoted = try settings.list("otlp-promote-attribute")
         translation.promoted = promoted.contains("*") ? .all : .only(Set(promoted))
         return translation
+    }
+
+    private static func spanMetrics(_ settings: Settings) throws -> SpanMetricNaming? {
+        let text = try settings.string("span-metrics", default: "tempo")
+        if text == "off" { return nil }
+        guard let naming = SpanMetricNaming(rawValue: text) else {
+            throw ConfigurationError(
+                description: "span-metrics is \"\(text)\", expected tempo, otel or off")
+        }
+        return naming
     }
 
     static func address(

@@ -97,6 +97,14 @@ struct ServeCommand: AsyncParsableCommand {
             "Redact logs and spans: drop:, hash: or mask: with a field or /pattern/; may be repeated.",
             valueName: "rule"))
     var redact: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Names of span metrics: tempo (default), otel, or off.", valueName: "names"))
+    var spanMetrics: String?
+    @Option(
+        help: ArgumentHelp(
+            "Time between samples of span metrics (default: 15s).", valueName: "duration"))
+    var spanMetricsInterval: String?
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
     var rules: [String] = []
     @Option(
@@ -145,7 +153,8 @@ struct ServeCommand: AsyncParsableCommand {
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
-            ("retention-traces", retentionTraces),
+            ("retention-traces", retentionTraces), ("span-metrics", spanMetrics),
+            ("span-metrics-interval", spanMetricsInterval),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),

@@ -19,7 +19,8 @@ enum ServeProcess {
         let tokens = try loadTokens(configuration)
         try checkExposure(configuration, hasTokens: tokens != nil)
         let strategies = try loadStrategies(configuration)
-        let store = try openStore(configuration, clock: clock, events: events)
+        let deriver = configuration.spanMetrics.map { SpanDeriver(naming: $0) }
+        let store = try openStore(configuration, deriver, clock: clock, events: events)
         let pool = BlockingPool(
             name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
         defer { pool.stop() }
@@ -58,6 +59,14 @@ enum ServeProcess {
             try store.close()
             try Failure.exit(.unreachable, error.description)
         }
+        let derived = deriver.map { deriver in
+            DerivedMetricsLoop(
+                deriver, metrics: store, clock: clock, events: events,
+                intervalNanoseconds: configuration.spanMetricsInterval)
+        }
+        derived?.start()
+        let doctor = DoctorLoop(spans: store, metrics: store, clock: clock, events: events)
+        doctor.start()
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
@@ -73,6 +82,8 @@ enum ServeProcess {
         await listeners.close()
         await scraping?.stop()
         await alerting.stop()
+        doctor.stop()
+        derived?.stop()
         do {
             try store.close()
         } catch {
@@ -176,16 +187,18 @@ enum ServeProcess {
     }
 
     private static func openStore(
-        _ configuration: ServeConfiguration, clock: any Clock, events: EventLog
+        _ configuration: ServeConfiguration, _ deriver: SpanDeriver?, clock: any Clock,
+        events: EventLog
     ) throws -> SQLiteTelemetryStore {
         var store = StoreConfiguration(directory: "\(configuration.data)/tenants/default")
         store.durability = configuration.durability
+        store.forgetsDerivedState = deriver == nil
         store.spanRetention = configuration.traceRetention
         store.logRetention = configuration.logRetention
         store.metricRetention = configuration.metricRetention
         do {
             let opened = try SQLiteTelemetryStore(
-                configuration: store, clock: clock, events: events)
+                configuration: store, clock: clock, events: events, derivation: deriver)
             if opened.replay.records > 0 {
                 events.logger.info("replayed \(opened.replay.records) records of the journal")
             }

@@ -50,15 +50,19 @@ enum ServeRoutes {
             store: store, runner: parts.queries, server: server, rules: parts.rules)
         prometheus.register(on: &router)
         prometheus.register(on: &router, prefix: "/prometheus")
-        let jaeger = JaegerAPI(store: store, runner: parts.queries)
+        let jaeger = JaegerAPI(
+            store: store, metrics: store, runner: parts.queries)
         jaeger.register(on: &router)
         jaeger.register(on: &router, prefix: "/jaeger")
-        let zipkin = ZipkinAPI(store: store, runner: parts.queries)
+        let zipkin = ZipkinAPI(
+            store: store, metrics: store, runner: parts.queries)
         zipkin.register(on: &router)
         zipkin.register(on: &router, prefix: "/zipkin")
         TraceTreeAPI(store: store, runner: parts.queries).register(on: &router)
         let loki = LokiAPI(
             store: store, runner: parts.queries, server: server, tails: parts.tails)
+        TraceComparisonAPI(store: store, runner: parts.queries).register(on: &router)
+        DoctorAPI(store: store, runner: parts.queries).register(on: &router)
         loki.register(on: &router)
         loki.register(on: &router, prefix: "/loki")
         let tempo = TempoAPI(store: store, runner: parts.queries, server: server)

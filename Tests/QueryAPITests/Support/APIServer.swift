@@ -43,14 +43,18 @@ struct APIServer {
         var router = Router()
         let prometheus = PrometheusAPI(
             store: setup.store, runner: runner, server: facts, rules: setup.rules)
-        let jaeger = JaegerAPI(store: setup.store, runner: runner)
+        let jaeger = JaegerAPI(
+            store: setup.store, metrics: setup.store, runner: runner)
         for prefix in ["", "/prometheus"] { prometheus.register(on: &router, prefix: prefix) }
         for prefix in ["", "/jaeger"] { jaeger.register(on: &router, prefix: prefix) }
-        let zipkin = ZipkinAPI(store: setup.store, runner: runner)
+        let zipkin = ZipkinAPI(
+            store: setup.store, metrics: setup.store, runner: runner)
         for prefix in ["", "/zipkin"] { zipkin.register(on: &router, prefix: prefix) }
         TraceTreeAPI(store: setup.store, runner: runner).register(on: &router)
         let tails = LogTails(clock: setup.clock, events: events)
         let loki = LokiAPI(store: setup.store, runner: runner, server: facts, tails: tails)
+        TraceComparisonAPI(store: setup.store, runner: runner).register(on: &router)
+        DoctorAPI(store: setup.store, runner: runner).register(on: &router)
         for prefix in ["", "/loki"] { loki.register(on: &router, prefix: prefix) }
         let tempo = TempoAPI(store: setup.store, runner: runner, server: facts)
         for prefix in ["", "/tempo"] { tempo.register(on: &router, prefix: prefix) }

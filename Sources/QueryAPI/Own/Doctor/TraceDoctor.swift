@@ -1,0 +1,196 @@
+import QueryCore
+import Store
+import Telemetry
+
+/// Finds out where traces break: on which edges parents are missing, and which service got a context with
+/// a request and made a call without it.
+struct TraceDoctor {
+    /// Calls of one service to another, and how many of the callee's spans name a parent that is not there.
+    struct Edge: Hashable, Sendable {
+        /// "" if nothing tells who calls.
+        var client: String
+        var server: String
+        /// Spans of the callee that name a parent in another service or one that is missing.
+        var calls = 0
+        var orphans = 0
+        /// The trace of an orphan.
+        var example: TraceID?
+
+        var orphanRate: Double { calls == 0 ? 0 : Double(orphans) / Double(calls) }
+    }
+
+    /// A service that does not hand on the context of its requests.
+    struct LostContext: Hashable, Sendable {
+        var service: String
+        /// The request that brought a context.
+        var route: String
+        /// The call that began a trace of its own meanwhile.
+        var outbound: String
+        var lost = 0
+        /// Of those, the ones made while no other request was being served.
+        var certain = 0
+        /// Calls of that name and service that do have a parent.
+        var forwarded = 0
+        var headers: [String] = []
+        /// The trace that the call began, and the one it belongs to.
+        var exampleOutbound = TraceID.invalid
+        var exampleInbound = TraceID.invalid
+    }
+
+    private(set) var edges: [Edge] = []
+    private(set) var lost: [LostContext] = []
+    private(set) var spanCount = 0
+    private(set) var isPartial = false
+    /// The spans judged start in it.
+    let judged: TimeRange
+
+    /// A parent may have started this long before its child, and is then outside the range.
+    static let marginNanoseconds: Int64 = 60_000_000_000
+    /// Requests of one service looked at to find the one that a call was made in.
+    private static let candidatesMax = 256
+
+    /// - Parameter range: spans that start in it are judged; parents are looked for before it, too.
+    init(
+        _ store: any SpanStore, in range: TimeRange, spansMax: Int, context: QueryContext
+    ) throws {
+        let wide = TimeRange(
+            start: range.start.advanced(byNanoseconds: -Self.marginNanoseconds), end: range.end)
+        let spans = try DoctorSpans(store, in: wide, spansMax: spansMax, context: context)
+        isPartial = spans.isCut
+        var start = range.start
+        if spans.isCut, let oldest = spans.spans.map(\.start).min() {
+            start = max(start, oldest.advanced(byNanoseconds: Self.marginNanoseconds))
+        }
+        judged = TimeRange(start: start, end: range.end)
+        try context.check()
+        findOrphans(spans)
+        try context.check()
+        findLostContext(spans)
+    }
+
+    // MARK: Orphans
+
+    private struct Callee: Hashable {
+        var service: Int32
+        var name: Int32
+    }
+
+    private struct Pair: Hashable {
+        /// -1 if unknown.
+        var client: Int32
+        var server: Int32
+    }
+
+    private mutating func findOrphans(_ spans: DoctorSpans) {
+        var callers: [Callee: [Int32: Int]] = [:]
+        var orphans: [DoctorSpans.Span] = []
+        var found: [Pair: Edge] = [:]
+        func edge(_ pair: Pair) -> Edge {
+            Edge(
+                client: pair.client < 0 ? "" : spans.name(pair.client),
+                server: spans.name(pair.server))
+        }
+        for span in spans.spans where judged.contains(span.start) {
+            spanCount += 1
+            guard span.parent.isValid else { continue }
+            guard let parent = spans.find(span.trace, span.parent) else {
+                orphans.append(span)
+                continue
+            }
+            guard parent.service != span.service else { continue }
+            let pair = Pair(client: parent.service, server: span.service)
+            found[pair, default: edge(pair)].calls += 1
+            callers[Callee(service: span.service, name: span.name), default: [:]][
+                parent.service, default: 0] += 1
+        }
+        for span in orphans {
+            // Whoever calls this operation most is who the missing parent most likely belongs to.
+            let known = callers[Callee(service: span.service, name: span.name)]
+            let caller = known?.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+            let pair = Pair(client: caller ?? -1, server: span.service)
+            found[pair, default: edge(pair)].calls += 1
+            found[pair]?.orphans += 1
+            found[pair]?.example = span.trace
+        }
+        edges = found.values.sorted {
+            ($0.orphans, $1.client, $1.server) > ($1.orphans, $0.client, $0.server)
+        }
+    }
+
+    // MARK: Context that is not handed on
+
+    private struct Loss: Hashable {
+        var service: Int32
+        var route: Int32
+        var outbound: Int32
+    }
+
+    private mutating func findLostContext(_ spans: DoctorSpans) {
+        // Requests that brought a context, by service, by start.
+        var inbound: [Int32: [DoctorSpans.Span]] = [:]
+        var forwarded: [Callee: Int] = [:]
+        for span in spans.spans {
+            if span.isServerSide, span.parent.isValid {
+                inbound[span.service, default: []].append(span)
+            } else if span.isClientSide, span.parent.isValid, judged.contains(span.start) {
+                forwarded[Callee(service: span.service, name: span.name), default: 0] += 1
+            }
+        }
+        for service in inbound.keys { inbound[service]?.sort { $0.start < $1.start } }
+        var found: [Loss: LostContext] = [:]
+        for call in spans.spans
+        where call.isClientSide && !call.parent.isValid && judged.contains(call.start) {
+            let serving = Self.serving(call, inbound[call.service, default: []])
+            guard let request = serving.first else { continue }
+            let loss = Loss(service: call.service, route: request.name, outbound: call.name)
+            var entry =
+                found[loss]
+                ?? LostContext(
+                    service: spans.name(call.service), route: spans.name(request.name),
+                    outbound: spans.name(call.name),
+                    forwarded: forwarded[
+                        Callee(service: call.service, name: call.name), default: 0],
+                    headers: Self.headers(of: request))
+            entry.lost += 1
+            if serving.count == 1 {
+                entry.certain += 1
+                entry.exampleInbound = request.trace
+                entry.exampleOutbound = call.trace
+            } else if entry.certain == 0 {
+                entry.exampleInbound = request.trace
+                entry.exampleOutbound = call.trace
+            }
+            found[loss] = entry
+        }
+        lost = found.values.sorted {
+            ($0.lost, $1.service, $1.route, $1.outbound)
+                > ($1.lost, $0.service, $0.route, $0.outbound)
+        }
+    }
+
+    /// The requests that were being served when the call began, the one that began last first.
+    private static func serving(
+        _ call: DoctorSpans.Span, _ inbound: [DoctorSpans.Span]
+    ) -> [DoctorSpans.Span] {
+        var low = 0
+        var high = inbound.count
+        while low < high {
+            let middle = (low + high) / 2
+            if inbound[middle].start <= call.start { low = middle + 1 } else { high = middle }
+        }
+        let before = inbound[max(0, low - candidatesMax)..<low]
+        return before.reversed().filter { call.start < $0.end && $0.trace != call.trace }
+    }
+
+    /// What the request most likely brought its context in, told by its trace id.
+    private static func headers(of request: DoctorSpans.Span) -> [String] {
+        if request.trace.high == 0 {
+            return ["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled"]
+        }
+        // X-Ray's ids begin with the second they were made in.
+        let seconds = Int64(request.trace.high >> 32)
+        let start = request.start.nanoseconds / 1_000_000_000
+        if (start - 86_400...start + 60).contains(seconds) { return ["x-amzn-trace-id"] }
+        return ["traceparent", "tracestate"]
+    }
+}

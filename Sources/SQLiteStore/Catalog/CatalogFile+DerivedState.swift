@@ -1,0 +1,54 @@
+import Foundation
+import GRDB
+import Store
+import Telemetry
+
+/// A checkpoint of what is derived from spans.
+struct SavedDerivedState {
+    /// The last journal record that the state covers.
+    var through: UInt64
+    var bytes: [UInt8]
+    /// Whether the checksum holds.
+    var isWhole: Bool
+}
+
+extension CatalogFile {
+    func derivedState() throws(StoreError) -> SavedDerivedState? {
+        try perform {
+            try $0.read { db in
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT through, checksum, state FROM derived_state WHERE id = 1")
+                guard let row else { return nil }
+                let through: Int64 = row[0]
+                let checksum: Data = row[1]
+                let bytes = [UInt8](row[2] as Data)
+                return SavedDerivedState(
+                    through: UInt64(bitPattern: through), bytes: bytes,
+                    isWhole: [UInt8](checksum) == CatalogFile.checksum(bytes))
+            }
+        }
+    }
+
+    func saveDerivedState(_ bytes: [UInt8], through: UInt64) throws(StoreError) {
+        try perform {
+            try $0.write { db in
+                try db.execute(
+                    sql: "INSERT OR REPLACE INTO derived_state VALUES (1, ?, ?, ?)",
+                    arguments: [
+                        Int64(bitPattern: through), Data(CatalogFile.checksum(bytes)), Data(bytes),
+                    ])
+            }
+        }
+    }
+
+    func deleteDerivedState() throws(StoreError) {
+        try perform { try $0.write { try $0.execute(sql: "DELETE FROM derived_state") } }
+    }
+
+    private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
+        let hash = ContentHash(bytes)
+        return [hash.high, hash.low].flatMap { word in
+            withUnsafeBytes(of: word.littleEndian) { Array($0) }
+        }
+    }
+}
