@@ -27,6 +27,8 @@ struct ServeConfiguration: Sendable {
     var scrapeConfig: String?
     var logs: LogConfiguration
     var rules: [String]
+    /// Specifications of objectives.
+    var slos: [String]
     var webhooks: [String]
     /// Nanoseconds, per signal.
     var traceRetention: Int64
@@ -56,6 +58,7 @@ struct ServeConfiguration: Sendable {
         scrapeConfig = try settings.optional("scrape-config")
         logs = try LogConfiguration(settings)
         rules = try settings.list("rules")
+        slos = try settings.list("slos")
         webhooks = try settings.list("webhook")
         for webhook in webhooks
         where !webhook.hasPrefix("http://") && !webhook.hasPrefix("https://") {

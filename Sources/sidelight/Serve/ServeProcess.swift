@@ -38,6 +38,7 @@ enum ServeProcess {
             configuration: configuration, store: store, clock: clock, events: events,
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
+            objectives: alerting.objectives,
             sampling: SamplingAdvice(strategies: strategies, clock: clock))
         let scraping: ServeScraping?
         do throws(ScrapeFileError) {
@@ -207,6 +208,7 @@ struct ServeParts: Sendable {
     var exports: BlockingPool
     var startedAt: Timestamp
     var rules: any RulesSource
+    var objectives: ObjectiveBoard
     var sampling: SamplingAdvice
     /// Running totals of what comes as increments, whichever listener it comes by.
     let deltas = DeltaSums()
