@@ -115,7 +115,12 @@ let package = Package(
 
         // Behaviour.
         target("Pipeline", ["Store", "Telemetry", "Platform", "RegularExpressions", logging]),
-        target("Rules", ["PromQL", "QueryCore", "Store", "Telemetry", "Platform", yams, logging]),
+        target(
+            "Rules",
+            [
+                "PromQL", "QueryCore", "RegularExpressions", "Store", "Telemetry", "Platform", yams,
+                logging,
+            ]),
         target(
             "Notifier",
             ["Store", "Telemetry", "Platform", asyncHTTPClient, nioCore, nioHTTP1, logging]),
@@ -202,7 +207,9 @@ let package = Package(
         tests("PromQLTests", ["PromQL", "QueryCore", "Store", "Telemetry"]),
         tests("LogQLTests", ["LogQL", "QueryCore", "Store", "Telemetry"]),
         tests("TraceQLTests", ["TraceQL", "QueryCore", "Store", "Telemetry"]),
-        tests("RulesTests", ["Rules", "PromQL", "Store", "Telemetry", "Platform", logging]),
+        tests(
+            "RulesTests",
+            ["Rules", "PromQL", "QueryCore", "Store", "Telemetry", "Platform", logging]),
         tests(
             "NotifierTests",
             ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioHTTP1, nioPosix, logging]),

@@ -8,7 +8,10 @@ import Testing
 struct CommandLineTests {
     @Test(
         "help goes to standard output and ends with 0",
-        arguments: [[], ["serve"], ["proxy"], ["run"], ["import"], ["demo"]] as [[String]])
+        arguments: [
+            [], ["serve"], ["proxy"], ["run"], ["import"], ["demo"], ["rules", "check"],
+            ["rules", "test"], ["rules", "backtest"], ["slo", "validate"], ["slo", "generate"],
+        ] as [[String]])
     func help(command: [String]) async throws {
         let outcome = try await Subprocess.run(command + ["--help"])
         #expect(outcome.status == 0)
@@ -22,7 +25,7 @@ struct CommandLineTests {
         let help = try await Subprocess.run(["serve", "--help"]).output
         for flag in [
             "--config", "--data", "--listen", "--otlp-grpc", "--otlp-http", "--zipkin", "--rules",
-            "--retention", "--durability", "--token-file", "--insecure", "--print-config",
+            "--retention", "--durability", "--token-file", "--insecure", "--print-config", "--slos",
         ] {
             #expect(help.contains("\(flag) ") || help.contains("\(flag)\n"), "\(flag)")
         }

@@ -73,12 +73,12 @@ import Testing
         (rule("alert: a\n    expr: up ==="), 5, "parse error"),
         (rule("alert: a\n    expr: info(x)"), 5, "not supported yet"),
         (rule("alert: a\n    expr: |\n      up\n        ==\n        ) 1"), 8, "parse error"),
-        (rule("alert: a\n    expr: up\n    annotations: {x: '{{ range .X }}'}"), 6, "range"),
+        (rule("alert: a\n    expr: up\n    annotations: {x: '{{ frange .X }}'}"), 6, "range"),
         (
             rule(
                 "alert: a\n    expr: up\n    annotations:\n      x: |\n        one\n        {{ with }}"
             ),
-            9, "with is not supported"
+            9, "missing value for command"
         ),
         (
             rule("alert: a\n    expr: up\n  - alert: a\n    expr: down"), 6,

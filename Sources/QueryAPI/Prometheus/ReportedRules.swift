@@ -69,6 +69,6 @@ extension AlertReport {
         }
         self.init(
             labels: alert.labels, annotations: alert.annotations, isFiring: isFiring,
-            activeAt: alert.activeAt, value: alert.value)
+            activeAt: alert.activeAt, keepFiringSince: alert.keepFiringSince, value: alert.value)
     }
 }

@@ -7,6 +7,8 @@ import Telemetry
 package struct RulesRefused: Error, Hashable, Sendable, CustomStringConvertible {
     package var reasons: [String]
 
+    package init(reasons: [String]) { self.reasons = reasons }
+
     package var description: String { reasons.joined(separator: "\n") }
 }
 
@@ -31,12 +33,31 @@ extension RuleEngine {
         return groups
     }
 
+    /// The groups of all files and those that Sloth would make of objectives.
+    static func load(
+        _ files: [String], objectives: [ServiceLevelObjective]
+    ) throws(RulesRefused) -> [RuleGroup] {
+        var groups = try load(files)
+        for objective in objectives {
+            let made = SlothRules(version: "sidelight").groups(of: objective)
+            do throws(RuleFileError) {
+                let text = RuleFileText(made, comment: objective.id).text
+                groups += try RuleFile.parse(text, path: objective.origin.path).groups
+            } catch {
+                throw RulesRefused(reasons: ["\(objective.id): \(error.reason)"])
+            }
+        }
+        return groups
+    }
+
     /// Reads the files and goes on by them; if anything is wrong the old rules stay.
     ///
     /// Waits until running evaluations have ended. Alerts of rules that are gone are told as resolved.
-    package func reload(_ files: [String]) throws(RulesRefused) {
+    package func reload(
+        _ files: [String], objectives: [ServiceLevelObjective] = []
+    ) throws(RulesRefused) {
         do throws(RulesRefused) {
-            let groups = try Self.load(files)
+            let groups = try Self.load(files, objectives: objectives)
             try pause()
             defer { resume() }
             try swap(to: groups)

@@ -39,12 +39,16 @@ package final class RuleEngine: Sendable {
     private let wakeUps: [WakeUp]
     private let threads = Mutex<[WorkerThread]>([])
 
-    /// Loads the files and takes up the alerts of the catalog; evaluates nothing before `start`.
+    /// Loads the files, makes rules of objectives and takes up the alerts of the catalog; evaluates
+    /// nothing before `start`.
     /// - Throws: every mistake in every file, or that the catalog cannot be read.
-    package init(files: [String], in environment: RuleEnvironment) throws(RulesRefused) {
+    package init(
+        files: [String], objectives: [ServiceLevelObjective] = [],
+        in environment: RuleEnvironment
+    ) throws(RulesRefused) {
         self.environment = environment
         wakeUps = (0..<max(1, environment.settings.threads)).map { _ in WakeUp() }
-        let groups = try RuleEngine.load(files)
+        let groups = try RuleEngine.load(files, objectives: objectives)
         let now = environment.now
         do throws(StoreError) {
             let slots = try RuleEngine.slots(groups, environment, now)

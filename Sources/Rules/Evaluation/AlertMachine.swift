@@ -19,16 +19,14 @@ struct AlertMachine: Sendable {
 
     let rule: AlertingRule
     let group: RuleGroupKey
-    let externalURL: String
     /// By labels: pending, firing, and resolved ones that are not yet forgotten.
     private(set) var alerts: [Labels: AlertRecord] = [:]
 
     init(
-        rule: AlertingRule, group: RuleGroupKey, externalURL: String, restored: [AlertRecord] = []
+        rule: AlertingRule, group: RuleGroupKey, restored: [AlertRecord] = []
     ) {
         self.rule = rule
         self.group = group
-        self.externalURL = externalURL
         for record in restored { alerts[record.labels] = record }
     }
 
@@ -54,9 +52,10 @@ struct AlertMachine: Sendable {
     ///   - resendAfter: nanoseconds after which a firing alert is told again.
     /// - Throws: if two series yield the same alert; nothing has changed then.
     mutating func step(
-        _ result: [VectorElement], at now: Timestamp, limit: Int, resendAfter: Int64
+        _ result: [VectorElement], at now: Timestamp, limit: Int, resendAfter: Int64,
+        in surroundings: TemplateSurroundings
     ) throws(RuleFailure) -> Step {
-        let wanted = try instances(of: result, at: now)
+        let wanted = try instances(of: result, at: now, in: surroundings)
         var step = Step()
         var activeCount = 0
         let before = alerts
@@ -105,12 +104,12 @@ struct AlertMachine: Sendable {
 
     /// The alerts that the result asks for, each as if it had just begun.
     private func instances(
-        of result: [VectorElement], at now: Timestamp
+        of result: [VectorElement], at now: Timestamp, in surroundings: TemplateSurroundings
     ) throws(RuleFailure) -> [Labels: AlertRecord] {
         var instances: [Labels: AlertRecord] = [:]
         for element in result {
             let subject = Template.Subject(
-                labels: element.labels, value: element.value, externalURL: externalURL)
+                labels: element.labels, value: element.value, surroundings: surroundings)
             var pairs = element.labels.pairs.filter { $0.name != Labels.metricName }
             for (name, template) in rule.labels {
                 pairs.append((name: name, value: template.text(for: subject)))

@@ -39,6 +39,8 @@ package struct RuleSettings: Sendable {
     package var resendAfter: Int64 = 60_000_000_000
     /// Where people reach this server, without a slash at the end.
     package var externalURL = ""
+    /// What tells this server's alerts from others', for templates.
+    package var externalLabels: [String: String] = [:]
     /// Groups evaluated at once.
     package var threads = 2
     package var query = PromQLOptions()

@@ -124,19 +124,6 @@ extension Rule {
     }
 }
 
-extension Template {
-    /// The text, if it is the same for every alert.
-    fileprivate var fixedText: String? {
-        switch pieces.count {
-        case 0: return ""
-        case 1:
-            guard case .text(let text) = pieces[0] else { return nil }
-            return text
-        default: return nil
-        }
-    }
-}
-
 extension RuleStatus {
     fileprivate mutating func adopt(_ old: RuleStatus, isSameQuery: Bool) {
         alerts = old.alerts

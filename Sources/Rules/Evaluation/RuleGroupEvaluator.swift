@@ -36,9 +36,7 @@ package struct RuleGroupEvaluator: Sendable {
         members = group.rules.map { rule in
             var machine: AlertMachine?
             if case .alerting(let alerting) = rule {
-                machine = AlertMachine(
-                    rule: alerting, group: group.key,
-                    externalURL: environment.settings.externalURL)
+                machine = AlertMachine(rule: alerting, group: group.key)
             }
             return Member(rule: rule, machine: machine, status: RuleStatus(rule))
         }
@@ -127,7 +125,7 @@ package struct RuleGroupEvaluator: Sendable {
             guard var machine = members[index].machine else { return nil }
             let step = try machine.step(
                 result, at: now, limit: group.limit,
-                resendAfter: environment.settings.resendAfter)
+                resendAfter: environment.settings.resendAfter, in: surroundings(at: time))
             members[index].machine = machine
             outcome.change.merge(step.change)
             notices.add(step, of: members[index].rule)
@@ -138,20 +136,30 @@ package struct RuleGroupEvaluator: Sendable {
         return nil
     }
 
+    /// What templates may refer to; `query` asks the store at the time of the evaluation.
+    private func surroundings(at time: Int64) -> TemplateSurroundings {
+        let (environment, settings) = (environment, environment.settings)
+        return TemplateSurroundings(
+            externalURL: settings.externalURL, externalLabels: settings.externalLabels, time: time
+        ) { text in
+            do throws(QueryError) {
+                let expression = try PromQLEngine.parse(text)
+                let elements = try environment.result(of: expression, at: time)
+                return .success(
+                    elements.map {
+                        TemplateSurroundings.Sample(labels: $0.labels, value: $0.value)
+                    })
+            } catch {
+                return .failure(TemplateError(line: 0, reason: error.message))
+            }
+        }
+    }
+
     private func query(
         _ query: RuleQuery, at time: Int64
     ) throws(RuleFailure) -> [VectorElement] {
-        let clock = environment.clock
-        let engine = PromQLEngine(store: environment.store, options: environment.settings.query)
-        let context = QueryContext(
-            limits: environment.settings.limits, now: { clock.monotonicNanoseconds })
         do throws(QueryError) {
-            switch try engine.instant(query.expression, at: time, context: context).value {
-            case .vector(_, let elements): return elements
-            case .scalar(_, let value): return [VectorElement(labels: .empty, value: value)]
-            case .string, .matrix, .samples:
-                throw .execution("rule result is not a vector or scalar")
-            }
+            return try environment.result(of: query.expression, at: time)
         } catch {
             throw RuleFailure(reason: error.message)
         }
@@ -258,5 +266,23 @@ extension CatalogChange {
         removals += other.removals
         transitions += other.transitions
         deliveries += other.deliveries
+    }
+}
+
+extension RuleEnvironment {
+    /// What a rule's expression yields; a number becomes an element without labels.
+    fileprivate func result(
+        of expression: Expression, at time: Int64
+    ) throws(QueryError) -> [VectorElement] {
+        let clock = clock
+        let engine = PromQLEngine(store: store, options: settings.query)
+        let context = QueryContext(
+            limits: settings.limits, now: { clock.monotonicNanoseconds })
+        switch try engine.instant(expression, at: time, context: context).value {
+        case .vector(_, let elements): return elements
+        case .scalar(_, let value): return [VectorElement(labels: .empty, value: value)]
+        case .string, .matrix, .samples:
+            throw .execution("rule result is not a vector or scalar")
+        }
     }
 }

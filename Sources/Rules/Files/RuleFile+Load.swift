@@ -60,7 +60,7 @@ extension RuleFile {
 }
 
 extension YamlError {
-    fileprivate var line: Int {
+    var line: Int {
         switch self {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _):
             mark.line
@@ -69,7 +69,7 @@ extension YamlError {
         }
     }
 
-    fileprivate var problem: String {
+    var problem: String {
         switch self {
         case .scanner(_, let problem, _, _), .parser(_, let problem, _, _),
             .composer(_, let problem, _, _):

@@ -74,7 +74,7 @@ enum GoNumber {
         return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private static func special(_ number: Double) -> String? {
+    static func special(_ number: Double) -> String? {
         if number.isNaN { return "NaN" }
         if number.isInfinite { return number < 0 ? "-Inf" : "+Inf" }
         return nil
@@ -91,7 +91,7 @@ enum GoNumber {
     }
 
     /// The digits without leading and trailing zeros, and the decimal exponent of the first.
-    private static func shortestDigits(_ magnitude: Double) -> (digits: String, exponent: Int) {
+    static func shortestDigits(_ magnitude: Double) -> (digits: String, exponent: Int) {
         let parts = "\(magnitude)".split(separator: "e", maxSplits: 1)
         let mantissa = parts[0].split(separator: ".", maxSplits: 1)
         let whole = mantissa[0]
@@ -101,5 +101,30 @@ enum GoNumber {
         while digits.count > 1, digits.last == "0" { digits.removeLast() }
         let shift = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
         return (String(digits), whole.count - 1 - leading + shift)
+    }
+}
+
+extension GoNumber {
+    /// `%E` with the fewest digits that read back (strconv.FormatFloat, format 'E').
+    static func exponential(_ number: Double) -> String {
+        if let special = special(number) { return special }
+        if number == 0 { return number.sign == .minus ? "-0E+00" : "0E+00" }
+        let (digits, exponent) = shortestDigits(number.magnitude)
+        let rest = digits.dropFirst()
+        let size = String(exponent.magnitude)
+        return (number < 0 ? "-" : "") + digits.prefix(1) + (rest.isEmpty ? "" : "." + rest) + "E"
+            + (exponent < 0 ? "-" : "+") + (size.count < 2 ? "0" + size : size)
+    }
+
+    /// A duration as Go's time.Duration prints it: `1h0m5s`, `1.5s`, `0s`.
+    static func duration(milliseconds: Int64) -> String {
+        let magnitude = milliseconds.magnitude
+        let sign = milliseconds < 0 ? "-" : ""
+        if magnitude == 0 { return "0s" }
+        if magnitude < 1_000 { return "\(sign)\(magnitude)ms" }
+        let (hours, minutes) = (magnitude / 3_600_000, magnitude / 60_000 % 60)
+        let seconds = shortest(Double(magnitude % 60_000) / 1_000) + "s"
+        if hours > 0 { return "\(sign)\(hours)h\(minutes)m\(seconds)" }
+        return minutes > 0 ? "\(sign)\(minutes)m\(seconds)" : sign + seconds
     }
 }

@@ -4,58 +4,102 @@ import Telemetry
 package struct TemplateError: Error, Hashable, Sendable {
     package var line: Int
     package var reason: String
+
+    package init(line: Int, reason: String) {
+        self.line = line
+        self.reason = reason
+    }
 }
 
-/// Text with `{{ … }}` in it, the part of Go's template language that labels and annotations of alerts
-/// use: `$labels.name`, `$value`, `$externalURL`, string and number literals, pipelines of `humanize`,
-/// `humanizePercentage`, `humanizeDuration`, `printf`, `toUpper`, `toLower`, `title`.
+/// Text with `{{ … }}` in it: Go's text/template with the functions and variables that Prometheus gives
+/// to labels and annotations of alerts (template/template.go).
 ///
-/// Everything else is refused, by name, when the template is read: whether a value fits a function is
-/// known before anything has to be told in the middle of the night.
+/// Syntax and names of functions are checked when the template is read. Whether a value fits a function is
+/// known only when there is an alert; what goes wrong then becomes the text.
+///
+/// Deviations from Go: `call` and methods of times other than `Format`, `Unix` and `UTC` are missing, and
+/// loops, nesting and output are bounded.
 package struct Template: Sendable, Hashable {
-    enum Piece: Sendable, Hashable {
-        case text(String)
-        case pipeline(Pipeline)
-    }
-
     /// As it was written.
     package let source: String
-    let pieces: [Piece]
+    let body: [TemplateNode]
+    /// By the names of `define` and `block`.
+    let definitions: [String: [TemplateNode]]
 
     package init(_ source: String) throws(TemplateError) {
         self.source = source
-        var reader = TemplateReader(source)
-        pieces = try reader.pieces()
+        var parser = TemplateParser(try TemplateLexer.tokens(of: source))
+        body = try parser.template()
+        definitions = parser.definitions
     }
 
     /// What a template may refer to.
     package struct Subject: Sendable {
         package var labels: Labels
         package var value: Double
-        package var externalURL: String
+        package var surroundings: TemplateSurroundings
 
-        package init(labels: Labels, value: Double, externalURL: String) {
+        package init(labels: Labels, value: Double, surroundings: TemplateSurroundings) {
             self.labels = labels
             self.value = value
-            self.externalURL = externalURL
+            self.surroundings = surroundings
         }
     }
 
-    /// The text for `subject`. A label that is not a number where one is needed turns the whole text
-    /// into the complaint, as Prometheus does: the alert must not be lost over its description.
+    /// The text for `subject`. What cannot be expanded becomes the complaint, as with Prometheus: the
+    /// alert must not be lost over its description.
     package func text(for subject: Subject) -> String {
-        var text = ""
+        if let fixedText { return fixedText }
+        var run = TemplateRun(self, subject)
         do throws(RenderFailure) {
-            for piece in pieces {
-                switch piece {
-                case .text(let literal): text += literal
-                case .pipeline(let pipeline): text += try pipeline.value(subject).text
-                }
-            }
+            return try run.text()
         } catch {
             return "<error expanding template: \(error.reason)>"
         }
-        return text
+    }
+
+    /// The text, if it is the same for every alert.
+    var fixedText: String? {
+        switch body.count {
+        case 0: return ""
+        case 1:
+            guard case .text(let text) = body[0] else { return nil }
+            return text
+        default: return nil
+        }
+    }
+}
+
+/// What templates know besides their alert.
+package struct TemplateSurroundings: Sendable {
+    /// A series of a query's result.
+    package struct Sample: Sendable, Hashable {
+        package var labels: Labels
+        package var value: Double
+
+        package init(labels: Labels, value: Double) {
+            self.labels = labels
+            self.value = value
+        }
+    }
+
+    package var externalURL: String
+    package var externalLabels: [String: String]
+    /// The time of the evaluation, in milliseconds since the epoch.
+    package var time: Int64
+    /// Evaluates PromQL at that time; gives the reason if it cannot.
+    package var query: @Sendable (String) -> Result<[Sample], TemplateError>
+
+    package init(
+        externalURL: String = "", externalLabels: [String: String] = [:], time: Int64 = 0,
+        query: @escaping @Sendable (String) -> Result<[Sample], TemplateError> = { _ in
+            .failure(TemplateError(line: 0, reason: "there is nothing to query"))
+        }
+    ) {
+        self.externalURL = externalURL
+        self.externalLabels = externalLabels
+        self.time = time
+        self.query = query
     }
 }
 
@@ -64,62 +108,25 @@ struct RenderFailure: Error {
     var reason: String
 }
 
-/// A value inside a template.
-enum TemplateValue: Sendable, Hashable {
-    case number(Double)
-    case string(String)
-
-    /// As Go prints it.
-    var text: String {
-        switch self {
-        case .number(let number): GoNumber.shortest(number)
-        case .string(let string): string
+extension Template {
+    /// The labels of the alert that the template names.
+    var labelsUsed: Set<String> {
+        var labels: Set<String> = []
+        for body in [body] + definitions.values {
+            for node in body {
+                node.visitOperands { labels.formUnion($0.labelUsed.map { [$0] } ?? []) }
+            }
         }
+        return labels
     }
 }
 
-/// Something a function can be given.
-enum TemplateOperand: Sendable, Hashable {
-    case literal(TemplateValue)
-    case value
-    case externalURL
-    case label(String)
-
-    var isNumber: Bool {
+extension TemplateOperand {
+    fileprivate var labelUsed: String? {
         switch self {
-        case .value, .literal(.number): true
-        case .externalURL, .label, .literal(.string): false
+        case .variable("$labels", let path): path.first
+        case .field(let path): path.first == "Labels" && path.count > 1 ? path[1] : nil
+        default: nil
         }
-    }
-
-    func value(_ subject: Template.Subject) -> TemplateValue {
-        switch self {
-        case .literal(let value): value
-        case .value: .number(subject.value)
-        case .externalURL: .string(subject.externalURL)
-        case .label(let name): .string(subject.labels[name] ?? "")
-        }
-    }
-}
-
-/// `operand | function argument… | …`: each function gets what stands before it as its last argument.
-struct Pipeline: Sendable, Hashable {
-    struct Call: Sendable, Hashable {
-        var function: TemplateFunction
-        var arguments: [TemplateOperand]
-    }
-
-    /// `nil` when the pipeline begins with a call.
-    var operand: TemplateOperand?
-    var calls: [Call] = []
-
-    func value(_ subject: Template.Subject) throws(RenderFailure) -> TemplateValue {
-        var value = operand?.value(subject)
-        for call in calls {
-            var arguments = call.arguments.map { $0.value(subject) }
-            if let value { arguments.append(value) }
-            value = try call.function.apply(arguments)
-        }
-        return value ?? .string("")
     }
 }

@@ -1,72 +1,104 @@
-/// The functions that templates know; names as in Prometheus (template/template.go).
+/// The functions that templates know: those of Go's text/template, and Prometheus's
+/// (template/template.go).
 enum TemplateFunction: String, Sendable, Hashable, CaseIterable {
-    case humanize
-    case humanizePercentage
-    case humanizeDuration
-    case printf
-    case toUpper
-    case toLower
-    case title
+    // Go's.
+    case and, or, not, eq, ne, lt, le, gt, ge, len, index, slice, print, printf, println, html, js
+    case urlquery
+    // Queries.
+    case query, first, label, value, strvalue, sortByLabel
+    // Numbers and times.
+    case humanize, humanize1024, humanizePercentage, humanizeDuration, humanizeTimestamp
+    case toTime, toDuration, now, parseDuration
+    // Texts.
+    case toUpper, toLower, title, match, reReplaceAll, stripPort, stripDomain, safeHtml
+    case args, graphLink, tableLink, externalURL, pathPrefix, urlQueryEscape
 
-    /// Why the arguments do not fit; `nil` if they do. `areNumbers` has the piped value last.
-    func refusal(arguments: [TemplateOperand], areNumbers: [Bool]) -> String? {
+    /// How many arguments each takes, the piped value included.
+    private var arity: ClosedRange<Int> {
         switch self {
-        case .humanize, .humanizePercentage, .humanizeDuration:
-            return areNumbers.count == 1 ? nil : "\(rawValue) takes one value"
-        case .toUpper, .toLower, .title:
-            guard areNumbers.count == 1 else { return "\(rawValue) takes one text" }
-            return areNumbers[0] ? "\(rawValue) takes a text, not a number" : nil
-        case .printf:
-            guard case .literal(.string(let format)) = arguments.first else {
-                return "printf begins with a format in quotes"
-            }
-            do throws(TemplateError) {
-                try PrintfFormat(format).check(areNumbers: Array(areNumbers.dropFirst()))
-                return nil
-            } catch {
-                return error.reason
-            }
+        case .now, .externalURL, .pathPrefix: 0...0
+        case .print, .println, .html, .js, .urlquery, .args: 0...Int.max
+        case .and, .or, .printf, .index, .slice: 1...Int.max
+        case .eq: 2...Int.max
+        case .ne, .lt, .le, .gt, .ge, .label, .sortByLabel, .match: 2...2
+        case .reReplaceAll: 3...3
+        default: 1...1
         }
     }
 
-    func apply(_ arguments: [TemplateValue]) throws(RenderFailure) -> TemplateValue {
-        guard let first = arguments.first else { return .string("") }
-        switch self {
-        case .humanize: return .string(GoNumber.humanized(try number(first)))
-        case .humanizePercentage:
-            return .string(GoNumber.significant4(try number(first) * 100) + "%")
-        case .humanizeDuration: return .string(GoNumber.humanizedDuration(try number(first)))
-        case .toUpper: return .string(first.text.uppercased())
-        case .toLower: return .string(first.text.lowercased())
-        case .title: return .string(titled(first.text))
-        case .printf:
-            do throws(TemplateError) {
-                return .string(try PrintfFormat(first.text).text(Array(arguments.dropFirst())))
-            } catch {
-                throw RenderFailure(reason: error.reason)
-            }
-        }
+    /// Whether an argument of `and` or `or` decides already.
+    func isSettled(by value: TemplateValue) -> Bool {
+        self == .and && !value.isTrue || self == .or && value.isTrue
     }
 
-    private func number(_ value: TemplateValue) throws(RenderFailure) -> Double {
-        switch value {
+    func apply(
+        _ arguments: [TemplateValue], in run: TemplateRun
+    ) throws(RenderFailure) -> TemplateValue {
+        guard arity.contains(arguments.count) else {
+            throw RenderFailure(
+                reason: "wrong number of args for \(rawValue): got \(arguments.count)")
+        }
+        let call = TemplateCall(function: self, arguments: arguments)
+        switch self {
+        case .and, .or: return arguments.last ?? .nothing
+        case .not: return .bool(!arguments[0].isTrue)
+        case .eq, .ne, .lt, .le, .gt, .ge: return .bool(try call.comparison())
+        case .len, .index, .slice: return try call.collection()
+        case .print, .printf, .println, .html, .js, .urlquery: return .string(try call.printing())
+        case .query, .first, .label, .value, .strvalue, .sortByLabel:
+            return try call.result(of: run.subject.surroundings)
+        case .humanize, .humanize1024, .humanizePercentage, .humanizeDuration,
+            .humanizeTimestamp, .toTime, .toDuration, .parseDuration:
+            return try call.number()
+        case .now: return .number(Double(run.subject.surroundings.time) / 1_000)
+        case .externalURL: return .string(run.subject.surroundings.externalURL)
+        case .pathPrefix: return .string(URLText.path(of: run.subject.surroundings.externalURL))
+        case .args:
+            return .map(
+                Dictionary(
+                    arguments.enumerated().map { ("arg\($0.offset)", $0.element) }
+                ) { $1 })
+        case .toUpper, .toLower, .title, .match, .reReplaceAll, .stripPort, .stripDomain,
+            .safeHtml, .graphLink, .tableLink, .urlQueryEscape:
+            return try call.textual()
+        }
+    }
+}
+
+/// A function with the arguments it is called with.
+struct TemplateCall {
+    let function: TemplateFunction
+    let arguments: [TemplateValue]
+
+    func text(_ place: Int) throws(RenderFailure) -> String {
+        guard case .string(let text) = arguments[place] else {
+            throw wrong(arguments[place], "string")
+        }
+        return text
+    }
+
+    /// A number, a text that is one, or a duration in seconds.
+    func float(_ place: Int) throws(RenderFailure) -> Double {
+        switch arguments[place] {
         case .number(let number): return number
+        case .int(let number): return Double(number)
+        case .duration(let nanoseconds): return Double(nanoseconds) / 1e9
         case .string(let text):
             guard let number = Double(text) else {
-                throw RenderFailure(reason: "\(rawValue): \"\(text)\" is not a number")
+                throw RenderFailure(
+                    reason: "error calling \(function.rawValue): \"\(text)\" is not a number")
             }
             return number
+        case let value:
+            throw RenderFailure(
+                reason:
+                    "error calling \(function.rawValue): can't convert \(value.typeName) to float")
         }
     }
 
-    /// The first letter of every word in upper case, the others as they are.
-    private func titled(_ text: String) -> String {
-        var result = ""
-        var isStart = true
-        for character in text {
-            result += isStart ? character.uppercased() : String(character)
-            isStart = character.isWhitespace
-        }
-        return result
+    func wrong(_ value: TemplateValue, _ wanted: String) -> RenderFailure {
+        RenderFailure(
+            reason: "wrong type for value of \(function.rawValue); expected \(wanted); got "
+                + value.typeName)
     }
 }

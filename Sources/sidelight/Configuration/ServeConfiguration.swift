@@ -32,6 +32,8 @@ struct ServeConfiguration: Sendable {
     /// Nanoseconds between samples derived from spans.
     var spanMetricsInterval: Int64
     var rules: [String]
+    /// Specifications of objectives.
+    var slos: [String]
     var webhooks: [String]
     /// Nanoseconds, per signal.
     var traceRetention: Int64
@@ -63,6 +65,7 @@ struct ServeConfiguration: Sendable {
         spanMetrics = try ServeConfiguration.spanMetrics(settings)
         spanMetricsInterval = try settings.duration("span-metrics-interval", default: "15s")
         rules = try settings.list("rules")
+        slos = try settings.list("slos")
         webhooks = try settings.list("webhook")
         for webhook in webhooks
         where !webhook.hasPrefix("http://") && !webhook.hasPrefix("https://") {

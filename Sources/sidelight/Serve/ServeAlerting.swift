@@ -10,6 +10,8 @@ import Store
 struct ServeAlerting: Sendable {
     private let engine: RuleEngine
     private let files: [String]
+    private let specifications: [String]
+    let objectives: ObjectiveBoard
     private let notifier: NotifierLoop
     private let delivering: Task<Void, Never>
 
@@ -29,18 +31,17 @@ struct ServeAlerting: Sendable {
         let notifier = NotifierLoop(
             catalog: store.catalog, receivers: receivers, clock: clock, random: SystemRandom(),
             events: events)
-        var settings = RuleSettings()
-        settings.defaultInterval = configuration.evaluationInterval / 1_000_000
-        settings.externalURL = configuration.publicURL
+        let objectives = try ObjectiveBoard.read(configuration.slos)
         let engine = try RuleEngine(
-            files: configuration.rules,
+            files: configuration.rules, objectives: objectives,
             in: RuleEnvironment(
                 store: store, catalog: store.catalog, clock: clock, events: events,
-                settings: settings, notifications: receivers.builder,
+                settings: configuration.ruleSettings, notifications: receivers.builder,
                 outboxFilled: { notifier.wake() }))
         engine.start()
         return ServeAlerting(
-            engine: engine, files: configuration.rules, notifier: notifier,
+            engine: engine, files: configuration.rules, specifications: configuration.slos,
+            objectives: ObjectiveBoard(objectives), notifier: notifier,
             delivering: Task.detached { await notifier.run() })
     }
 
@@ -50,8 +51,10 @@ struct ServeAlerting: Sendable {
     /// Reads the rule files again; mistakes leave the old rules in force.
     func reload(_ logger: Logger) {
         do {
-            try engine.reload(files)
-            logger.info("read \(files.count) rule files again")
+            let read = try ObjectiveBoard.read(specifications)
+            try engine.reload(files, objectives: read)
+            objectives.replace(read)
+            logger.info("read \(files.count + specifications.count) rule files again")
         } catch {
             logger.error("the old rules stay: \(error)")
         }
@@ -61,5 +64,14 @@ struct ServeAlerting: Sendable {
         engine.stop()
         delivering.cancel()
         await delivering.value
+    }
+}
+
+extension ServeConfiguration {
+    var ruleSettings: RuleSettings {
+        var settings = RuleSettings()
+        settings.defaultInterval = evaluationInterval / 1_000_000
+        settings.externalURL = publicURL
+        return settings
     }
 }

@@ -108,6 +108,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
     var rules: [String] = []
     @Option(
+        help: ArgumentHelp(
+            "Objectives (Sloth, OpenSLO, Pyrra) to alert on; may be repeated.", valueName: "file"))
+    var slos: [String] = []
+    @Option(
         help: ArgumentHelp("Alert receiver, called by POST; may be repeated.", valueName: "url"))
     var webhook: [String] = []
     @Option(
@@ -144,7 +148,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     private var flags: [String: [String]] {
         var flags: [String: [String]] = [
-            "rules": rules, "webhook": webhook, "otlp-promote-attribute": otlpPromoteAttribute,
+            "rules": rules, "slos": slos, "webhook": webhook,
+            "otlp-promote-attribute": otlpPromoteAttribute,
             "follow-file": followFile, "log-format": logFormat, "redact": redact,
         ]
         let single: [(String, String?)] = [

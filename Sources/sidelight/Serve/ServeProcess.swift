@@ -39,6 +39,7 @@ enum ServeProcess {
             configuration: configuration, store: store, clock: clock, events: events,
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
+            objectives: alerting.objectives,
             sampling: SamplingAdvice(strategies: strategies, clock: clock),
             tails: LogTails(clock: clock, events: events))
         let scraping: ServeScraping?
@@ -221,6 +222,7 @@ struct ServeParts: Sendable {
     var exports: BlockingPool
     var startedAt: Timestamp
     var rules: any RulesSource
+    var objectives: ObjectiveBoard
     var sampling: SamplingAdvice
     /// Who watches log records arrive, whichever listener they come by.
     var tails: LogTails

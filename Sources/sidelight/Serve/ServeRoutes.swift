@@ -29,6 +29,13 @@ enum ServeRoutes {
             source: ExportSource(spans: parts.store, logs: parts.store, metrics: parts.store),
             clock: parts.clock, pool: parts.exports
         ).register(on: &router)
+        BacktestRoute(
+            store: parts.store, settings: parts.configuration.ruleSettings, clock: parts.clock,
+            pool: parts.exports
+        ).register(on: &router)
+        SLORoutes(
+            board: parts.objectives, store: parts.store, clock: parts.clock, pool: parts.exports
+        ).register(on: &router)
         WebUI.register(on: &router)
         registerHealth(parts, on: &router)
     }

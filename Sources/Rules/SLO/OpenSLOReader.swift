@@ -1,0 +1,193 @@
+/// Reads OpenSLO v1's SLO over data sources of type Prometheus. As with Sloth, each objective becomes
+/// one of its own, numbered, and has no alerts.
+struct OpenSLOReader {
+    let objects: OpenSLOObjects
+    let catalog: AlertWindowCatalog
+    /// Milliseconds; for objectives without `timeWindow`.
+    let period: Int64
+
+    func objectives(
+        of document: SpecificationDocument
+    ) throws(RuleFileError) -> [ServiceLevelObjective] {
+        guard document.name == "SLO" else { return [] }
+        let node = document.node
+        let root = try node.fields(["apiVersion", "kind", "metadata", "spec"])
+        let metadata = try OpenSLOMetadata(try root.required("metadata", of: node))
+        let name = try metadata.nameNode.safeName()
+        let spec = try root.required("spec", of: node)
+        let fields = try spec.fields([
+            "description", "service", "indicator", "indicatorRef", "timeWindow",
+            "budgetingMethod", "objectives", "alertPolicies",
+        ])
+        try fields.refuse(
+            ["alertPolicies"],
+            because: "conditions and targets of alerts do not become rules; Sloth's specifications "
+                + "have alerts")
+        let service = try fields.required("service", of: spec).safeName()
+        let windows = try windows(fields.given("timeWindow"), spec)
+        let method = try method(fields.given("budgetingMethod"))
+        let list = try fields.required("objectives", of: spec)
+        let indicator = try indicator(fields, spec)
+        var objectives: [ServiceLevelObjective] = []
+        for (index, entry) in try list.elements().enumerated() {
+            let node = YAMLNode(path: entry.path, what: "entry of objectives", node: entry.node)
+            let terms = try OpenSLOTerms(node, method: method)
+            objectives.append(
+                ServiceLevelObjective(
+                    id: "\(service)-\(name)-\(index)", name: "\(name)-\(index)", service: service,
+                    description: try fields.text("description"),
+                    indicator: try indicator.queries(for: terms),
+                    objectivePercent: terms.targetPercent, windows: windows, labels: [:],
+                    origin: ServiceLevelObjective.Origin(
+                        path: node.path, line: node.line, specification: "openslo/v1",
+                        mode: "cli-gen-openslo")))
+        }
+        guard !objectives.isEmpty else { throw list.failure("objectives must have an entry") }
+        return objectives
+    }
+
+    private func windows(
+        _ node: YAMLNode?, _ spec: YAMLNode
+    ) throws(RuleFileError) -> AlertWindows {
+        guard let node else { return try catalog.windows(for: period, at: spec) }
+        let entries = try node.elements()
+        guard entries.count == 1, let entry = entries.first else {
+            throw node.failure("timeWindow must have exactly one entry")
+        }
+        let fields = try entry.fields(["duration", "isRolling", "calendar"])
+        try fields.refuse(
+            ["calendar"], because: "rules look back over a fixed time; write isRolling: true")
+        guard try fields.given("isRolling")?.boolean() == true else {
+            throw (fields["isRolling"] ?? entry).failure(
+                "timeWindow must have isRolling: true: rules look back over a fixed time")
+        }
+        let duration = try fields.required("duration", of: entry)
+        return try catalog.windows(for: try duration.duration(), at: duration)
+    }
+
+    private func method(_ node: YAMLNode?) throws(RuleFileError) -> OpenSLOTerms.Method {
+        guard let node else { return .occurrences }
+        let text = try node.text()
+        guard let method = OpenSLOTerms.Method(rawValue: text) else {
+            throw node.failure(
+                "budgetingMethod must be Occurrences, Timeslices or RatioTimeslices, not \"\(text)\""
+            )
+        }
+        return method
+    }
+
+    private func indicator(
+        _ fields: [String: YAMLNode], _ spec: YAMLNode
+    ) throws(RuleFileError) -> OpenSLOIndicator {
+        switch (fields.given("indicator"), fields.given("indicatorRef")) {
+        case (let indicator?, nil):
+            let parts = try indicator.fields(["metadata", "spec"])
+            if let metadata = parts["metadata"] { _ = try OpenSLOMetadata(metadata) }
+            return try OpenSLOIndicator(
+                try parts.required("spec", of: indicator), objects: objects)
+        case (nil, let reference?):
+            let name = try reference.text()
+            guard let indicator = objects.indicators[name] else {
+                throw reference.failure("there is no SLI named \"\(name)\" in these files")
+            }
+            return try OpenSLOIndicator(indicator, objects: objects)
+        case (nil, nil): throw spec.failure("spec needs one of indicator and indicatorRef")
+        case (_?, _?): throw spec.failure("spec has indicator or indicatorRef, not both")
+        }
+    }
+}
+
+/// One entry of `objectives`.
+struct OpenSLOTerms {
+    enum Method: String {
+        case occurrences = "Occurrences"
+        case timeslices = "Timeslices"
+        case ratioTimeslices = "RatioTimeslices"
+    }
+
+    let node: YAMLNode
+    let method: Method
+    let targetPercent: Double
+    /// PromQL's operator and the number, for threshold metrics.
+    let comparison: (operator: String, value: Double)?
+    /// Milliseconds.
+    let sliceLength: Int64?
+    /// The share of good events that makes a slice good.
+    let sliceTarget: Double?
+
+    init(_ node: YAMLNode, method: Method) throws(RuleFileError) {
+        self.node = node
+        self.method = method
+        let fields = try node.fields([
+            "displayName", "op", "value", "target", "targetPercent", "timeSliceTarget",
+            "timeSliceWindow", "indicator", "indicatorRef", "compositeWeight",
+        ])
+        try fields.refuse(
+            ["indicator", "indicatorRef", "compositeWeight"],
+            because: "composite objectives do not become rules; write one SLO for each part")
+        targetPercent = try Self.target(fields, node)
+        comparison = try Self.comparison(fields, node)
+        switch method {
+        case .occurrences:
+            try fields.refuse(
+                ["timeSliceTarget", "timeSliceWindow"],
+                because: "it belongs to the other budgeting methods")
+            sliceLength = nil
+        case .timeslices, .ratioTimeslices:
+            let slice = try fields.required("timeSliceWindow", of: node)
+            sliceLength = try Self.slice(slice)
+        }
+        if method == .ratioTimeslices {
+            try fields.refuse(["timeSliceTarget"], because: "RatioTimeslices has none")
+        }
+        sliceTarget = try fields.given("timeSliceTarget")?.number()
+    }
+
+    private static func target(
+        _ fields: [String: YAMLNode], _ node: YAMLNode
+    ) throws(RuleFileError) -> Double {
+        switch (fields.given("target"), fields.given("targetPercent")) {
+        case (let target?, nil):
+            let share = try target.number()
+            guard share > 0, share < 1 else {
+                throw target.failure("target must be above 0 and below 1")
+            }
+            return share * 100
+        case (nil, let target?):
+            let percent = try target.number()
+            guard percent > 0, percent < 100 else {
+                throw target.failure("targetPercent must be above 0 and below 100")
+            }
+            return percent
+        case (nil, nil): throw node.failure("an objective needs one of target and targetPercent")
+        case (_?, _?): throw node.failure("an objective has target or targetPercent, not both")
+        }
+    }
+
+    private static func comparison(
+        _ fields: [String: YAMLNode], _ node: YAMLNode
+    ) throws(RuleFileError) -> (operator: String, value: Double)? {
+        guard let op = fields.given("op") else {
+            if let value = fields.given("value") { throw value.failure("value needs op beside it") }
+            return nil
+        }
+        let operators = ["lte": "<=", "gte": ">=", "lt": "<", "gt": ">"]
+        guard let sign = operators[try op.text()] else {
+            throw op.failure("op must be lte, gte, lt or gt, not \"\(try op.text())\"")
+        }
+        return (sign, try fields.required("value", of: node).number())
+    }
+
+    private static func slice(_ node: YAMLNode) throws(RuleFileError) -> Int64 {
+        let length: Int64
+        if let minutes = Int64(try node.text()) {
+            length = minutes.multipliedReportingOverflow(by: 60_000).partialValue
+        } else {
+            length = try node.duration()
+        }
+        guard length >= 1_000, length <= AlertWindows.day else {
+            throw node.failure("timeSliceWindow must lie between 1s and 1d")
+        }
+        return length
+    }
+}

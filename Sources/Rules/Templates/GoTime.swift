@@ -1,0 +1,81 @@
+import Telemetry
+
+/// Times and durations in the forms that Go gives them. All times are UTC.
+enum GoTime {
+    private static let months = [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September",
+        "October", "November", "December",
+    ]
+    private static let weekdays = [
+        "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+    ]
+
+    /// As `fmt.Print` shows a time: `2006-01-02 15:04:05.999999999 -0700 MST`.
+    static func text(_ nanoseconds: Int64) -> String {
+        let full = RFC3339.string(Timestamp(nanoseconds: nanoseconds))
+        return full.replacing("T", with: " ").replacing("Z", with: " +0000 UTC")
+    }
+
+    /// By a layout that shows how the reference time would be written.
+    static func text(_ nanoseconds: Int64, layout: String) -> String {
+        let full = RFC3339.string(Timestamp(nanoseconds: nanoseconds))
+        let numbers = full.split { !$0.isNumber }.compactMap { Int($0) }
+        guard numbers.count >= 6 else { return full }
+        let (day, rest) = nanoseconds.quotientAndRemainder(dividingBy: 86_400_000_000_000)
+        let days = rest < 0 ? day - 1 : day
+        // The epoch was a Thursday.
+        let weekday = weekdays[Int(((days + 4) % 7 + 7) % 7)]
+        let month = months[(numbers[1] + 11) % 12]
+        let (hour, half) = (numbers[3] % 12 == 0 ? 12 : numbers[3] % 12, numbers[3] < 12)
+        // Longer ones first where one begins with another.
+        let parts: [(String, String)] = [
+            ("2006", "\(numbers[0])"), ("January", month), ("Jan", String(month.prefix(3))),
+            ("Monday", weekday), ("Mon", String(weekday.prefix(3))), ("MST", "UTC"),
+            ("01", two(numbers[1])), ("02", two(numbers[2])), ("03", two(hour)),
+            ("04", two(numbers[4])), ("05", two(numbers[5])), ("06", two(numbers[0] % 100)),
+            ("15", two(numbers[3])), ("PM", half ? "AM" : "PM"), ("pm", half ? "am" : "pm"),
+            ("-07:00", "+00:00"), ("-0700", "+0000"), ("Z07:00", "Z"), ("_2", spaced(numbers[2])),
+            ("1", "\(numbers[1])"), ("2", "\(numbers[2])"), ("3", "\(hour)"),
+            ("4", "\(numbers[4])"), ("5", "\(numbers[5])"),
+        ]
+        var result = ""
+        var remaining = layout[...]
+        while let first = remaining.first {
+            if let part = parts.first(where: { remaining.hasPrefix($0.0) }) {
+                result += part.1
+                remaining = remaining.dropFirst(part.0.count)
+            } else {
+                result.append(first)
+                remaining = remaining.dropFirst()
+            }
+        }
+        return result
+    }
+
+    private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    private static func spaced(_ number: Int) -> String { number < 10 ? " \(number)" : "\(number)" }
+
+    /// As time.Duration prints itself: `1h2m3.5s`, `1.5ms`, `0s`.
+    static func duration(_ nanoseconds: Int64) -> String {
+        let sign = nanoseconds < 0 ? "-" : ""
+        let magnitude = nanoseconds.magnitude
+        if magnitude == 0 { return "0s" }
+        if magnitude < 1_000 { return "\(sign)\(magnitude)ns" }
+        if magnitude < 1_000_000 { return "\(sign)\(decimal(magnitude, 1_000))µs" }
+        if magnitude < 1_000_000_000 { return "\(sign)\(decimal(magnitude, 1_000_000))ms" }
+        let seconds = "\(decimal(magnitude % 60_000_000_000, 1_000_000_000))s"
+        let (hours, minutes) = (magnitude / 3_600_000_000_000, magnitude / 60_000_000_000 % 60)
+        if hours > 0 { return "\(sign)\(hours)h\(minutes)m\(seconds)" }
+        return minutes > 0 ? "\(sign)\(minutes)m\(seconds)" : sign + seconds
+    }
+
+    /// A fraction without zeros at its end.
+    private static func decimal(_ number: UInt64, _ unit: UInt64) -> String {
+        let (whole, rest) = number.quotientAndRemainder(dividingBy: unit)
+        guard rest > 0 else { return "\(whole)" }
+        // With a one in front, leading zeros stay.
+        var digits = String("\(unit + rest)".dropFirst())
+        while digits.last == "0" { digits.removeLast() }
+        return "\(whole).\(digits)"
+    }
+}

@@ -1,0 +1,25 @@
+import Rules
+import Synchronization
+
+/// The objectives of `--slos`, as they were read last.
+final class ObjectiveBoard: Sendable {
+    private let state: Mutex<[ServiceLevelObjective]>
+
+    /// Objectives that name no period have thirty days, as with `sidelight slo generate`.
+    private static let period: Int64 = 30 * 86_400_000
+
+    init(_ objectives: [ServiceLevelObjective] = []) { state = Mutex(objectives) }
+
+    var objectives: [ServiceLevelObjective] { state.withLock { $0 } }
+
+    func replace(_ objectives: [ServiceLevelObjective]) { state.withLock { $0 = objectives } }
+
+    /// - Throws: every mistake in every file.
+    static func read(_ files: [String]) throws(RulesRefused) -> [ServiceLevelObjective] {
+        let read = SLOFiles.load(files, period: period)
+        guard read.mistakes.isEmpty else {
+            throw RulesRefused(reasons: read.mistakes.map(\.description))
+        }
+        return read.objectives
+    }
+}
