@@ -20,22 +20,29 @@ class Server:
     settle_at_least: float = 3
     flush_path: str | None = None
     query_extra: str = ""
+    grpc_port: int = 0
 
     def url(self, path: str = "") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
+
+    def grpc_url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.grpc_port}{path}"
 
 
 class Sidelight:
     name = "sidelight"
 
-    def __init__(self, binary: Path) -> None:
+    def __init__(self, binary: Path, has_grpc: bool = False) -> None:
         self.binary = binary
+        self.has_grpc = has_grpc
 
     def start(self, folder: Path, cores: list[int]) -> Server:
         data = folder / "data"
+        grpc_port = free_port() if self.has_grpc else 0
+        grpc = f"127.0.0.1:{grpc_port}" if grpc_port else "off"
         command = [
             str(self.binary), "serve", "--data", str(data), "--listen", "127.0.0.1:0",
-            "--otlp-http", "off", "--otlp-grpc", "off", "--zipkin", "off", "--retention", "365d"]
+            "--otlp-http", "off", "--otlp-grpc", grpc, "--zipkin", "off", "--retention", "365d"]
         program = Program(self.name, command, cores, folder).start()
         found: list[int] = []
 
@@ -49,7 +56,8 @@ class Sidelight:
         if status_of(found[0], "/readyz") != 200:
             raise Failure("sidelight said ready but /readyz does not answer 200")
         # Log-structured parts are merged a few seconds after the last arrival.
-        return Server(program, found[0], data, seconds, settle_at_least=6)
+        return Server(
+            program, found[0], data, seconds, settle_at_least=6, grpc_port=grpc_port)
 
 
 class VictoriaMetrics:
