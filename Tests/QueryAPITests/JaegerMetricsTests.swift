@@ -34,9 +34,9 @@ struct JaegerMetricsTests {
         #expect(
             answer.text.contains(
                 #"[{"name":"service_name","value":"cart"},{"name":"operation","value":"add"}]"#
-                    + #","metricPoints":[{"gaugeValue":{"doubleValue":1}"#))
+                    + #","metricPoints":[{"gaugeValue":{"doubleValue":1.0}"#))
         #expect(answer.text.contains(#"{"name":"operation","value":"GET /"}"#))
-        #expect(answer.text.contains(#""doubleValue":0}"#))
+        #expect(answer.text.contains(#""doubleValue":0.0}"#))
     }
 
     @Test(

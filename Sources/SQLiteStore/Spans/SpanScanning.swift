@@ -19,8 +19,8 @@ extension BlockStore where Signal == SpanSignal {
             parts.sort { $0.last > $1.last }
             try Self.inWaves(parts) { (part) throws(StoreError) in
                 try matches(scan, of: part).map(read)
-            } visit: { found, _, bound in
-                found.allSatisfy { visit($0, bound) }
+            } visit: { found, own, next in
+                Self.visit(found, own, next, visit)
             }
         }
     }
@@ -58,6 +58,17 @@ extension BlockStore where Signal == SpanSignal {
             }
             atOnce = min(2 * atOnce, 4 * Concurrently.threads)
         }
+    }
+
+    /// Only behind the last piece of a part is it certain that what follows is no newer than the next part.
+    static func visit<Part>(
+        _ pieces: [Part], _ own: Timestamp, _ next: Timestamp,
+        _ visit: (_ part: Part, _ bound: Timestamp) -> Bool
+    ) -> Bool {
+        for (index, piece) in pieces.enumerated() {
+            guard visit(piece, index == pieces.count - 1 ? next : own) else { return false }
+        }
+        return true
     }
 
     /// The head in parts of about a block's rows each: one request's batch alone is too little work to

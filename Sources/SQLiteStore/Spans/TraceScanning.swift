@@ -125,7 +125,7 @@ extension BlockStore where Signal == SpanSignal {
                 let spans = FoundSpans(try self.traces(some, spansEach: traces.spansEach))
                 if !spans.rows.isEmpty, !visit(read(spans), own) { return false }
             }
-            return found.whole.allSatisfy { visit($0, next) }
+            return Self.visit(found.whole, own, next, visit)
         }
     }
 

@@ -23,6 +23,8 @@ extension SpansetEvaluation {
         case .filter(let condition, _): return table.select(condition, input)
         case .operation(.and, let left, let right, _):
             return inBoth(try rows(left, input), try rows(right, input))
+        case .operation(.or, let left, let right, _):
+            return SortedRows.union(try rows(left, input), try rows(right, input))
         case .operation(let operation, let left, let right, _):
             return relations.join(operation, try rows(left, input), try rows(right, input))
         case .pipeline(let stages, _): return try rows(stages, input)
