@@ -143,7 +143,7 @@ let package = Package(
             [
                 "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "TraceQL", "Rules",
                 "Notifier", "WireFormats",
-                "Telemetry", "Platform", "RegularExpressions", logging,
+                "Telemetry", "Platform", "RegularExpressions", grpcCore, logging,
             ]),
         .target(
             name: "WebUI", dependencies: ["HTTPServer"],
@@ -225,7 +225,8 @@ let package = Package(
         tests(
             "ReceiversTests",
             [
-                "Receivers", "Pipeline", "HTTPServer", "Store", "WireFormats", "Telemetry",
+                "Receivers", "QueryAPI", "QueryCore", "Pipeline", "HTTPServer", "Store",
+                "WireFormats", "Telemetry",
                 "Platform", "Compression", "RegularExpressions", grpcCore, grpcTransport, nioCore,
                 nioHTTP1, nioPosix, logging, asyncHTTPClient,
             ]),

@@ -168,6 +168,11 @@ char *extraHeaders(void);
 // ---- load.c, query.c, backend.c
 
 void load(bool posts);
+
+// ---- grpc.c
+
+/// Sends a pack as gRPC calls.
+void callGRPC(void);
 void query(void);
 void backend(void);
 

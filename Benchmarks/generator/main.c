@@ -14,6 +14,8 @@ static const char usage[] =
     "           [--seed N] [--gzip]\n"
     "  post     --pack PACK --url URL [--header 'K: V']… [--connections 4] [--rate REQUESTS/S]\n"
     "           [--seconds 120] [--from 0] [--to 1] [--retry] [--sharded [--window 64]]\n"
+    "  grpc     --pack PACK --url http://HOST:PORT/SERVICE/METHOD [--connections 4] [--seconds 120]\n"
+    "           [--gzip]\n"
     "  get      --url URL [--header 'K: V']… [--connections 16] [--rate R] [--seconds 10]\n"
     "  query    --base URL --file LIST [--repeat 20] [--each-seconds 10]\n"
     "           or --round-seconds S [--pause-ms 20]; LIST has lines NAME TAB PATH\n"
@@ -74,6 +76,7 @@ int main(int count, char **values) {
     else if (!strcmp(command, "samples")) makeSamples();
     else if (!strcmp(command, "lines")) makeLines();
     else if (!strcmp(command, "post")) load(true);
+    else if (!strcmp(command, "grpc")) callGRPC();
     else if (!strcmp(command, "get")) load(false);
     else if (!strcmp(command, "query")) query();
     else if (!strcmp(command, "backend")) backend();

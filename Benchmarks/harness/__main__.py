@@ -29,18 +29,23 @@ STORING = {
     "start": (scenarios.start, ["victoria-metrics", "prometheus"]),
     "spans": (scenarios.spans, []),
     "spans-gzip": (scenarios.spans_gzip, []),
+    "spans-grpc": (scenarios.spans_grpc, []),
+    "spans-large": (scenarios.spans_large, []),
     "zipkin": (scenarios.zipkin, []),
     "samples-day": (scenarios.samples_day, ["victoria-metrics", "prometheus"]),
     "samples-wide": (scenarios.samples_wide, ["victoria-metrics", "prometheus"]),
     "lines": (scenarios.lines, []),
     "als": (scenarios.access_log_service, []),
     "mixed-spans": (scenarios.mixed_spans, []),
+    "mixed-half": (scenarios.mixed_half, []),
     "mixed-samples": (scenarios.mixed_samples, ["victoria-metrics"]),
 }
 PEERS = {"victoria-metrics": servers.VictoriaMetrics, "prometheus": servers.Prometheus}
 # Prometheus takes minutes for what the others take in seconds: one run of it says enough.
 ONCE = {"prometheus"}
 NAMES = [*STORING, "proxy"]
+# Takes half a minute and 6 GB of disk and memory: measured when it is named, or with --large.
+LARGE = {"spans-large"}
 ALL_PEERS = [*PEERS, "nginx", "envoy"]
 
 DESCRIPTION = """Loads each server alone with the same packs of telemetry, queries it, stops it, and
@@ -65,6 +70,7 @@ def arguments() -> argparse.Namespace:
     add("--quick", action="store_true",
         help="a minute's smoke check: small packs, one round, no peers unless --peers; "
         "missed thresholds are shown but do not count")
+    add("--large", action="store_true", help="also the scenario of ten million spans")
     add("--peers", metavar="NAME,…|none",
         help=f"measure these peers beside ours (default: {','.join(ALL_PEERS)}; with --quick none)")
     add("--sidelight", metavar="FILE", default=os.environ.get("SIDELIGHT"),
@@ -80,7 +86,8 @@ def arguments() -> argparse.Namespace:
         help="also say in which functions the servers' time went (perf; costs a few percent)")
     add("--write", action="store_true", help="put the tables into Benchmarks/README.md")
     given = parser.parse_args()
-    given.names = given.only.split(",") if given.only else NAMES
+    usual = [name for name in NAMES if given.large or name not in LARGE]
+    given.names = given.only.split(",") if given.only else usual
     check_names(parser, "scenario", given.names, NAMES)
     if given.runs is not None and given.runs < 1:
         parser.error("--runs must be 1 or more")

@@ -38,6 +38,43 @@ def searches(end: int) -> Queries:
     ]
 
 
+def rare_attribute(end: int, trace: bytes) -> Queries:
+    """A search for a request id that one trace has, given that trace as Jaeger shows it."""
+    tags = [tag for span in json.loads(trace)["data"][0]["spans"] for tag in span["tags"]]
+    found = next(tag["value"] for tag in tags if tag["key"] == "guid:x-request-id")
+    window = {"start": (end - 1800) * 10**6, "end": (end + 60) * 10**6, "limit": 20}
+    asked = {"tags": json.dumps({"guid:x-request-id": found}), **window}
+    return [("search_rare_attribute", "/jaeger/api/traces?" + urlencode(asked))]
+
+
+def traceql(end: int) -> Queries:
+    """Over all of the half hour: searches that must look at whole traces, and series."""
+    def search(name: str, query: str) -> tuple[str, str]:
+        window = {"q": query, "start": end - 1800, "end": end + 60, "limit": 20}
+        return name, "/tempo/api/search?" + urlencode(window)
+
+    def series(name: str, query: str) -> tuple[str, str]:
+        window = {"q": query, "start": end - 1800, "end": end, "step": 60}
+        return name, "/tempo/api/metrics/query_range?" + urlencode(window)
+
+    window = urlencode({"start": end - 1800, "end": end + 60})
+    frontend = '{resource.service.name="frontend"}'
+    return [
+        series("traceql_rate", "{} | rate() by (resource.service.name)"),
+        series(
+            "traceql_quantile",
+            "{kind=server} | quantile_over_time(duration, .5, .99) by (resource.service.name)"),
+        series(
+            "traceql_attribute",
+            "{span.http.response.status_code>=400} | count_over_time()"
+            " by (span.http.response.status_code)"),
+        search("traceql_structure", frontend + " >> {status=error && duration>20s}"),
+        search("traceql_count", frontend + " | count() > 1000"),
+        ("tag_names", "/tempo/api/v2/search/tags?" + window),
+        ("tag_values", "/tempo/api/v2/search/tag/span.http.response.status_code/values?" + window),
+    ]
+
+
 def metrics(end: int, span: int, step: int, extra: str) -> Queries:
     def instant(name: str, query: str) -> tuple[str, str]:
         return name, "/api/v1/query?" + urlencode({"query": query, "time": end - 60}) + extra

@@ -26,6 +26,8 @@ class Scale:
 
     spans: int = 1_000_000
     zipkin_spans: int = 200_000
+    large_packs: int = 10
+    half_spans: int = 3_000_000
     lines: int = 1_000_000
     entries: int = 500_000
     series: int = 10_000
@@ -39,7 +41,10 @@ class Scale:
 
     @staticmethod
     def small() -> "Scale":
-        return Scale(50_000, 20_000, 50_000, 25_000, 2_000, 60, 240, 5, 0.5, 1.5, 2, True)
+        return Scale(
+            spans=50_000, zipkin_spans=20_000, large_packs=3, half_spans=150_000, lines=50_000,
+            entries=25_000, series=2_000, steps=60, day_steps=240, repeats=5, each_seconds=0.5, mixed_seconds=1.5,
+            settle_seconds=2, quick=True)
 
 
 @dataclass
@@ -65,11 +70,13 @@ class Load:
     pack: Pack
     path: str
     options: list[str]
+    command: str = "post"
 
 
 def post(load: Load, bench: Bench, server: servers.Server, *extra: str) -> list[str]:
     pack = str(bench.generator.pack(load.pack))
-    return ["post", "--pack", pack, "--url", server.url(load.path), "--retry", *load.options, *extra]
+    url = server.grpc_url(load.path) if load.command == "grpc" else server.url(load.path)
+    return [load.command, "--pack", pack, "--url", url, "--retry", *load.options, *extra]
 
 
 def settle(server: servers.Server, most: float) -> float:
@@ -248,6 +255,9 @@ class Run:
         self.figures |= ask(
             self.bench, self.name, self.server, asked, *(list(options) or repeats))
         self.end_profile("asked " + ", ".join(dict.fromkeys(name for name, _ in asked)))
+
+    def fetch(self, query: tuple[str, str]) -> bytes:
+        return fetch(self.server.url(query[1]))
 
     def stop(self) -> None:
         """Ends the server; what it writes while stopping belongs to the cost of what it was sent."""

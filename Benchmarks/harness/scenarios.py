@@ -32,8 +32,11 @@ def spans(bench: Bench, kind) -> Figures:
     with Run(bench, "spans", kind, pack) as run:
         run.load(Load(pack, "/v1/traces", PROTOBUF))
         run.settle()
-        run.ask(queries.by_id(bench.generator.trace_ids(pack, 100)), "--repeat", "2")
+        ids = bench.generator.trace_ids(pack, 100)
+        run.ask(queries.by_id(ids), "--repeat", "2")
         run.ask(queries.searches(bench.generator.end))
+        run.ask(queries.rare_attribute(bench.generator.end, run.fetch(queries.by_id(ids[50:])[0])))
+        run.ask(queries.traceql(bench.generator.end))
         run.stop()
         run.restart()
         run.server.program.stop()
@@ -49,6 +52,53 @@ def spans_gzip(bench: Bench, kind) -> Figures:
         run.settle()
         run.stop()
         return run.figures
+
+
+GRPC_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def spans_grpc(bench: Bench, kind) -> Figures:
+    """The same spans over OTLP/gRPC, one call at a time on each of 4 connections."""
+    pack = span_pack(bench.scale)
+    with Run(bench, "spans-grpc", servers.Sidelight(kind.binary, has_grpc=True), pack) as run:
+        run.load(Load(pack, GRPC_METHOD, [], command="grpc"))
+        run.settle()
+        run.stop()
+        return run.figures
+
+
+def spans_large(bench: Bench, kind) -> Figures:
+    """Ten times as many spans, a million each half hour; the same questions after the first million and
+    at the end, about the newest half hour and traces of all of the time."""
+    generator = bench.generator
+    packs = [
+        Pack(f"spans-large-{number}", "spans", ("--count", str(bench.scale.spans)), 1_800 * number)
+        for number in reversed(range(bench.scale.large_packs))]
+    ids: list[str] = []
+    items = 0
+
+    def ask(run: Run, pack: Pack) -> Figures:
+        run.settle()
+        end = generator.end - pack.earlier
+        run.ask(queries.by_id(ids[:: max(1, len(ids) // 100)][:100]), "--repeat", "2")
+        run.ask(queries.searches(end))
+        run.ask(queries.traceql(end))
+        return {name: value for name, value in run.figures.items() if name.endswith("p50_ms")}
+
+    with Run(bench, "spans-large", kind) as run:
+        for pack in packs:
+            run.load(Load(pack, "/v1/traces", PROTOBUF))
+            items += int(run.items)
+            ids += generator.trace_ids(pack, 100)
+            if pack is packs[0]:
+                few = ask(run, pack)
+            generator.pack(pack).unlink()
+        run.items = items
+        many = ask(run, packs[-1])
+        run.stop()
+        run.figures["items"] = items
+        return run.figures | {
+            name.replace("p50_ms", "ratio"): many[name] / max(few[name], 0.001) for name in few}
 
 
 def zipkin(bench: Bench, kind) -> Figures:
@@ -183,6 +233,35 @@ def mixed_spans(bench: Bench, kind) -> Figures:
 
     load = Load(pack, "/v1/traces", PROTOBUF)
     return mixed(bench, "mixed-spans", kind, Mix(load, 0.25, 0.5, 100, choose))
+
+
+def mixed_half(bench: Bench, kind) -> Figures:
+    """The same with spans arriving half as fast as they were taken alone, beside what it is then."""
+    pack = Pack("spans-half", "spans", ("--count", str(bench.scale.half_spans)))
+    load = Load(pack, "/v1/traces", PROTOBUF)
+    asked = queries.by_id(bench.generator.trace_ids(pack, 16)[:4])
+    asked += queries.searches(bench.generator.end)[1:3]
+    seconds = bench.scale.mixed_seconds / 2
+    file = bench.generator.list_file("queries", asked)
+    with Run(bench, "mixed-half", kind, pack) as run:
+        sent = run.load(load, "--from", "0", "--to", "0.3")
+        rate = sent["requests"] / sent["seconds"] / 2
+        run.settle()
+        question = ["query", "--base", run.server.url(), "--file", file, "--round-seconds"]
+        alone = bench.generator.run(*question, str(seconds))
+        run.figures |= {
+            f"{name}.alone": value for name, value in query_figures(bench, run.name, alone).items()}
+        sender = bench.generator.start(
+            *post(load, bench, run.server, "--from", "0.3", "--rate", str(rate)))
+        answers = bench.generator.run(*question, str(seconds))
+        sent = bench.generator.finish(sender, 300)[0]
+        check_load(bench, run.name, sent, run.figures)
+        run.figures |= query_figures(bench, run.name, answers)
+        run.figures["rate_kept"] = sent["requests"] / max(rate * sent["seconds"], 1)
+        for name, _ in asked:
+            alone_ms = max(run.figures[f"{name}.p50_ms.alone"], 0.001)
+            run.figures[f"{name}.ratio"] = run.figures[f"{name}.p50_ms"] / alone_ms
+        return run.figures
 
 
 def mixed_samples(bench: Bench, kind) -> Figures:

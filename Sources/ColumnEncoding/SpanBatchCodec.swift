@@ -2,9 +2,9 @@ import Telemetry
 
 /// Groups of span columns that a reader can ask for.
 package struct SpanColumns: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt8
+    package let rawValue: UInt16
 
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// Trace, span and parent ids, starts, durations.
     package static let identity = SpanColumns(rawValue: 1)
@@ -16,8 +16,15 @@ package struct SpanColumns: OptionSet, Sendable, Hashable {
     package static let links = SpanColumns(rawValue: 16)
     /// Trace states, flags, dropped counts.
     package static let rest = SpanColumns(rawValue: 32)
-    /// Trace ids, starts and durations: a part of `identity`. Only `SpanBlockReader` reads it alone.
+    /// Trace ids, starts and durations: a part of `identity`. Only `SpanBlockReader` reads it alone, and so
+    /// it is with the parts of `core` that follow.
     package static let times = SpanColumns(rawValue: 64)
+    package static let names = SpanColumns(rawValue: 128)
+    package static let kinds = SpanColumns(rawValue: 256)
+    package static let statuses = SpanColumns(rawValue: 512)
+    package static let statusMessages = SpanColumns(rawValue: 1_024)
+    package static let resources = SpanColumns(rawValue: 2_048)
+    package static let scopes = SpanColumns(rawValue: 4_096)
     package static let all: SpanColumns = [.identity, .core, .attributes, .events, .links, .rest]
 }
 

@@ -5,8 +5,8 @@ import NIOCore
 import NIOPosix
 import Platform
 
-/// An open port that receives telemetry over gRPC (HTTP/2 without TLS): OTLP, Jaeger, Zipkin and Envoy's
-/// access logs.
+/// An open port that speaks gRPC (HTTP/2 without TLS). It receives telemetry, OTLP's, Jaeger's, Zipkin's and
+/// Envoy's access logs, or serves what it is given.
 package final class GRPCListener: Sendable {
     private typealias Transport = HTTP2ServerTransport.Posix
 
@@ -50,16 +50,12 @@ package final class GRPCListener: Sendable {
         self.ending = ending
     }
 
-    /// Binds and begins to accept connections.
+    /// Binds and begins to receive telemetry.
     package static func open(
         _ configuration: Configuration, ingest: Ingest
     ) async throws(ListenError) -> GRPCListener {
-        let (address, flag) = (configuration.address, configuration.flag)
-        let transport = Transport(
-            address: try resolve(address, flag: flag), transportSecurity: .plaintext,
-            config: transportConfiguration(configuration, ingest.events))
-        let server = GRPCServer(
-            transport: transport,
+        try await open(
+            configuration,
             services: [
                 OTLPGRPCService(
                     ingest: ingest, tokens: configuration.tokens,
@@ -70,7 +66,18 @@ package final class GRPCListener: Sendable {
                 EnvoyALSService(
                     ingest: ingest, tokens: configuration.tokens,
                     messageBytesMax: configuration.messageBytesMax),
-            ])
+            ], events: ingest.events)
+    }
+
+    /// Binds and begins to serve. Tokens are the services' own matter.
+    package static func open(
+        _ configuration: Configuration, services: [any RegistrableRPCService], events: EventLog
+    ) async throws(ListenError) -> GRPCListener {
+        let (address, flag) = (configuration.address, configuration.flag)
+        let transport = Transport(
+            address: try resolve(address, flag: flag), transportSecurity: .plaintext,
+            config: transportConfiguration(configuration, events))
+        let server = GRPCServer(transport: transport, services: services)
         let (ended, ending) = AsyncStream.makeStream(of: Never.self)
         let (failures, failing) = AsyncStream.makeStream(of: (any Error).self)
         let running = Task.detached {

@@ -40,14 +40,15 @@ extension SQLiteTelemetryStore: SpanStore {
         _ predicate: SpanPredicate, in range: TimeRange,
         visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
     ) throws(StoreError) {
-        try spans.scan(predicate, in: range, fields: .all, visit: visit)
+        try spans.scan(
+            SpanScan(predicate, in: range), read: { $0.batch(.all) }, visit: visit)
     }
 
-    package func scanSpans(
-        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
-        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    package func scanSpans<Part: Sendable>(
+        _ scan: SpanScan, read: @Sendable (FoundSpans) -> Part,
+        visit: (_ part: Part, _ bound: Timestamp) -> Bool
     ) throws(StoreError) {
-        try spans.scan(predicate, in: range, fields: fields, visit: visit)
+        try spans.scan(scan, read: read, visit: visit)
     }
 
     package func spanValues(

@@ -33,10 +33,13 @@ package protocol SpanStore: Sendable {
         _ id: TraceID, fields: SpanFields, spansAtOnce: Int
     ) throws(StoreError) -> TraceCursor
 
-    /// As `scanSpans` without `fields`; columns that are not asked for may hold zeros and empty runs.
-    func scanSpans(
-        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
-        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    /// Hands what the scan finds to `read`, part by part and on several threads, and what `read` makes of
+    /// it to `visit`, on the caller's and roughly newest first; `bound` and the answer of `visit` are those
+    /// of `scanSpans`. Of whole traces `bound` says that no trace visited later has a span that satisfies
+    /// the predicate and starts after it.
+    func scanSpans<Part: Sendable>(
+        _ scan: SpanScan, read: @Sendable (FoundSpans) -> Part,
+        visit: (_ part: Part, _ bound: Timestamp) -> Bool
     ) throws(StoreError)
 
     /// The distinct values of `field` among spans of `range` that satisfy `predicate`, as text, sorted,
@@ -69,13 +72,6 @@ extension SpanStore {
     ) throws(StoreError) -> TraceCursor {
         TraceCursor(try trace(id), spansAtOnce: spansAtOnce)
     }
-
-    package func scanSpans(
-        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
-        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
-    ) throws(StoreError) {
-        try scanSpans(predicate, in: range, visit: visit)
-    }
 }
 
 /// A trace, or the part of a very large one that a list of traces shows.
@@ -88,27 +84,6 @@ package struct BoundedTrace: Sendable {
         self.spans = spans
         self.cutFrom = cutFrom
     }
-}
-
-/// The columns that the caller of a scan reads.
-package struct SpanFields: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt8
-
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
-
-    /// Trace ids, starts, durations.
-    package static let times = SpanFields(rawValue: 64)
-    /// Trace, span and parent ids, starts, durations.
-    package static let identity = SpanFields(rawValue: 1)
-    /// Names, kinds, statuses, status messages, resources and scopes.
-    package static let core = SpanFields(rawValue: 2)
-    /// Span attributes.
-    package static let attributes = SpanFields(rawValue: 4)
-    package static let events = SpanFields(rawValue: 8)
-    package static let links = SpanFields(rawValue: 16)
-    /// Trace states, flags, dropped counts.
-    package static let rest = SpanFields(rawValue: 32)
-    package static let all: SpanFields = [.identity, .core, .attributes, .events, .links, .rest]
 }
 
 /// Where an attribute condition looks.

@@ -60,7 +60,7 @@ struct BatchCodecTests {
 
     @Test("a reader of some columns sees what a reader of all sees", arguments: 0..<64)
     func partialSpans(mask: Int) throws {
-        let columns = SpanColumns(rawValue: UInt8(mask))
+        let columns = SpanColumns(rawValue: UInt16(mask))
         var batches = RandomBatches(seed: 77)
         let batch = batches.spans(50)
         let part = try SpanBatchCodec.decode(

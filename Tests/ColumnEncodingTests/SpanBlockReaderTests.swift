@@ -34,7 +34,7 @@ struct SpanBlockReaderTests {
         let batch = batches.spans(90)
         let encoded = SpanBatchCodec.encode(batch, effort: .sealed)
         let rows = Array(stride(from: 3, to: 90, by: 5))
-        for raw in UInt8(0)..<64 {
+        for raw in UInt16(0)..<64 {
             let columns = SpanColumns(rawValue: raw)
             let some = try withReader(encoded) { try $0.batch(rows: rows, columns: columns) }
             #expect(some.count == rows.count)

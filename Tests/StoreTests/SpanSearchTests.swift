@@ -196,4 +196,86 @@ import Testing
         }
         #expect(whole.contains { $0.count > 4 })
     }
+
+    @Test(
+        "a scan of traces hands on each trace with a matching span once and whole",
+        arguments: StoreKind.allCases, [51, 52] as [UInt64])
+    func wholeTraces(kind: StoreKind, seed: UInt64) async throws {
+        let store = try StoreUnderTest(kind)
+        var spans = Spans(seed: seed)
+        for second in 0..<25 { _ = try await store.append(spans.batch(second: second)) }
+        var hits = 0
+        for _ in 0..<60 {
+            let (predicate, range) = (spans.predicate(), spans.range())
+            let matching = try found(store.spans, predicate, range, fields: .all)
+            var newest: [TraceID: Timestamp] = [:]
+            for span in matching.values {
+                newest[span.traceID] = max(newest[span.traceID] ?? .distantPast, span.start)
+            }
+            let scan = SpanScan(predicate, in: range, unit: .traces(spansEach: 1_000))
+            var seen = Set<TraceID>()
+            var last = Timestamp.distantFuture
+            try store.spans.scanSpans(scan, read: { $0 }) { found, bound in
+                #expect(found.rows == Array(0..<found.batch.count))
+                var first = 0
+                while first < found.batch.count {
+                    let id = found.batch.traceIDs[first]
+                    let end = found.batch.traceIDs[first...].firstIndex { $0 != id }
+                    let rows = first..<(end ?? found.batch.count)
+                    #expect(seen.insert(id).inserted, "trace \(id) comes twice")
+                    #expect(newest[id].map { $0 <= last } ?? false, "newer than the bound")
+                    expectWhole(store.spans, id, rows.map { found.batch.span(at: $0) })
+                    first = rows.upperBound
+                }
+                last = bound
+                return true
+            }
+            #expect(seen == Set(newest.keys), "\(predicate) in \(range), seed \(seed)")
+            hits += seen.count
+        }
+        #expect(hits > 200, "most questions find nothing: they prove little")
+    }
+
+    private func expectWhole(_ store: any SpanStore, _ id: TraceID, _ spans: [SpanRecord]) {
+        do {
+            let whole = try store.trace(id)
+            #expect(spans.map(\.start) == spans.map(\.start).sorted())
+            #expect(
+                Dictionary(grouping: spans, by: \.spanID)
+                    == Dictionary(
+                        grouping: (0..<whole.count).map { whole.span(at: $0) }, by: \.spanID))
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    @Test(
+        "a scan of some attributes has those and no other columns change",
+        arguments: StoreKind.allCases, [61] as [UInt64])
+    func someAttributes(kind: StoreKind, seed: UInt64) async throws {
+        let store = try StoreUnderTest(kind)
+        var spans = Spans(seed: seed)
+        for second in 0..<25 { _ = try await store.append(spans.batch(second: second)) }
+        let all = try found(store.spans, SpanPredicate(), .all, fields: .all)
+        let keys: Set<String> = ["key1", "rare"]
+        let scan = SpanScan(
+            in: .all, fields: [.identity, .names, .attributes, .events], attributeKeys: keys)
+        var count = 0
+        try store.spans.scanSpans(scan, read: { $0 }) { found, _ in
+            for row in found.rows {
+                let span = found.batch.span(at: row)
+                guard let whole = all[span.spanID] else { continue }
+                count += 1
+                #expect(span.name == whole.name && span.parentID == whole.parentID)
+                #expect(
+                    span.attributes.filter { keys.contains($0.key) }
+                        == whole.attributes.filter { keys.contains($0.key) })
+                #expect(
+                    span.events.map { $0.attributes.filter { keys.contains($0.key) } }
+                        == whole.events.map { $0.attributes.filter { keys.contains($0.key) } })
+            }
+            return true
+        }
+        #expect(count == all.count)
+    }
 }

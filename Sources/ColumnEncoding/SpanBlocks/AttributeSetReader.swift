@@ -42,6 +42,15 @@ struct AttributeSetReader {
         }
     }
 
+    /// The names of all attributes.
+    var keys: Set<StringID> {
+        switch content {
+        case .none: []
+        case .shapes(let shapes, _): Set(shapes.pairKeys)
+        case .cells(let attributes, _): Set(attributes.keys)
+        }
+    }
+
     // MARK: By key
 
     /// The items of which an attribute under `key` passes, ascending.
@@ -233,20 +242,30 @@ struct AttributeSetReader {
     // MARK: By item
 
     /// Appends the attributes of `items`, ascending, and where those of each end.
+    /// - Parameter keys: the attributes that are wanted; `nil`: all.
     func append(
-        items: [Int], _ strings: LazyStrings, _ mapping: inout LazyStringMapping,
-        to attributes: inout AttributeColumns, ends: inout [UInt32]
+        items: [Int], only keys: [[UInt8]]? = nil, _ strings: LazyStrings,
+        _ mapping: inout LazyStringMapping, to attributes: inout AttributeColumns,
+        ends: inout [UInt32]
     ) throws(ColumnDecodeError) {
+        func isWanted(_ key: StringID) -> Bool {
+            keys.map { $0.contains { strings.equals(key, $0) } } ?? true
+        }
         switch content {
         case .none:
             ends.append(
                 contentsOf: repeatElement(
                     UInt32(truncatingIfNeeded: attributes.count), count: items.count))
         case .shapes(let shapes, let counts):
-            try append(shapes, counts, items, strings, &mapping, to: &attributes, &ends)
+            guard keys != nil else {
+                try append(shapes, counts, items, strings, &mapping, to: &attributes, &ends)
+                return
+            }
+            let some = shapes.only { isWanted(shapes.pairKeys[$0]) }
+            try appendFew(some, counts, items, strings, &mapping, to: &attributes, &ends)
         case .cells(let source, let sourceEnds):
             for item in items {
-                for cell in SpanBatch.run(sourceEnds, item) {
+                for cell in SpanBatch.run(sourceEnds, item) where isWanted(source.keys[cell]) {
                     Self.append(
                         source.keys[cell], source.types[cell], source.payloads[cell], strings,
                         &mapping, to: &attributes)
@@ -306,6 +325,51 @@ struct AttributeSetReader {
         }
     }
 
+    /// The same for shapes of which few pairs are left: their values are read before the items are walked.
+    private func appendFew(
+        _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int], _ items: [Int],
+        _ strings: LazyStrings, _ mapping: inout LazyStringMapping,
+        to attributes: inout AttributeColumns, _ ends: inout [UInt32]
+    ) throws(ColumnDecodeError) {
+        let wanted = Set(shapes.pairs).sorted()
+        var slots: [UInt32: Int] = [:]
+        var keys: [StringID] = []
+        var types: [AttributeType] = []
+        var values: [[UInt64]] = []
+        for (slot, pair) in wanted.enumerated() {
+            slots[pair] = slot
+            keys.append(shapes.pairKeys[Int(pair)])
+            types.append(shapes.pairTypes[Int(pair)])
+            values.append(try self.values(Int(pair), shapes, counts))
+        }
+        let slotsOfShape = shapes.slots { slots[$0] ?? 0 }
+        var cursors = [Int](repeating: 0, count: wanted.count)
+        var position = 0
+        for item in items {
+            while position < item {
+                for slot in slotsOfShape[Int(shapes.ofItem[position])] { cursors[slot] &+= 1 }
+                position &+= 1
+            }
+            for slot in slotsOfShape[Int(shapes.ofItem[item])] {
+                Self.append(
+                    keys[slot], types[slot], values[slot][cursors[slot]], strings, &mapping,
+                    to: &attributes)
+                cursors[slot] &+= 1
+            }
+            position = item &+ 1
+            ends.append(UInt32(truncatingIfNeeded: attributes.count))
+        }
+    }
+
+    private func values(
+        _ pair: Int, _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int]
+    ) throws(ColumnDecodeError) -> [UInt64] {
+        try decoder.filled(count: counts[pair]) { (out) throws(ColumnDecodeError) in
+            try AttributeValues.decode(
+                out, type: shapes.pairTypes[pair], id: ids.values(pair), from: decoder)
+        }
+    }
+
     /// Moves the cursors over the values of items that are not wanted.
     private static func skip(
         _ shapes: AttributeSetDecoder.Shapes, _ shapeStarts: [Int], from first: Int, to end: Int,
@@ -319,5 +383,34 @@ struct AttributeSetReader {
                 cursors[Int(pair)] &+= uses[shape]
             }
         }
+    }
+}
+
+extension AttributeSetDecoder.Shapes {
+    /// The pairs of each shape by other numbers.
+    fileprivate func slots(_ number: (_ pair: UInt32) -> Int) -> [[Int]] {
+        var slots: [[Int]] = []
+        var start = 0
+        for end in ends {
+            slots.append(pairs[start..<end].map(number))
+            start = end
+        }
+        return slots
+    }
+
+    /// The shapes with only some of their pairs. A value column is read by counting the uses of its own
+    /// pair, so the others can be left out.
+    fileprivate func only(_ isWanted: (_ pair: Int) -> Bool) -> Self {
+        let wanted = pairKeys.indices.map(isWanted)
+        var some = self
+        some.pairs = []
+        some.ends = []
+        var start = 0
+        for end in ends {
+            for pair in pairs[start..<end] where wanted[Int(pair)] { some.pairs.append(pair) }
+            some.ends.append(some.pairs.count)
+            start = end
+        }
+        return some
     }
 }

@@ -105,4 +105,36 @@ extension SpanBlockReader {
             return next < found.count && Int(found[next]) < run.upperBound
         }
     }
+
+    /// The names of the attributes at some places, each once a place.
+    package func attributeKeys(_ places: [AttributePlace]) throws(ColumnDecodeError) -> [String] {
+        var keys = Set<StringID>()
+        for place in places {
+            switch place {
+            case .span: keys.formUnion(try attributes(Column.attributes, items: rows).keys)
+            case .event: try insertKeys(Column.eventAttributes, try eventEnds(), into: &keys)
+            case .link: try insertKeys(Column.linkAttributes, try linkEnds(), into: &keys)
+            case .resource:
+                let shared = try shared()
+                for resource in shared.resources {
+                    keys.formUnion(shared.attributes.keys[resource.attributes])
+                }
+            case .scope:
+                let shared = try shared()
+                for scope in shared.scopes {
+                    keys.formUnion(shared.attributes.keys[scope.attributes])
+                }
+            }
+        }
+        return keys.map { id in
+            strings.withBytes(of: id) { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    private func insertKeys(
+        _ ids: AttributeSets.ColumnIDs, _ ends: [UInt32], into keys: inout Set<StringID>
+    ) throws(ColumnDecodeError) {
+        let count = ends.last.map { Int($0) } ?? 0
+        if count > 0 { keys.formUnion(try attributes(ids, items: count).keys) }
+    }
 }

@@ -29,18 +29,40 @@ extension SpanBlockReader {
         return found
     }
 
+    /// The traces of the block, each once.
+    package func traceIDs() throws(ColumnDecodeError) -> [TraceID] { try traces().distinct }
+
+    /// The traces that some rows belong to: their places in `traceIDs`, and how many rows of the block
+    /// each has.
+    package func rowsByTrace(
+        _ rows: [Int]
+    ) throws(ColumnDecodeError) -> (
+        traces: [(number: Int, id: TraceID, rows: Int)], traceOfRow: [UInt32]
+    ) {
+        let (distinct, ofRow) = try traces()
+        var isWanted = [Bool](repeating: false, count: distinct.count)
+        for row in rows { isWanted[Int(ofRow[row])] = true }
+        var counts = [Int](repeating: 0, count: distinct.count)
+        for number in ofRow { counts[Int(number)] &+= 1 }
+        let traces = distinct.indices.filter { isWanted[$0] }.map {
+            (number: $0, id: distinct[$0], rows: counts[$0])
+        }
+        return (traces, ofRow)
+    }
+
     /// The given rows, ascending, as a batch of their own. Columns not asked for hold zeros and empty
     /// runs.
     ///
+    /// - Parameter attributeKeys: the attributes of spans, events and links that are read; `nil`: all.
     /// - Complexity: whole columns are expanded, but cells, strings and resources of other rows are
     ///   neither built nor copied.
     package func batch(
-        rows wanted: [Int], columns: SpanColumns = .all
+        rows wanted: [Int], columns: SpanColumns = .all, attributeKeys: Set<String>? = nil
     ) throws(ColumnDecodeError) -> SpanBatch {
-        var extraction = SpanExtraction(self, wanted)
+        var extraction = SpanExtraction(self, wanted, attributeKeys)
         try extraction.readTimes(!columns.isDisjoint(with: [.identity, .times]))
         try extraction.readIdentity(columns.contains(.identity))
-        try extraction.readCore(columns.contains(.core))
+        try extraction.readCore(columns)
         try extraction.readAttributes(columns.contains(.attributes))
         try extraction.readEvents(columns.contains(.events))
         try extraction.readLinks(columns.contains(.links))
@@ -55,12 +77,17 @@ private struct SpanExtraction {
 
     private let reader: SpanBlockReader
     private let rows: [Int]
+    /// Whether these are all rows of the block: columns are taken over as they are.
+    private let isWhole: Bool
+    private let attributeKeys: [[UInt8]]?
     private var batch = SpanBatch()
     private var mapping: LazyStringMapping
 
-    init(_ reader: SpanBlockReader, _ rows: [Int]) {
+    init(_ reader: SpanBlockReader, _ rows: [Int], _ attributeKeys: Set<String>?) {
         self.reader = reader
         self.rows = rows
+        isWhole = rows.count == reader.rows
+        self.attributeKeys = attributeKeys.map { $0.map { Array($0.utf8) } }
         mapping = LazyStringMapping(count: reader.strings.count)
     }
 
@@ -72,7 +99,9 @@ private struct SpanExtraction {
     private var decoder: BatchDecoder { reader.decoder }
     private var zeros: [UInt32] { [UInt32](repeating: 0, count: rows.count) }
 
-    private func pick<T>(_ column: [T]) -> [T] { rows.map { column[$0] } }
+    private func pick<T>(_ column: [T]) -> [T] {
+        isWhole ? column : rows.map { column[$0] }
+    }
 
     private mutating func readStrings(
         _ level: SpanBlockReader.StringLevel
@@ -89,7 +118,12 @@ private struct SpanExtraction {
 
     private mutating func pick(_ column: SpanBlockReader.Coded) -> [StringID] {
         let strings = reader.strings
-        return rows.map { mapping.map(column.dictionary[Int(column.codes[$0])], of: strings) }
+        guard rows.count > 2 * column.dictionary.count else {
+            return rows.map { mapping.map(column.dictionary[Int(column.codes[$0])], of: strings) }
+        }
+        let ids = column.dictionary.map { mapping.map($0, of: strings) }
+        if isWhole { return column.codes.map { ids[Int($0)] } }
+        return rows.map { ids[Int(column.codes[$0])] }
     }
 
     private mutating func map(_ id: StringID) -> StringID { mapping.map(id, of: reader.strings) }
@@ -102,7 +136,9 @@ private struct SpanExtraction {
             return
         }
         let (distinct, ofRow) = try reader.traces()
-        batch.traceIDs = rows.map { distinct[Int(ofRow[$0])] }
+        batch.traceIDs =
+            isWhole
+            ? ofRow.map { distinct[Int($0)] } : rows.map { distinct[Int(ofRow[$0])] }
         batch.starts = pick(try reader.starts())
         batch.durations = pick(try reader.durations())
     }
@@ -124,50 +160,84 @@ private struct SpanExtraction {
             rows: rows, codes: codes, externals: externals, spans: spanIDs)
     }
 
-    mutating func readCore(_ isWanted: Bool) throws(ColumnDecodeError) {
+    mutating func readCore(_ columns: SpanColumns) throws(ColumnDecodeError) {
+        func isWanted(_ part: SpanColumns) -> Bool {
+            columns.contains(.core) || columns.contains(part)
+        }
+        let parts: [SpanColumns] = [
+            .names, .kinds, .statuses, .statusMessages, .resources, .scopes,
+        ]
+        if parts.contains(where: isWanted) { try readStrings(.core) }
+        batch.names = isWanted(.names) ? pick(try reader.names()) : zeros
+        try readKinds(isWanted(.kinds))
+        try readStatuses(isWanted(.statuses))
+        batch.statusMessages =
+            isWanted(.statusMessages) ? try pick(Column.statusMessages, "status messages") : zeros
+        try readResources(isWanted(.resources))
+        try readScopes(isWanted(.scopes))
+        batch.shared.fillIfEmpty(rows: rows.count)
+    }
+
+    private mutating func readKinds(_ isWanted: Bool) throws(ColumnDecodeError) {
         guard isWanted else {
-            batch.shared.fillIfEmpty(rows: rows.count)
-            batch.names = zeros
             batch.kinds = [SpanKind](repeating: .unspecified, count: rows.count)
-            batch.statuses = [SpanStatus](repeating: .unset, count: rows.count)
-            batch.statusMessages = zeros
-            batch.resourceIndices = zeros
-            batch.scopeIndices = zeros
             return
         }
-        try readStrings(.core)
-        batch.names = pick(try reader.names())
+        batch.kinds.reserveCapacity(rows.count)
         for raw in pick(try reader.kinds()) {
             guard let kind = SpanKind(rawValue: raw) else { throw unknown("kinds", raw) }
             batch.kinds.append(kind)
         }
+    }
+
+    private mutating func readStatuses(_ isWanted: Bool) throws(ColumnDecodeError) {
+        guard isWanted else {
+            batch.statuses = [SpanStatus](repeating: .unset, count: rows.count)
+            return
+        }
+        batch.statuses.reserveCapacity(rows.count)
         for raw in pick(try reader.statuses()) {
             guard let status = SpanStatus(rawValue: raw) else { throw unknown("statuses", raw) }
             batch.statuses.append(status)
         }
-        batch.statusMessages = try pick(Column.statusMessages, "status messages")
-        try readShared()
     }
 
     private func unknown(_ column: String, _ raw: UInt8) -> ColumnDecodeError {
         .corrupt(column: column, offset: 0, reason: "unknown value \(raw)")
     }
 
-    /// Resources and scopes that the rows refer to, numbered anew.
-    private mutating func readShared() throws(ColumnDecodeError) {
+    /// Resources that the rows refer to, numbered anew.
+    private mutating func readResources(_ isWanted: Bool) throws(ColumnDecodeError) {
+        guard isWanted else {
+            batch.resourceIndices = zeros
+            return
+        }
         let shared = try reader.shared()
         let resources = try reader.resourceIndices()
-        let scopes = try reader.scopeIndices()
-        var newResource = [UInt32?](repeating: nil, count: shared.resources.count)
-        var newScope = [UInt32?](repeating: nil, count: shared.scopes.count)
+        var numbers = [UInt32?](repeating: nil, count: shared.resources.count)
+        batch.resourceIndices.reserveCapacity(rows.count)
         for row in rows {
-            let (resource, scope) = (Int(resources[row]), Int(scopes[row]))
-            let resourceIndex = newResource[resource] ?? add(shared.resources[resource], shared)
-            newResource[resource] = resourceIndex
-            batch.resourceIndices.append(resourceIndex)
-            let scopeIndex = newScope[scope] ?? add(shared.scopes[scope], shared)
-            newScope[scope] = scopeIndex
-            batch.scopeIndices.append(scopeIndex)
+            let resource = Int(resources[row])
+            let number = numbers[resource] ?? add(shared.resources[resource], shared)
+            numbers[resource] = number
+            batch.resourceIndices.append(number)
+        }
+    }
+
+    private mutating func readScopes(_ isWanted: Bool) throws(ColumnDecodeError) {
+        guard isWanted else {
+            batch.scopeIndices = zeros
+            return
+        }
+        let shared = try reader.shared()
+        let scopes = try reader.scopeIndices()
+        var numbers = [UInt32?](repeating: nil, count: shared.scopes.count)
+        batch.scopeIndices.reserveCapacity(rows.count)
+        for row in rows {
+            let scope = Int(scopes[row])
+            let number = numbers[scope] ?? add(shared.scopes[scope], shared)
+            numbers[scope] = number
+            batch.scopeIndices.append(number)
         }
     }
 
@@ -211,7 +281,7 @@ private struct SpanExtraction {
         mapping.extend(to: reader.strings.count)
         batch.attributeEnds.reserveCapacity(rows.count)
         try set.append(
-            items: rows, reader.strings, &mapping, to: &batch.attributes,
+            items: rows, only: attributeKeys, reader.strings, &mapping, to: &batch.attributes,
             ends: &batch.attributeEnds)
     }
 
@@ -238,7 +308,8 @@ private struct SpanExtraction {
         batch.events.droppedAttributeCounts = items.map { dropped[$0] }
         let set = try reader.attributes(Column.eventAttributes, items: count)
         try set.append(
-            items: items, reader.strings, &mapping, to: &batch.events.attributes,
+            items: items, only: attributeKeys, reader.strings, &mapping,
+            to: &batch.events.attributes,
             ends: &batch.events.attributeEnds)
     }
 
@@ -267,7 +338,8 @@ private struct SpanExtraction {
         batch.links.droppedAttributeCounts = items.map { dropped[$0] }
         let set = try reader.attributes(Column.linkAttributes, items: count)
         try set.append(
-            items: items, reader.strings, &mapping, to: &batch.links.attributes,
+            items: items, only: attributeKeys, reader.strings, &mapping,
+            to: &batch.links.attributes,
             ends: &batch.links.attributeEnds)
     }
 

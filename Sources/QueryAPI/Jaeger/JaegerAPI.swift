@@ -28,6 +28,8 @@ package struct JaegerAPI: Sendable {
             group.on(.get, "/api/services/{service}/operations", operationNames)
             group.on(.get, "/api/operations", operations)
             group.on(.get, "/api/dependencies", dependencies)
+            group.on(.get, "/api/quality-metrics", qualityMetrics)
+            registerMetrics(on: &group)
         }
         router.shapeErrors(below: prefix + "/api/traces", JaegerEnvelope.errors)
         router.shapeErrors(below: prefix + "/api/services", JaegerEnvelope.errors)

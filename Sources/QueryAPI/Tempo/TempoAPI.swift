@@ -32,6 +32,7 @@ package struct TempoAPI: Sendable {
             group.on(.get, "/api/metrics/query_range", queryRange)
             group.on(.get, "/api/metrics/query", query)
             group.on(.get, "/api/echo") { _ in .text("echo") }
+            registerRefused(on: &group)
             group.on(.get, "/api/status/buildinfo", buildInfo)
             if !prefix.isEmpty { group.on(.get, "/api/traces/{id}", traces.trace) }
         }
@@ -42,6 +43,20 @@ package struct TempoAPI: Sendable {
         var probe = RouteOptions(errors: Self.errors)
         probe.needsToken = false
         router.on(.get, prefix + "/ready", options: probe) { _ in .text("ready\n") }
+    }
+
+    /// Parts of Tempo's API that are refused by name, so that nobody looks for a mistake in their set-up.
+    private func registerRefused(on group: inout RouteGroup) {
+        func refuse(_ what: String) -> @Sendable (HTTPRequest) async throws -> HTTPResponse {
+            { _ in throw HTTPError(.notFound, status: 501, message: what) }
+        }
+        group.on(
+            .get, "/api/overrides",
+            refuse("overrides are not supported: limits are set in the server's configuration"))
+        group.on(
+            .post, "/api/v2/traces/diff",
+            refuse("diffs of traces are at /api/sidelight/traces/{a}/diff/{b}"))
+        group.on(.get, "/api/mcp", refuse("the Model Context Protocol is not supported"))
     }
 
     /// One line of text; a deadline that has passed is 504, as Tempo has it.

@@ -29,19 +29,33 @@ struct TraceSearch: Sendable {
         var ranking = TraceRanking(limit: limit)
         var failure: QueryError?
         for predicate in predicates {
-            try store.scanSpans(predicate, in: range, fields: .times) { spans, bound in
+            let scan = SpanScan(predicate, in: range, fields: .times)
+            try store.scanSpans(scan, read: Self.newest) { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
                     return false
                 }
-                for row in 0..<spans.count {
-                    ranking.add(spans.traceIDs[row], start: spans.starts[row])
-                }
+                for (trace, start) in spans { ranking.add(trace, start: start) }
                 return !ranking.isSettled(below: bound)
             }
             if let failure { throw failure }
         }
         return ranking.best()
+    }
+
+    /// The newest start in each run of spans of one trace.
+    @Sendable
+    private static func newest(of spans: FoundSpans) -> [(TraceID, Timestamp)] {
+        var newest: [(TraceID, Timestamp)] = []
+        for row in spans.rows {
+            let (trace, start) = (spans.batch.traceIDs[row], spans.batch.starts[row])
+            if let last = newest.indices.last, newest[last].0 == trace {
+                newest[last].1 = max(newest[last].1, start)
+            } else {
+                newest.append((trace, start))
+            }
+        }
+        return newest
     }
 
     /// The traces that a search form asks for.

@@ -33,12 +33,25 @@ extension BlockSignal {
 }
 
 /// One journalled batch that no block holds yet.
-struct HeadBatch<Batch: Sendable>: Sendable {
-    var sequence: UInt64
-    var arrival: Timestamp
-    var batch: Batch
-    var bytes: Int
-    var bounds: ClosedRange<Timestamp>
+///
+/// An object, so that a query that looks at thousands of them copies a reference each and not fifty columns.
+final class HeadBatch<Batch: Sendable>: Sendable {
+    let sequence: UInt64
+    let arrival: Timestamp
+    let batch: Batch
+    let bytes: Int
+    let bounds: ClosedRange<Timestamp>
+
+    init(
+        sequence: UInt64, arrival: Timestamp, batch: Batch, bytes: Int,
+        bounds: ClosedRange<Timestamp>
+    ) {
+        self.sequence = sequence
+        self.arrival = arrival
+        self.batch = batch
+        self.bytes = bytes
+        self.bounds = bounds
+    }
 }
 
 /// Where a scan takes its next rows from.

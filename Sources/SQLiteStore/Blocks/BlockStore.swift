@@ -33,7 +33,8 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         var head: [HeadBatch<Batch>]
         var blocks: [BlockInfo]
         var summaries: StringTable
-        fileprivate var generation: UInt64
+        /// Changes with the list of blocks.
+        fileprivate(set) var generation: UInt64
     }
 
     /// A snapshot that stays until it is let go of.
@@ -51,6 +52,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
 
     let partitions: PartitionDirectory
     let readers: SpanBlockCache
+    let directories = TraceDirectoryCache()
     let fieldCache: LogFieldCache
     let wholeTraceSpansMax: Int
     private let configuration: StoreConfiguration

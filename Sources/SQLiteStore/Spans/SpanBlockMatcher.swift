@@ -16,7 +16,7 @@ struct SpanBlockMatcher {
         _ reader: SpanBlockReader
     ) throws(ColumnDecodeError) -> [Int] {
         var matcher = SpanBlockMatcher(block: block, reader: reader)
-        for condition in predicate.conditions.sorted(by: { cost($0) < cost($1) }) {
+        for condition in predicate.conditions.sorted(by: { $0.cost < $1.cost }) {
             let rows = try matcher.rows(condition)
             if rows.isEmpty { return [] }
             matcher.left = rows
@@ -33,19 +33,6 @@ struct SpanBlockMatcher {
     private init(block: BlockInfo, reader: SpanBlockReader) {
         self.block = block
         self.reader = reader
-    }
-
-    /// What is decoded for it, roughly, in columns.
-    private static func cost(_ condition: SpanCondition) -> Int {
-        switch condition {
-        case .service: 0
-        case .name: 1
-        case .status: 2
-        case .kind: 3
-        case .durationAtLeast, .durationAtMost: 4
-        case .root: 5
-        case .attribute: 6
-        }
     }
 
     /// Those of the rows left that satisfy the condition.

@@ -1,11 +1,10 @@
 import Store
 import Telemetry
 
-/// A predicate prepared for one batch: names are resolved to ids once, rows are then compared by
-/// integers.
-struct SpanMatcher {
+/// A predicate on batches in memory: for each, names are resolved to ids once, and rows are then compared
+/// by integers.
+struct SpanMatcher: Sendable {
     private enum Test {
-        case never
         /// One flag a resource.
         case resource([Bool])
         case name(StringID)
@@ -17,58 +16,110 @@ struct SpanMatcher {
         case attribute(AttributeTestInBatch)
     }
 
-    private let batch: SpanBatch
-    private let tests: [Test]
+    /// What is cheap first.
+    private let conditions: [SpanCondition]
     private let range: TimeRange
 
-    init(_ predicate: SpanPredicate, in range: TimeRange, of batch: SpanBatch) {
-        self.batch = batch
+    init(_ predicate: SpanPredicate, in range: TimeRange) {
         self.range = range
-        tests = predicate.conditions.map { SpanMatcher.prepare($0, batch) }
+        conditions = predicate.conditions.sorted { $0.cost < $1.cost }
     }
 
-    func matchingRows() -> [Int] {
-        for test in tests {
-            if case .never = test { return [] }
+    /// The rows that satisfy the predicate and start in the range, ascending.
+    func rows(of head: HeadBatch<SpanBatch>) -> [Int] {
+        guard range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) else {
+            return []
         }
-        return (0..<batch.count).filter(matches)
-    }
-
-    func matches(_ row: Int) -> Bool {
-        guard range.contains(batch.starts[row]) else { return false }
-        for test in tests {
-            let holds =
-                switch test {
-                case .never: false
-                case .resource(let flags): flags[Int(batch.resourceIndices[row])]
-                case .name(let id): batch.names[row] == id
-                case .kind(let kind): batch.kinds[row] == kind
-                case .status(let status): batch.statuses[row] == status
-                case .durationAtLeast(let bound): batch.durations[row] >= bound
-                case .durationAtMost(let bound): batch.durations[row] <= bound
-                case .root: !batch.parentIDs[row].isValid
-                case .attribute(let test): test.holds(row, of: batch)
-                }
-            if !holds { return false }
+        // Most batches lack a name that is looked for: that is known before any row is looked at.
+        var tests: [Test] = []
+        for condition in conditions {
+            guard let test = Self.prepare(condition, head.batch) else { return [] }
+            tests.append(test)
         }
-        return true
+        var rows = Array(0..<head.batch.count)
+        for test in tests where !rows.isEmpty { rows = Self.keep(rows, test, head.batch) }
+        let isInside =
+            range.contains(head.bounds.lowerBound) && range.contains(head.bounds.upperBound)
+        if rows.isEmpty || isInside { return rows }
+        let starts = head.batch.starts
+        return rows.filter { range.contains(starts[$0]) }
     }
 
-    private static func prepare(_ condition: SpanCondition, _ batch: SpanBatch) -> Test {
+    private static func keep(_ rows: [Int], _ test: Test, _ batch: SpanBatch) -> [Int] {
+        switch test {
+        case .resource(let flags):
+            let indices = batch.resourceIndices
+            return rows.filter { flags[Int(indices[$0])] }
+        case .name(let id):
+            let names = batch.names
+            return rows.filter { names[$0] == id }
+        case .kind(let kind):
+            let kinds = batch.kinds
+            return rows.filter { kinds[$0] == kind }
+        case .status(let status):
+            let statuses = batch.statuses
+            return rows.filter { statuses[$0] == status }
+        case .durationAtLeast(let bound):
+            let durations = batch.durations
+            return rows.filter { durations[$0] >= bound }
+        case .durationAtMost(let bound):
+            let durations = batch.durations
+            return rows.filter { durations[$0] <= bound }
+        case .root:
+            let parents = batch.parentIDs
+            return rows.filter { !parents[$0].isValid }
+        case .attribute(let test): return rows.filter { test.holds($0, of: batch) }
+        }
+    }
+
+    /// `nil` if no span of the batch can satisfy the condition.
+    private static func prepare(_ condition: SpanCondition, _ batch: SpanBatch) -> Test? {
         switch condition {
         case .service(let service):
-            // "" is also what a resource without a name is found by.
-            if !service.isEmpty, batch.strings.id(of: service) == nil { return .never }
-            let flags = batch.serviceNames().map { $0 == service }
-            return flags.contains(true) ? .resource(flags) : .never
-        case .name(let name): return batch.strings.id(of: name).map(Test.name) ?? .never
+            let flags = resources(of: service, batch)
+            return flags.contains(true) ? .resource(flags) : nil
+        case .name(let name): return batch.strings.id(of: name).map(Test.name)
         case .kind(let kind): return .kind(kind)
         case .status(let status): return .status(status)
         case .durationAtLeast(let bound): return .durationAtLeast(bound)
         case .durationAtMost(let bound): return .durationAtMost(bound)
         case .root: return .root
         case .attribute(let scope, let key, let test):
-            return AttributeTestInBatch(scope, key: key, test, batch).map(Test.attribute) ?? .never
+            return AttributeTestInBatch(scope, key: key, test, batch).map(Test.attribute)
+        }
+    }
+}
+
+extension SpanMatcher {
+    /// Which resources are of a service.
+    private static func resources(of service: String, _ batch: SpanBatch) -> [Bool] {
+        // "" is also what a resource without a name is found by, and a name may be a number.
+        guard !service.isEmpty, let key = batch.strings.id(of: SemanticKey.serviceName) else {
+            return batch.serviceNames().map { $0 == service }
+        }
+        let id = batch.strings.id(of: service).map { UInt64($0) }
+        let attributes = batch.shared.attributes
+        return batch.shared.resources.map { resource in
+            for cell in resource.attributes where attributes.keys[cell] == key {
+                if attributes.types[cell] == .string { return attributes.payloads[cell] == id }
+                return attributes.value(at: cell, strings: batch.strings).text == service
+            }
+            return false
+        }
+    }
+}
+
+extension SpanCondition {
+    /// What looking at it takes, roughly, in columns.
+    var cost: Int {
+        switch self {
+        case .service: 0
+        case .name: 1
+        case .status: 2
+        case .kind: 3
+        case .durationAtLeast, .durationAtMost: 4
+        case .root: 5
+        case .attribute: 6
         }
     }
 }

@@ -101,93 +101,6 @@ extension BlockStore where Signal == SpanSignal {
         return merger.take()
     }
 
-    func scan(
-        _ predicate: SpanPredicate, in range: TimeRange, fields: SpanFields,
-        visit: (SpanBatch, Timestamp) -> Bool
-    ) throws(StoreError) {
-        try withSnapshot { (snapshot) throws(StoreError) in
-            let pruning = SpanPruning(predicate, in: range, snapshot.summaries)
-            var parts = Self.headParts(of: snapshot, in: range)
-            for block in snapshot.blocks where pruning.admits(block) {
-                parts.append((block.bounds.upperBound, .block(block)))
-            }
-            parts.sort { $0.last > $1.last }
-            // The newest part alone answers many searches; after it, as many at once as there are threads.
-            var first = 0
-            while first < parts.count {
-                let wave = parts[first..<min(first + (first == 0 ? 1 : 2), parts.count)]
-                let found = try Concurrently.map(wave.count) { (index) throws(StoreError) in
-                    try matches(
-                        predicate, in: range, of: wave[wave.startIndex + index].part, fields)
-                }
-                for matches in found {
-                    first += 1
-                    let bound = first < parts.count ? parts[first].last : .distantPast
-                    if !visit(matches, bound) { return }
-                }
-            }
-        }
-    }
-
-    /// Where a scan takes its next rows from.
-    private enum Part {
-        /// Neighbours of the head.
-        case head([SpanBatch])
-        case block(BlockInfo)
-    }
-
-    /// The head in parts of about a block's rows each: one request's batch alone is too little work to
-    /// hand to a thread.
-    private static func headParts(
-        of snapshot: Snapshot, in range: TimeRange
-    ) -> [(last: Timestamp, part: Part)] {
-        var parts: [(last: Timestamp, part: Part)] = []
-        var gathered: [SpanBatch] = []
-        var rows = 0
-        var last = Timestamp.distantPast
-        func close() {
-            if !gathered.isEmpty { parts.append((last, .head(gathered))) }
-            (gathered, rows, last) = ([], 0, .distantPast)
-        }
-        for head in snapshot.head
-        where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
-            if rows + head.batch.count > 8_192 { close() }
-            gathered.append(head.batch)
-            rows += head.batch.count
-            last = max(last, head.bounds.upperBound)
-        }
-        close()
-        return parts
-    }
-
-    private func matches(
-        _ predicate: SpanPredicate, in range: TimeRange, of part: Part, _ fields: SpanFields
-    ) throws(StoreError) -> SpanBatch {
-        switch part {
-        case .head(let batches):
-            var merger = SpanBatchMerger()
-            for batch in batches {
-                let rows = SpanMatcher(predicate, in: range, of: batch).matchingRows()
-                guard !rows.isEmpty else { continue }
-                let source = merger.add(batch)
-                for row in rows { merger.append(row: row, of: source) }
-            }
-            return merger.take()
-        case .block(let block): return try matches(predicate, in: range, of: block, fields)
-        }
-    }
-
-    private func matches(
-        _ predicate: SpanPredicate, in range: TimeRange, of block: BlockInfo, _ fields: SpanFields
-    ) throws(StoreError) -> SpanBatch {
-        let found = try withReader(of: block) { (reader) throws(ColumnDecodeError) in
-            let rows = try SpanBlockMatcher.rows(predicate, in: range, of: block, reader)
-            return rows.isEmpty
-                ? SpanBatch() : try reader.batch(rows: rows, columns: fields.columns)
-        }
-        return found ?? SpanBatch()
-    }
-
     func values(
         of field: SpanField, matching predicate: SpanPredicate, in range: TimeRange, limit: Int
     ) throws(StoreError) -> [String] {
@@ -207,19 +120,57 @@ extension BlockStore where Signal == SpanSignal {
                     let summary = snapshot.summaries.withBytes(of: id) { SpanSummary(encoded: $0) }
                     if let summary { found.insert(pick(summary)) }
                 }
+                let matcher = SpanMatcher(predicate, in: range)
                 for head in snapshot.head {
-                    Self.collect(
-                        field, SpanMatcher(predicate, in: range, of: head.batch).matchingRows(),
-                        of: head.batch, into: &found)
+                    Self.collect(field, matcher.rows(of: head), of: head.batch, into: &found)
                 }
             }
+        } else if case .attributeKeys(let scope) = field, predicate.conditions.isEmpty {
+            found = try attributeKeys(scope, in: range)
         } else {
-            try scan(predicate, in: range, fields: .all) { batch, _ in
-                Self.collect(field, Array(0..<batch.count), of: batch, into: &found)
+            let wanted = SpanScan(
+                predicate, in: range, fields: field.fields, attributeKeys: field.attributeKeys)
+            try scan(wanted) { spans in
+                var found = Set<String>()
+                Self.collect(field, spans.rows, of: spans.batch, into: &found)
+                return found
+            } visit: { some, _ in
+                found.formUnion(some)
                 return found.count < limit
             }
         }
         return Array(found.sorted().prefix(limit))
+    }
+
+    /// The names of attributes, from the dictionaries of blocks that lie in the range as a whole.
+    private func attributeKeys(
+        _ scope: AttributeScope, in range: TimeRange
+    ) throws(StoreError) -> Set<String> {
+        var found = Set<String>()
+        let scan = SpanScan(in: range, fields: SpanField.attributeKeys(scope).fields)
+        try withSnapshot { (snapshot) throws(StoreError) in
+            let parts =
+                Self.headParts(of: snapshot, in: range) + Self.blockParts(of: snapshot, scan)
+            try Self.inWaves(parts) { (part) throws(StoreError) -> Set<String> in
+                var keys = Set<String>()
+                if case .block(let block) = part, range.contains(block.bounds.lowerBound),
+                    range.contains(block.bounds.upperBound)
+                {
+                    let listed = try withReader(of: block) { reader throws(ColumnDecodeError) in
+                        try reader.attributeKeys(scope.places)
+                    }
+                    return Set(listed ?? [])
+                }
+                for spans in try matches(scan, of: part) {
+                    AttributeListing(spans.batch, spans.rows).keys(scope, &keys)
+                }
+                return keys
+            } visit: { keys, _, _ in
+                found.formUnion(keys)
+                return true
+            }
+        }
+        return found
     }
 
     private static func summaryField(_ field: SpanField) -> ((SpanSummary) -> String)? {
@@ -257,48 +208,36 @@ extension BlockStore where Signal == SpanSignal {
                 found.insert(batch.strings[StringID(name)])
             }
         case .kind: for kind in Set(rows.map { batch.kinds[$0] }) { found.insert("\(kind)") }
-        case .attribute(let scope, let key):
-            for row in rows {
-                for attribute in attributes(of: row, scope, batch) where attribute.key == key {
-                    found.insert(attribute.value.text)
-                }
-            }
-        case .attributeKeys(let scope):
-            for row in rows {
-                for attribute in attributes(of: row, scope, batch) { found.insert(attribute.key) }
-            }
-        }
-    }
-
-    private static func attributes(
-        of row: Int, _ scope: AttributeScope, _ batch: SpanBatch
-    ) -> [Attribute] {
-        let span = batch.span(at: row)
-        switch scope {
-        case .span: return span.attributes
-        case .resource: return batch.resource(at: batch.resourceIndices[row]).attributes
-        case .event: return span.events.flatMap(\.attributes)
-        case .scope: return batch.scope(at: batch.scopeIndices[row]).attributes
-        case .link: return span.links.flatMap(\.attributes)
-        case .any:
-            return span.attributes + batch.resource(at: batch.resourceIndices[row]).attributes
-                + span.events.flatMap(\.attributes)
-                + batch.scope(at: batch.scopeIndices[row]).attributes
-                + span.links.flatMap(\.attributes)
+        case .attribute(let scope, let key): AttributeListing(batch, rows).texts(scope, key, &found)
+        case .attributeKeys(let scope): AttributeListing(batch, rows).keys(scope, &found)
         }
     }
 }
 
-extension SpanFields {
-    var columns: SpanColumns {
-        var columns: SpanColumns = []
-        if contains(.times) { columns.insert(.times) }
-        if contains(.identity) { columns.insert(.identity) }
-        if contains(.core) { columns.insert(.core) }
-        if contains(.attributes) { columns.insert(.attributes) }
-        if contains(.events) { columns.insert(.events) }
-        if contains(.links) { columns.insert(.links) }
-        if contains(.rest) { columns.insert(.rest) }
-        return columns
+extension SpanField {
+    /// The columns that it is read from.
+    fileprivate var fields: SpanFields {
+        switch self {
+        case .service: .resources
+        case .name: .names
+        case .kind: .kinds
+        case .attribute(let scope, _), .attributeKeys(let scope):
+            switch scope {
+            case .any: [.attributes, .resources, .scopes, .events, .links]
+            case .span: .attributes
+            case .resource: .resources
+            case .scope: .scopes
+            case .event: .events
+            case .link: .links
+            }
+        }
+    }
+
+    fileprivate var attributeKeys: Set<String>? {
+        switch self {
+        case .attribute(_, let key): [key]
+        case .attributeKeys: nil
+        case .service, .name, .kind: []
+        }
     }
 }

@@ -79,6 +79,8 @@ enum Column {
     case constant(Cell)
     /// One value a span.
     case single([Cell])
+    /// The same as places in a list of a few values.
+    case coded([Cell], [UInt32])
     /// The values of a span's events or links: those of span `i` end at `ends[i]`.
     case repeated([Cell], ends: [Int])
 
@@ -88,6 +90,7 @@ enum Column {
         switch self {
         case .constant(let cell): return cell
         case .single(let cells): return cells[index]
+        case .coded(let values, let codes): return values[Int(codes[index])]
         case .repeated(let cells, let ends):
             let start = index == 0 ? 0 : ends[index - 1]
             return start < ends[index] ? cells[start] : .null

@@ -3,9 +3,11 @@ import Telemetry
 
 /// What one span at least of a trace must satisfy for a query to yield anything of the trace. It needs
 /// no other span to be judged, so blocks are searched for it, and only the traces found are read whole.
-struct Driver {
+struct Driver: Sendable {
     /// `nil`: any span will do.
     let condition: FieldExpression?
+
+    init(_ condition: FieldExpression?) { self.condition = condition }
 
     init(_ expression: SpansetExpression) { condition = Self.condition(of: expression) }
 
@@ -16,10 +18,8 @@ struct Driver {
         SpanPredicate(condition.map(SpanConditions.implied) ?? [])
     }
 
-    /// The columns that the condition reads, and trace ids and times.
-    var fields: SpanFields {
-        (condition?.fields ?? []).reduce(.times) { $0.union($1.columns) }
-    }
+    /// The fields that the condition reads.
+    var fields: [Field] { condition?.fields ?? [] }
 
     private static func condition(of expression: SpansetExpression) -> FieldExpression? {
         switch expression {
@@ -91,25 +91,55 @@ extension FieldExpression {
 }
 
 extension Field {
-    /// The columns that it is read from.
+    /// The columns that it is read from, of those that relate spans only what it reads of them.
     var columns: SpanFields {
         switch kind {
-        case .intrinsic(let intrinsic):
-            switch intrinsic {
-            case .duration, .traceID: .times
-            case .spanID, .parentID: .identity
-            case .eventName, .eventTimeSinceStart: .events
-            case .linkTraceID, .linkSpanID: .links
-            default: .core
-            }
+        case .intrinsic(let intrinsic): return intrinsic.columns
         case .attribute(let scope, _):
             switch scope {
-            case .any: [.core, .attributes, .events, .links]
-            case .span: .attributes
-            case .resource, .instrumentation: .core
-            case .event: .events
-            case .link: .links
+            case .any: return [.resources, .scopes, .attributes, .events, .links]
+            case .span: return .attributes
+            case .resource: return .resources
+            case .instrumentation: return .scopes
+            case .event: return .events
+            case .link: return .links
             }
         }
+    }
+}
+
+extension Intrinsic {
+    fileprivate var columns: SpanFields {
+        switch self {
+        case .duration, .traceID, .traceDuration: .times
+        case .name, .rootName: .names
+        case .status: .statuses
+        case .statusMessage: .statusMessages
+        case .kind: .kinds
+        case .rootServiceName: .resources
+        case .instrumentationName, .instrumentationVersion: .scopes
+        case .spanID, .parentID, .parent, .childCount, .nestedSetLeft, .nestedSetRight,
+            .nestedSetParent:
+            .identity
+        case .eventName, .eventTimeSinceStart: [.times, .events]
+        case .linkTraceID, .linkSpanID: .links
+        }
+    }
+}
+
+extension SpanScan {
+    /// - Parameter fields: what is read of the spans, besides trace ids and times.
+    init(
+        _ driver: Driver, in range: TimeRange, reading fields: [Field], unit: Unit = .spans
+    ) {
+        let all = driver.fields + fields
+        var columns = all.reduce(SpanFields.times) { $0.union($1.columns) }
+        if unit != .spans { columns.formUnion([.identity, .kinds]) }
+        var keys = Set<String>()
+        for field in all {
+            if case .attribute(_, let name) = field.kind { keys.insert(name) }
+        }
+        self.init(
+            driver.predicate, in: range, fields: columns, attributeKeys: keys, unit: unit)
     }
 }

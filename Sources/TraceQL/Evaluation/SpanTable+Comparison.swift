@@ -19,6 +19,10 @@ extension SpanTable {
         var kept: [Int] = []
         switch (left, right) {
         case (.constant(let a), .constant(let b)): return holds(operation, a, b) ? rows : []
+        case (.coded(let values, let codes), .constant(let b)):
+            let passes = values.map { holds(operation, $0, b) }
+            guard passes.contains(true) else { return [] }
+            for index in rows.indices where passes[Int(codes[index])] { kept.append(rows[index]) }
         case (.single(let cells), .constant(let b)):
             // Texts of one table are equal if their ids are.
             if operation == .equal, b.kind != .int, b.kind != .double, b.kind != .duration,
@@ -118,6 +122,11 @@ extension SpanTable {
         }
         let column = column(left, rows)
         var kept: [Int] = []
+        if case .coded(let values, let codes) = column {
+            let passes = values.map(matches)
+            for index in rows.indices where passes[Int(codes[index])] { kept.append(rows[index]) }
+            return kept
+        }
         for index in rows.indices where column.values(at: index).contains(where: matches) {
             kept.append(rows[index])
         }

@@ -11,8 +11,8 @@ extension SpanTable {
             guard let key = key(name) else { return .constant(.null) }
             switch scope {
             case .span: return .single(spanCells(key, rows))
-            case .resource: return .single(resourceCells(key, rows))
-            case .instrumentation: return .single(scopeCells(key, rows))
+            case .resource: return resourceColumn(key, rows)
+            case .instrumentation: return scopeColumn(key, rows)
             case .event: return eventColumn(key, rows)
             case .link: return linkColumn(key, rows)
             case .any: return anyColumn(key, rows)
@@ -49,20 +49,20 @@ extension SpanTable {
         return rows.map { Self.first(key, columns, SpanBatch.run(ends, $0)) }
     }
 
-    private func resourceCells(_ key: StringID, _ rows: [Int]) -> [Cell] {
+    private func resourceColumn(_ key: StringID, _ rows: [Int]) -> Column {
         let cells = batch.shared.resources.map {
             Self.first(key, batch.shared.attributes, $0.attributes)
         }
         let indices = batch.resourceIndices
-        return rows.map { cells[Int(indices[$0])] }
+        return .coded(cells, rows.map { indices[$0] })
     }
 
-    private func scopeCells(_ key: StringID, _ rows: [Int]) -> [Cell] {
+    private func scopeColumn(_ key: StringID, _ rows: [Int]) -> Column {
         let cells = batch.shared.scopes.map {
             Self.first(key, batch.shared.attributes, $0.attributes)
         }
         let indices = batch.scopeIndices
-        return rows.map { cells[Int(indices[$0])] }
+        return .coded(cells, rows.map { indices[$0] })
     }
 
     private func eventColumn(_ key: StringID, _ rows: [Int]) -> Column {
@@ -101,20 +101,20 @@ extension SpanTable {
     /// The span's own attribute, else its resource's, events', links' or instrumentation scope's.
     private func anyColumn(_ key: StringID, _ rows: [Int]) -> Column {
         var cells = spanCells(key, rows)
-        let resources = resourceCells(key, rows)
+        let resources = resourceColumn(key, rows)
         for index in cells.indices where cells[index].kind == .null {
             cells[index] = resources[index]
         }
         let isRepeated =
             batch.events.attributes.keys.contains(key) || batch.links.attributes.keys.contains(key)
-        let scopes = scopeCells(key, rows)
+        let scopes = scopeColumn(key, rows)
         guard isRepeated else {
             for index in cells.indices where cells[index].kind == .null {
                 cells[index] = scopes[index]
             }
             return .single(cells)
         }
-        let further = [eventColumn(key, rows), linkColumn(key, rows), .single(scopes)]
+        let further = [eventColumn(key, rows), linkColumn(key, rows), scopes]
         var all: [Cell] = []
         var ends: [Int] = []
         for index in cells.indices {
@@ -135,6 +135,7 @@ extension Column {
         switch self {
         case .constant(let cell): [cell]
         case .single(let cells): cells[index...index]
+        case .coded(let values, let codes): values[Int(codes[index])...Int(codes[index])]
         case .repeated(let cells, let ends): cells[(index == 0 ? 0 : ends[index - 1])..<ends[index]]
         }
     }

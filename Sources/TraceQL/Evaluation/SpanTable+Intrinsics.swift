@@ -6,9 +6,13 @@ extension SpanTable {
         switch intrinsic {
         case .duration: .single(rows.map { .duration(batch.durations[$0]) })
         case .name: .single(rows.map { .text(batch.names[$0]) })
-        case .status: .single(rows.map { .status(batch.statuses[$0]) })
+        case .status:
+            .coded(
+                SpanStatus.allCases.map(Cell.status),
+                rows.map { UInt32(batch.statuses[$0].rawValue) })
         case .statusMessage: .single(rows.map { .text(batch.statusMessages[$0]) })
-        case .kind: .single(rows.map { .kind(batch.kinds[$0]) })
+        case .kind:
+            .coded(SpanKind.allCases.map(Cell.kind), rows.map { UInt32(batch.kinds[$0].rawValue) })
         case .traceID: .single(rows.map { pooled(batch.traceIDs[$0].hex) })
         case .spanID: .single(rows.map { pooled(batch.spanIDs[$0].hex) })
         case .parentID: .single(rows.map { parentID($0) })
@@ -56,18 +60,19 @@ extension SpanTable {
 
     private func traceColumn(_ intrinsic: Intrinsic, _ rows: [Int]) -> Column {
         guard let trace else { return .constant(.null) }
+        func ofTraces(_ cell: (TraceStructure.Trace) -> Cell) -> Column {
+            .coded(trace.traces.map(cell), rows.map { trace.traceOfRow[$0] })
+        }
         switch intrinsic {
-        case .traceDuration: return .constant(.duration(trace.duration))
+        case .traceDuration: return ofTraces { .duration($0.duration) }
         case .rootName:
-            return .constant(trace.root.map { .text(batch.names[$0]) } ?? .null)
+            return ofTraces { $0.root.map { .text(batch.names[$0]) } ?? .null }
         case .rootServiceName:
-            guard let root = trace.root else { return .constant(.null) }
-            return .constant(column(.serviceName, [root])[0])
+            return ofTraces { $0.root.map { column(.serviceName, [$0])[0] } ?? .null }
         case .childCount: return .single(rows.map { .int(Int64(trace.childCounts[$0])) })
-        case .nestedSetLeft: return .single(rows.map { .int(Int64(trace.nestedSets.left[$0])) })
-        case .nestedSetRight: return .single(rows.map { .int(Int64(trace.nestedSets.right[$0])) })
-        case .nestedSetParent:
-            return .single(rows.map { .int(Int64(trace.nestedSets.parent[$0])) })
+        case .nestedSetLeft: return .single(rows.map { .int(Int64(nestedSets.left[$0])) })
+        case .nestedSetRight: return .single(rows.map { .int(Int64(nestedSets.right[$0])) })
+        case .nestedSetParent: return .single(rows.map { .int(Int64(nestedSets.parent[$0])) })
         default: return .constant(.null)
         }
     }

@@ -1,21 +1,25 @@
 import RegularExpressions
+import Synchronization
 import Telemetry
 
 /// The spans of one batch as a query sees them: columns of fields and of expressions. If the batch is a
-/// whole trace it also knows how its spans relate. For one thread, as long as one batch is looked at.
+/// list of whole traces it also knows how their spans relate. For one thread, as long as one batch is
+/// looked at.
 final class SpanTable {
     let batch: SpanBatch
     let texts = TextPool()
-    /// How the spans relate, if the batch is a whole trace.
+    /// How the spans relate, if the batch is one of whole traces.
     let trace: TraceStructure?
+    private(set) lazy var nestedSets = trace?.nestedSets() ?? TraceStructure.NestedSets(count: 0)
     private var keys: [String: StringID?] = [:]
     private let patterns: PatternCache
 
-    /// - Parameter isWholeTrace: whether the batch holds all spans of one trace and of no other.
-    init(_ batch: SpanBatch, isWholeTrace: Bool, patterns: PatternCache) {
+    /// - Parameter hasWholeTraces: whether the batch holds all spans of its traces, those of each one after
+    ///   the other by start time.
+    init(_ batch: SpanBatch, hasWholeTraces: Bool, patterns: PatternCache) {
         self.batch = batch
         self.patterns = patterns
-        trace = isWholeTrace ? TraceStructure(batch) : nil
+        trace = hasWholeTraces ? TraceStructure(batch) : nil
     }
 
     /// The id of an attribute's name; `nil` if no attribute has it.
@@ -77,14 +81,14 @@ final class SpanTable {
 }
 
 /// The patterns of a query, each compiled once. The validator has seen that they compile.
-final class PatternCache {
-    private var patterns: [String: Pattern] = [:]
+final class PatternCache: Sendable {
+    private let patterns = Mutex<[String: Pattern]>([:])
 
     func pattern(_ source: String) -> Pattern? {
-        if let known = patterns[source] { return known }
+        if let known = patterns.withLock({ $0[source] }) { return known }
         do throws(PatternError) {
             let pattern = try Pattern(source)
-            patterns[source] = pattern
+            patterns.withLock { $0[source] = pattern }
             return pattern
         } catch {
             return nil

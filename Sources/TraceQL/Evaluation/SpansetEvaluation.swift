@@ -9,14 +9,16 @@ struct Spanset {
     var attributes: [Attribute] = []
 }
 
-/// Evaluates what yields sets of spans on one whole trace.
+/// Evaluates what yields sets of spans: `sets` on one whole trace, `rows` on many.
 struct SpansetEvaluation {
     let table: SpanTable
-    private let relations: SpansetRelations
+    let trace: TraceStructure
+    let relations: SpansetRelations
 
-    /// - Parameter table: of a whole trace.
+    /// - Parameter table: of whole traces.
     init(_ table: SpanTable, _ trace: TraceStructure) {
         self.table = table
+        self.trace = trace
         relations = SpansetRelations(table.batch, trace)
     }
 
@@ -62,7 +64,7 @@ struct SpansetEvaluation {
         }
     }
 
-    private static func rows(_ sets: [Spanset]) -> [Int] {
+    static func rows(_ sets: [Spanset]) -> [Int] {
         sets.reduce([]) { SortedRows.union($0, $1.rows) }
     }
 

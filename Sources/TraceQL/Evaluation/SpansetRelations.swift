@@ -1,6 +1,7 @@
 import Telemetry
 
-/// The structural operators: which spans of two sets relate to one of the other.
+/// The structural operators: which spans of two sets relate to one of the other. Sets may hold spans of
+/// many traces; only those of one trace relate.
 struct SpansetRelations {
     private let spans: SpanBatch
     private let trace: TraceStructure
@@ -12,7 +13,7 @@ struct SpansetRelations {
 
     /// Spans of `right` that relate to one of `left`; for the negated operators those that do not; for
     /// the union operators also those of `left` that relate.
-    /// - Complexity: O(spans of the trace).
+    /// - Complexity: O(spans of the batch).
     func join(_ operation: SpansetOperator, _ left: [Int], _ right: [Int]) -> [Int] {
         guard !right.isEmpty else { return [] }
         switch operation {
@@ -77,15 +78,23 @@ struct SpansetRelations {
         return found
     }
 
+    private struct Parent: Hashable {
+        var trace: UInt32
+        var id: SpanID
+    }
+
     /// Spans are siblings if they name the same parent, also one that was never received.
     private func keepSiblings(_ rows: [Int], of others: [Int], isNegated: Bool) -> [Int] {
-        var counts: [SpanID: Int] = [:]
-        for row in others { counts[spans.parentIDs[row], default: 0] += 1 }
+        func parent(_ row: Int) -> Parent {
+            Parent(trace: trace.traceOfRow[row], id: spans.parentIDs[row])
+        }
+        var counts: [Parent: Int] = [:]
+        for row in others { counts[parent(row), default: 0] += 1 }
         let flags = flags(others)
         return rows.filter { row in
-            let parent = spans.parentIDs[row]
+            let parent = parent(row)
             let others = (counts[parent] ?? 0) - (flags[row] ? 1 : 0)
-            return (parent.isValid && others > 0) != isNegated
+            return (parent.id.isValid && others > 0) != isNegated
         }
     }
 }

@@ -20,11 +20,11 @@ struct TraceMatcher {
 
     /// `nil` if the query yields nothing of the trace.
     func match(_ spans: SpanBatch) throws(QueryError) -> TraceMatch? {
-        let table = SpanTable(spans, isWholeTrace: true, patterns: patterns)
-        guard let trace = table.trace, search.traceDuration.contains(trace.duration) else {
-            return nil
-        }
-        let sets = try SpansetEvaluation(table, trace).sets(expression)
+        let table = SpanTable(spans, hasWholeTraces: true, patterns: patterns)
+        guard let structure = table.trace, let trace = structure.traces.first,
+            search.traceDuration.contains(trace.duration)
+        else { return nil }
+        let sets = try SpansetEvaluation(table, structure).sets(expression)
         guard !sets.isEmpty else { return nil }
         let services = table.column(.serviceName, Array(0..<spans.count))
         func service(_ row: Int) -> String {
@@ -75,7 +75,7 @@ extension Field {
 
 extension SpansetExpression {
     /// The fields that it names, in order of appearance.
-    fileprivate var fields: [Field] {
+    var fields: [Field] {
         switch self {
         case .filter(let condition, _): condition.fields
         case .operation(_, let left, let right, _): left.fields + right.fields
@@ -86,7 +86,7 @@ extension SpansetExpression {
 }
 
 extension Stage {
-    fileprivate var fields: [Field] {
+    var fields: [Field] {
         switch self {
         case .spansets(let expression): expression.fields
         case .filter(let filter): filter.left.fields + filter.right.fields

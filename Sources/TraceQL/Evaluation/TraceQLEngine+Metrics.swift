@@ -75,46 +75,52 @@ private struct MetricRun {
     private mutating func count(
         _ stages: [Stage], _ function: MetricsFunction
     ) throws(QueryError) -> [MetricSeries] {
-        let accumulator: any SpanAccumulator
-        var columns = SpanFields.times
-        var fields = function.grouping + (function.field.map { [$0] } ?? [])
         if case .compare(let comparison) = function.function {
-            accumulator = ComparisonAccumulator(comparison, windows, context)
-            columns = ComparisonAccumulator.columns
-            fields = comparison.filter.fields
-        } else {
-            accumulator = MetricAccumulator(
-                function, windows, exemplarsMax: exemplarsMax, context)
+            let accumulator = ComparisonAccumulator(comparison, windows, context)
+            let fields = comparison.filter.fields + stages.flatMap(\.fields)
+            var scan = scan(stages, fields)
+            scan.fields.formUnion(ComparisonAccumulator.columns)
+            scan.attributeKeys = nil
+            try read(scan, stages, into: accumulator)
+            return try accumulator.results()
         }
-        for field in fields { columns.formUnion(field.columns) }
-        if let conditions = stages.spanConditions, !fields.contains(where: \.needsTrace) {
-            try scan(stages, conditions, columns, accumulator)
-        } else {
-            try readTraces(stages, accumulator)
-        }
+        let accumulator = MetricAccumulator(
+            function, windows, exemplarsMax: exemplarsMax, context)
+        let fields = function.grouping + (function.field.map { [$0] } ?? [])
+        try read(scan(stages, fields + stages.flatMap(\.fields)), stages, into: accumulator)
         return try accumulator.results()
     }
 
-    /// Of spans that are judged one by one only the columns that the query names are read.
-    private mutating func scan(
-        _ stages: [Stage], _ conditions: [FieldExpression], _ columns: SpanFields,
-        _ accumulator: any SpanAccumulator
+    /// Spans that are judged one by one are read by themselves, others with their traces.
+    private func scan(_ stages: [Stage], _ fields: [Field]) -> SpanScan {
+        let isAlone = stages.spanConditions != nil && !fields.contains(where: \.needsTrace)
+        return SpanScan(
+            Driver(stages), in: windows.range, reading: fields,
+            unit: isAlone ? .spans : .traces(spansEach: engine.limits.traceSpansMax))
+    }
+
+    /// Spans are judged and read by several threads, and counted by this one.
+    private mutating func read<Accumulator: SpanAccumulator>(
+        _ scan: SpanScan, _ stages: [Stage], into accumulator: Accumulator
     ) throws(QueryError) {
-        let driver = Driver(stages)
-        let columns = driver.fields.union(columns)
-        let patterns = PatternCache()
+        let selection = SpanSelection(scan, stages, in: windows.range)
+        let (reading, context) = (accumulator.reading, context)
         var failure: QueryError?
-        var inspected = 0
+        var (inspected, isCut) = (0, false)
         do throws(StoreError) {
-            try engine.store.scanSpans(driver.predicate, in: windows.range, fields: columns) {
-                batch, _ in
-                do throws(QueryError) {
+            try engine.store.scanSpans(scan) {
+                found -> Result<(Accumulator.Reading.Part, Int, Bool), QueryError> in
+                Result { () throws(QueryError) in
                     try context.check()
-                    inspected += batch.count
-                    let table = SpanTable(batch, isWholeTrace: false, patterns: patterns)
-                    var rows = Array(0..<batch.count)
-                    for condition in conditions { rows = table.select(condition, rows) }
-                    try accumulator.observe(table, rows)
+                    let (table, rows) = try selection.rows(found)
+                    return (reading.read(table, rows), found.rows.count, found.isCut)
+                }
+            } visit: { result, _ in
+                do throws(QueryError) {
+                    let (part, count, isLarge) = try result.get()
+                    inspected += count
+                    isCut = isCut || isLarge
+                    try accumulator.take(part)
                     return true
                 } catch {
                     failure = error
@@ -125,42 +131,33 @@ private struct MetricRun {
             throw QueryError(error)
         }
         inspectedSpans += inspected
+        isPartial = isPartial || isCut
         if let failure { throw failure }
     }
+}
 
-    private mutating func readTraces(
-        _ stages: [Stage], _ accumulator: any SpanAccumulator
-    ) throws(QueryError) {
-        let patterns = PatternCache()
-        let expression = SpansetExpression.pipeline(stages, SourceRange(0, 0))
-        let range = windows.range
-        var (inspected, isCut) = (0, false)
-        var reading = TraceReading(first: 128)
-        let (engine, context) = (self.engine, self.context)
-        try engine.candidates(Driver(stages), in: range, context: context) {
-            (ids) throws(QueryError) in
-            var next = 0
-            while next < ids.count {
-                try context.check()
-                let some = Array(ids[next..<min(next + reading.count, ids.count)])
-                next += some.count
-                let before = inspected
-                for trace in try engine.read(some) where !trace.spans.isEmpty {
-                    inspected += trace.spans.count
-                    isCut = isCut || trace.cutFrom != nil
-                    let table = SpanTable(trace.spans, isWholeTrace: true, patterns: patterns)
-                    guard let structure = table.trace else { continue }
-                    let sets = try SpansetEvaluation(table, structure).sets(expression)
-                    let rows = sets.reduce([]) { SortedRows.union($0, $1.rows) }
-                    try accumulator.observe(
-                        table, rows.filter { range.contains(trace.spans.starts[$0]) })
-                }
-                reading.took(traces: some.count, spans: inspected - before)
-            }
-            return true
+/// Which of the spans that the store finds a query of series counts.
+private struct SpanSelection: Sendable {
+    private let conditions: [FieldExpression]?
+    private let expression: SpansetExpression
+    private let range: TimeRange
+    private let patterns = PatternCache()
+
+    init(_ scan: SpanScan, _ stages: [Stage], in range: TimeRange) {
+        conditions = scan.unit == .spans ? stages.spanConditions : nil
+        expression = .pipeline(stages, SourceRange(0, 0))
+        self.range = range
+    }
+
+    func rows(_ found: FoundSpans) throws(QueryError) -> (SpanTable, [Int]) {
+        let table = SpanTable(
+            found.batch, hasWholeTraces: conditions == nil, patterns: patterns)
+        if let conditions {
+            return (table, conditions.reduce(found.rows) { table.select($1, $0) })
         }
-        inspectedSpans += inspected
-        isPartial = isPartial || isCut
+        guard let structure = table.trace else { return (table, []) }
+        let rows = try SpansetEvaluation(table, structure).rows(expression)
+        return (table, rows.filter { range.contains(found.batch.starts[$0]) })
     }
 }
 
@@ -176,7 +173,7 @@ extension TraceQLQuery {
 
 extension [Stage] {
     /// The conditions that a span has to satisfy, if the stages judge each span by itself.
-    fileprivate var spanConditions: [FieldExpression]? {
+    var spanConditions: [FieldExpression]? {
         var conditions: [FieldExpression] = []
         for stage in self {
             switch stage {

@@ -36,10 +36,22 @@ extension TraceQLEngine {
     ) throws(QueryError) -> TraceQLSearchResult {
         let expression = try Self.spansets(search.query)
         let matcher = TraceMatcher(expression, search)
+        guard search.limit > 0, !search.range.isEmpty else { return TraceQLSearchResult() }
+        // Where one span makes its trace a result, traces are read as they are found; else they are judged
+        // many at once, and read when it is known which are shown.
+        let isAlone = search.traceDuration == 0...Int64.max && expression.judgesSpansAlone
+        return isAlone
+            ? try searchSpans(expression, matcher, search, context)
+            : try searchTraces(expression, matcher, search, context)
+    }
+
+    private func searchSpans(
+        _ expression: SpansetExpression, _ matcher: TraceMatcher, _ search: TraceQLSearch,
+        _ context: QueryContext
+    ) throws(QueryError) -> TraceQLSearchResult {
         var result = TraceQLSearchResult()
-        guard search.limit > 0, !search.range.isEmpty else { return result }
         // Often every candidate is a result, so the first reading is small.
-        var reading = TraceReading(first: max(8, min(128, 2 * search.limit)))
+        var reading = TraceReading(first: max(8, min(128, search.limit)))
         try candidates(Driver(expression), in: search.range, context: context) {
             (ids) throws(QueryError) in
             var next = 0
@@ -49,10 +61,7 @@ extension TraceQLEngine {
                 next += some.count
                 let before = result.inspectedSpans
                 for trace in try read(some) where !trace.spans.isEmpty {
-                    result.inspectedTraces += 1
-                    result.inspectedSpans += trace.spans.count
-                    if trace.cutFrom != nil { result.isPartial = true }
-                    if let match = try matcher.match(trace.spans) { result.traces.append(match) }
+                    try result.add(trace, matcher)
                     if result.traces.count == search.limit { return false }
                 }
                 reading.took(traces: some.count, spans: result.inspectedSpans - before)
@@ -72,7 +81,7 @@ extension TraceQLEngine {
 
     /// Hands on the traces that have a span in `range` satisfying the driver, newest such span first,
     /// each once. `take` returns false to stop.
-    func candidates(
+    private func candidates(
         _ driver: Driver, in range: TimeRange, context: QueryContext,
         take: ([TraceID]) throws(QueryError) -> Bool
     ) throws(QueryError) {
@@ -80,12 +89,15 @@ extension TraceQLEngine {
         let patterns = PatternCache()
         var failure: QueryError?
         var isStopped = false
+        let scan = SpanScan(driver, in: range, reading: [])
         do throws(StoreError) {
-            try store.scanSpans(driver.predicate, in: range, fields: driver.fields) {
-                batch, bound in
+            try store.scanSpans(scan) { found in
+                let table = SpanTable(found.batch, hasWholeTraces: false, patterns: patterns)
+                return NewestSpans(table, driver, among: found.rows)
+            } visit: { found, bound in
                 do throws(QueryError) {
                     try context.check()
-                    queue.add(batch, driver, patterns)
+                    queue.add(found)
                     let ready = queue.ready(above: bound)
                     if !ready.isEmpty, try !take(ready) { isStopped = true }
                 } catch {
@@ -104,19 +116,43 @@ extension TraceQLEngine {
     }
 }
 
+extension TraceQLSearchResult {
+    mutating func add(_ trace: BoundedTrace, _ matcher: TraceMatcher) throws(QueryError) {
+        inspectedTraces += 1
+        inspectedSpans += trace.spans.count
+        if trace.cutFrom != nil { isPartial = true }
+        if let match = try matcher.match(trace.spans) { traces.append(match) }
+    }
+}
+
+/// The start of the newest span of each trace that satisfies a driver.
+struct NewestSpans: Sendable {
+    private(set) var traces: [(id: TraceID, start: Timestamp)] = []
+
+    init(_ table: SpanTable, _ driver: Driver, among rows: [Int]) {
+        let batch = table.batch
+        let rows = driver.condition.map { table.select($0, rows) } ?? rows
+        // Spans of a trace mostly stand together.
+        for row in rows {
+            let (id, start) = (batch.traceIDs[row], batch.starts[row])
+            if let last = traces.indices.last, traces[last].id == id {
+                traces[last].start = max(traces[last].start, start)
+            } else {
+                traces.append((id, start))
+            }
+        }
+    }
+
+    mutating func keep(_ ids: Set<TraceID>) { traces.removeAll { !ids.contains($0.id) } }
+}
+
 /// Traces found by a scan that goes back in time, until no later span can change their place.
 struct CandidateQueue {
     private var newest: [TraceID: Timestamp] = [:]
     private var taken: Set<TraceID> = []
 
-    mutating func add(_ batch: SpanBatch, _ driver: Driver, _ patterns: PatternCache) {
-        var rows = Array(0..<batch.count)
-        if let condition = driver.condition {
-            rows = SpanTable(batch, isWholeTrace: false, patterns: patterns)
-                .select(condition, rows)
-        }
-        for row in rows {
-            let (id, start) = (batch.traceIDs[row], batch.starts[row])
+    mutating func add(_ found: NewestSpans) {
+        for (id, start) in found.traces {
             if taken.contains(id) { continue }
             if let known = newest[id], known >= start { continue }
             newest[id] = start

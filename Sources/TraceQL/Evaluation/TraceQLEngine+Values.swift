@@ -11,16 +11,43 @@ extension TraceQLEngine {
         _ scopes: [Field.Scope], matching query: String, in range: TimeRange,
         context: QueryContext = QueryContext()
     ) throws(QueryError) -> [Field.Scope: [String]] {
+        let filter = SpanFilter(query)
+        if filter.condition == nil, filter.predicate.conditions.isEmpty {
+            return try listedNames(scopes, in: range)
+        }
         var found: [Field.Scope: Set<String>] = [:]
         let fields = scopes.reduce(SpanFields.times) { $0.union(Field($1, "x").columns) }
-        try scan(SpanFilter(query), fields, in: range, context: context) { batch, rows in
-            for scope in scopes {
-                for id in batch.attributeKeys(scope, rows) {
-                    found[scope, default: []].insert(batch.strings[id])
-                }
+        var wanted = SpanScan(Driver(filter.condition), in: range, reading: [])
+        wanted.fields.formUnion(fields)
+        wanted.attributeKeys = nil
+        try scan(wanted, filter, context: context) { table, rows in
+            scopes.map { scope in
+                table.batch.attributeKeys(scope, rows).map { table.batch.strings[$0] }
+            }
+        } take: { names in
+            for (scope, names) in zip(scopes, names) {
+                found[scope, default: []].formUnion(names)
             }
         }
-        return found.mapValues { $0.sorted() }
+        return found.mapValues { $0.sorted() }.filter { !$0.value.isEmpty }
+    }
+
+    /// What the store has lists of.
+    private func listedNames(
+        _ scopes: [Field.Scope], in range: TimeRange
+    ) throws(QueryError) -> [Field.Scope: [String]] {
+        var found: [Field.Scope: [String]] = [:]
+        do throws(StoreError) {
+            for scope in scopes where scope != .any {
+                let names = try store.spanValues(
+                    of: .attributeKeys(scope.inStore), matching: SpanPredicate(), in: range,
+                    limit: limits.listedNamesMax)
+                if !names.isEmpty { found[scope] = names }
+            }
+        } catch {
+            throw QueryError(error)
+        }
+        return found
     }
 
     /// The values that `field` has, sorted, at most `limit`; only of spans of which `query` holds.
@@ -69,46 +96,47 @@ extension TraceQLEngine {
         _ context: QueryContext
     ) throws(QueryError) -> [AttributeValue] {
         var found: Set<AttributeValue> = []
-        var filter = filter
-        if roots { filter.predicate.conditions.append(.root) }
+        var scan = SpanScan(Driver(filter.condition), in: range, reading: [field])
+        if roots { scan.predicate.conditions.append(.root) }
         if case .attribute(let scope, let name) = field.kind {
-            filter.predicate.conditions.append(.attribute(scope.inStore, key: name, .exists))
+            scan.predicate.conditions.append(.attribute(scope.inStore, key: name, .exists))
         }
-        let patterns = PatternCache()
-        try scan(filter, field.columns, in: range, context: context) { batch, rows in
-            let table = SpanTable(batch, isWholeTrace: false, patterns: patterns)
+        try self.scan(scan, filter, context: context) { table, rows in
             let column = table.column(field, rows)
-            var cells: Set<Cell> = []
-            for index in rows.indices { cells.formUnion(column.values(at: index)) }
-            for cell in cells where cell.kind != .null && cell.kind != .other {
-                if found.count < limit { found.insert(table.value(cell)) }
+            var cells = CellNumbers()
+            if case .repeated(let all, _) = column {
+                for cell in all { _ = cells.number(0, cell) }
+            } else {
+                for index in rows.indices { _ = cells.number(0, column[index]) }
             }
+            return cells.pairs.map(\.cell).filter { $0.kind != .null && $0.kind != .other }
+                .prefix(limit).map { table.value($0) }
+        } take: { values in
+            for value in values where found.count < limit { found.insert(value) }
         }
         return found.sorted { $0.text < $1.text }
     }
 
-    /// Visits the newest spans of which the filter holds.
-    private func scan(
-        _ filter: SpanFilter, _ fields: SpanFields, in range: TimeRange, context: QueryContext,
-        visit: (SpanBatch, [Int]) -> Void
+    /// Visits the newest spans of which the filter holds: `read` on several threads.
+    private func scan<Part: Sendable>(
+        _ scan: SpanScan, _ filter: SpanFilter, context: QueryContext,
+        read: @Sendable (SpanTable, [Int]) -> Part, take: (Part) -> Void
     ) throws(QueryError) {
         var left = limits.listedSpansMax
         var failure: QueryError?
         let patterns = PatternCache()
-        let columns = (filter.condition?.fields ?? []).reduce(fields) { $0.union($1.columns) }
         do throws(StoreError) {
-            try store.scanSpans(filter.predicate, in: range, fields: columns) { batch, _ in
+            try store.scanSpans(scan) { found -> (Part, Int) in
+                let table = SpanTable(found.batch, hasWholeTraces: false, patterns: patterns)
+                let rows = filter.condition.map { table.select($0, found.rows) } ?? found.rows
+                return (read(table, rows), found.rows.count)
+            } visit: { part, _ in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
                     return false
                 }
-                var rows = Array(0..<batch.count)
-                if let condition = filter.condition {
-                    rows = SpanTable(batch, isWholeTrace: false, patterns: patterns)
-                        .select(condition, rows)
-                }
-                visit(batch, rows)
-                left -= batch.count
+                take(part.0)
+                left -= part.1
                 return left > 0
             }
         } catch {
@@ -119,7 +147,7 @@ extension TraceQLEngine {
 }
 
 /// What a list is restricted to. A query that is not finished, as an editor sends it, restricts nothing.
-private struct SpanFilter {
+private struct SpanFilter: Sendable {
     var condition: FieldExpression?
     var predicate = SpanPredicate()
 

@@ -50,9 +50,11 @@ package struct TraceQLLimits: Sendable, Hashable {
     /// Spans of one trace that are judged; of a larger trace only so many are, and the answer says so. About
     /// 1 KB each while a trace is looked at.
     package var traceSpansMax = 100_000
-    /// Spans that lists of names and values are collected from, newest first: a whole day would take
+    /// Spans that lists of names and values are collected from, newest first: more would take
     /// seconds for a list that is complete after a few thousand.
-    package var listedSpansMax = 250_000
+    package var listedSpansMax = 2_000_000
+    /// Names of attributes in a list.
+    package var listedNamesMax = 10_000
 
     package init() {}
 }

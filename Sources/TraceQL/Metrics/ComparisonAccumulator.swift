@@ -11,7 +11,6 @@ final class ComparisonAccumulator: SpanAccumulator {
     /// Distinct values of one attribute that are counted apart: ids of requests would take a series each.
     /// Values beyond still count towards the attribute's total.
     private static let valuesPerAttributeMax = 10_000
-    private static let intrinsics: [Intrinsic] = [.name, .kind, .status, .statusMessage]
 
     private struct AttributeCounts {
         var total: [Double]
@@ -23,6 +22,7 @@ final class ComparisonAccumulator: SpanAccumulator {
         var counts: [Field: AttributeCounts] = [:]
     }
 
+    let reading: ComparisonReading
     private let comparison: MetricsFunction.Comparison
     private let windows: MetricWindows
     private let context: QueryContext
@@ -34,6 +34,7 @@ final class ComparisonAccumulator: SpanAccumulator {
         _ comparison: MetricsFunction.Comparison, _ windows: MetricWindows,
         _ context: QueryContext
     ) {
+        reading = ComparisonReading(comparison: comparison, windows: windows)
         self.comparison = comparison
         self.windows = windows
         self.context = context
@@ -41,49 +42,22 @@ final class ComparisonAccumulator: SpanAccumulator {
 
     deinit { context.release(samples: heldSamples) }
 
-    func observe(_ table: SpanTable, _ rows: [Int]) throws(QueryError) {
-        let inWindow = rows.filter { isInSelectedTime(table.batch.starts[$0]) }
-        let selected = table.select(comparison.filter, inWindow)
-        try count(table, selected, &selection)
-        try count(table, SortedRows.difference(rows, selected), &baseline)
+    func take(_ part: ComparisonReading.Part) throws(QueryError) {
+        for count in part.selection { try add(count, &selection) }
+        for count in part.baseline { try add(count, &baseline) }
     }
 
-    private func isInSelectedTime(_ time: Timestamp) -> Bool {
-        guard comparison.start > 0, comparison.end > 0 else { return true }
-        return time.nanoseconds > comparison.start && time.nanoseconds <= comparison.end
-    }
-
-    private func count(
-        _ table: SpanTable, _ rows: [Int], _ side: inout Side
-    ) throws(QueryError) {
-        guard !rows.isEmpty else { return }
-        for field in Self.fields(of: table.batch, rows) {
-            let column = table.column(field, rows)
-            var windowsOf: [Cell: [Int: Double]] = [:]
-            for index in rows.indices {
-                let cell = column[index]
-                guard cell.kind != .null, cell.kind != .other else { continue }
-                let window = windows.index(table.batch.starts[rows[index]])
-                windowsOf[cell, default: [:]][window, default: 0] += 1
-            }
-            for (cell, counts) in windowsOf {
-                try add(counts, of: table.value(cell), to: field, &side)
-            }
-        }
-    }
-
-    private func add(
-        _ counts: [Int: Double], of value: AttributeValue, to field: Field, _ side: inout Side
-    ) throws(QueryError) {
+    private func add(_ count: ComparisonReading.Count, _ side: inout Side) throws(QueryError) {
+        let (field, value) = (count.field, count.value)
         if side.counts[field] == nil {
             side.counts[field] = AttributeCounts(total: try zeros())
         }
         let isKnown = side.counts[field]?.values[value] != nil
-        let count = side.counts[field]?.values.count ?? 0
-        if !isKnown, count < Self.valuesPerAttributeMax {
+        let known = side.counts[field]?.values.count ?? 0
+        if !isKnown, known < Self.valuesPerAttributeMax {
             side.counts[field]?.values[value] = try zeros()
         }
-        for (window, number) in counts {
+        for (window, number) in count.byInterval {
             side.counts[field]?.total[window] += number
             side.counts[field]?.values[value]?[window] += number
         }
@@ -93,17 +67,6 @@ final class ComparisonAccumulator: SpanAccumulator {
         try context.hold(samples: windows.count)
         heldSamples += windows.count
         return [Double](repeating: 0, count: windows.count)
-    }
-
-    /// What the spans at `rows` have.
-    private static func fields(of batch: SpanBatch, _ rows: [Int]) -> [Field] {
-        var fields = intrinsics.map { Field($0) }
-        for scope in [Field.Scope.span, .resource, .instrumentation] {
-            for id in batch.attributeKeys(scope, rows).sorted() {
-                fields.append(Field(scope, batch.strings[id]))
-            }
-        }
-        return fields
     }
 
     // MARK: Results

@@ -30,29 +30,47 @@ final class MetricAccumulator: SpanAccumulator {
 
     deinit { context.release(samples: heldSamples) }
 
-    /// Takes the spans at `rows`, all of which start in the range of the windows.
-    func observe(_ table: SpanTable, _ rows: [Int]) throws(QueryError) {
-        guard !rows.isEmpty else { return }
-        let series = try groups.assign(table, rows)
+    var reading: MetricReading {
+        MetricReading(
+            grouping: function.grouping, measured: function.field, windows: windows,
+            hasExemplars: exemplars.isWanted)
+    }
+
+    func take(_ part: MetricReading.Part) throws(QueryError) {
+        guard !part.series.isEmpty else { return }
+        var numbers: [Int] = []
+        for key in part.keys { numbers.append(try groups.number(key)) }
         try makeRoom()
-        let starts = table.batch.starts
-        guard let field = function.field else {
-            for index in rows.indices {
-                let window = windows.index(starts[rows[index]])
-                values[series[index]][window] += 1
-                exemplars.offer(
-                    table.batch, rows[index], series: series[index], window: window, value: .nan)
+        if function.field == nil {
+            count(part, numbers)
+        } else {
+            for index in part.series.indices {
+                measure(
+                    part.cells[index], numbers[Int(part.series[index])],
+                    Int(part.intervals[index]))
             }
-            return
         }
-        let column = table.column(field, rows)
-        for index in rows.indices {
-            let cell = column[index]
-            guard let value = cell.measure else { continue }
-            let window = windows.index(starts[rows[index]])
-            measure(cell, series[index], window)
+        for index in part.traces.indices {
             exemplars.offer(
-                table.batch, rows[index], series: series[index], window: window, value: value)
+                part.traces[index], part.starts[index],
+                series: numbers[Int(part.series[index])], window: Int(part.intervals[index]),
+                value: function.field == nil ? .nan : part.cells[index].measure ?? .nan)
+        }
+    }
+
+    /// Spans of one interval and series mostly stand together.
+    private func count(_ part: MetricReading.Part, _ numbers: [Int]) {
+        var run = 0
+        for index in part.series.indices {
+            run += 1
+            let next = index + 1
+            if next < part.series.count, part.series[next] == part.series[index],
+                part.intervals[next] == part.intervals[index]
+            {
+                continue
+            }
+            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += Double(run)
+            run = 0
         }
     }
 

@@ -24,6 +24,8 @@ struct ExemplarCollector {
         parts = min(limit, windows)
     }
 
+    var isWanted: Bool { parts > 0 }
+
     mutating func makeRoom(for series: Int) {
         guard parts > 0 else { return }
         while found.count < series {
@@ -32,10 +34,10 @@ struct ExemplarCollector {
         }
     }
 
-    /// Takes the span at `row` if its part of the range has none yet. `value` is NaN of counts.
+    /// Takes a span if its part of the range has none yet. `value` is NaN of counts.
     @inline(__always)
     mutating func offer(
-        _ batch: SpanBatch, _ row: Int, series: Int, window: Int, value: Double
+        _ trace: TraceID, _ time: Timestamp, series: Int, window: Int, value: Double
     ) {
         guard parts > 0 else { return }
         let slot = series &* parts &+ window &* parts / windows
@@ -43,7 +45,7 @@ struct ExemplarCollector {
         isTaken[slot] = true
         found[series].append(
             MetricExemplar(
-                trace: batch.traceIDs[row], time: batch.starts[row], value: value, window: window))
+                trace: trace, time: time, value: value, window: window))
     }
 
     /// Those of a series, by time: an even share of the limit.

@@ -1,9 +1,7 @@
 import QueryCore
 import Telemetry
 
-/// The series of a metrics function: which one a span belongs to.
-///
-/// Values are compared as cells within a batch, and as values across batches.
+/// The series of a metrics function, by the values of the grouping fields.
 struct MetricGroups {
     let fields: [Field]
     /// The values of each series, one a field; `.empty` for none.
@@ -16,42 +14,7 @@ struct MetricGroups {
         self.limit = limit
     }
 
-    private struct Step: Hashable {
-        var prefix: Int
-        var cell: Cell
-    }
-
-    /// The series of each span at `rows`.
-    mutating func assign(_ table: SpanTable, _ rows: [Int]) throws(QueryError) -> [Int] {
-        guard !fields.isEmpty else {
-            _ = try number([])
-            return [Int](repeating: 0, count: rows.count)
-        }
-        // Combinations get numbers field by field, so that a span costs a look-up a field and no array.
-        var combination = [Int](repeating: 0, count: rows.count)
-        var paths: [[Cell]] = [[]]
-        for field in fields {
-            let column = table.column(field, rows)
-            var places: [Step: Int] = [:]
-            var longer: [[Cell]] = []
-            for index in rows.indices {
-                let step = Step(prefix: combination[index], cell: column[index])
-                if let place = places[step] {
-                    combination[index] = place
-                    continue
-                }
-                places[step] = longer.count
-                combination[index] = longer.count
-                longer.append(paths[step.prefix] + [step.cell])
-            }
-            paths = longer
-        }
-        var numbers: [Int] = []
-        for path in paths { numbers.append(try number(path.map { table.groupValue($0) })) }
-        return combination.map { numbers[$0] }
-    }
-
-    private mutating func number(_ key: [AttributeValue]) throws(QueryError) -> Int {
+    mutating func number(_ key: [AttributeValue]) throws(QueryError) -> Int {
         if let known = numbers[key] { return known }
         guard keys.count < limit else {
             throw .execution(
@@ -73,9 +36,4 @@ struct MetricGroups {
         }
         return labels
     }
-}
-
-extension SpanTable {
-    /// Bytes, arrays and maps group with what is missing.
-    fileprivate func groupValue(_ cell: Cell) -> AttributeValue { value(cell) }
 }

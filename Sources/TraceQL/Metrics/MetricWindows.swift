@@ -63,6 +63,25 @@ package struct MetricWindows: Hashable, Sendable {
         Int((time.nanoseconds &- first.nanoseconds &+ step &- 1) / step)
     }
 
+    /// Finds the intervals of times that mostly lie close together.
+    struct Search {
+        private let windows: MetricWindows
+        private var known = 0
+        private var low: Int64 = 1
+        private var high: Int64 = 0
+
+        init(_ windows: MetricWindows) { self.windows = windows }
+
+        @inline(__always)
+        mutating func index(_ time: Timestamp) -> Int {
+            if time.nanoseconds > low, time.nanoseconds <= high { return known }
+            known = windows.index(time)
+            high = windows.first.nanoseconds &+ Int64(known) &* windows.step
+            low = high &- windows.step
+            return known
+        }
+    }
+
     private static func floor(_ value: Int64, _ step: Int64) -> Int64 {
         let rest = value % step
         return rest < 0 ? value &- rest &- step : value &- rest

@@ -17,6 +17,7 @@ struct ServeConfiguration: Sendable {
     var zipkin: ListenAddress?
     var jaegerHTTP: ListenAddress?
     var jaegerGRPC: ListenAddress?
+    var jaegerQueryGRPC: ListenAddress?
     var xray: ListenAddress?
     var sampling: ListenAddress?
     /// Jaeger's file of sampling strategies.
@@ -55,6 +56,7 @@ struct ServeConfiguration: Sendable {
         zipkin = try ServeConfiguration.listener(settings, "zipkin", "127.0.0.1:9411")
         jaegerHTTP = try ServeConfiguration.listener(settings, "jaeger-http", "off")
         jaegerGRPC = try ServeConfiguration.listener(settings, "jaeger-grpc", "off")
+        jaegerQueryGRPC = try ServeConfiguration.listener(settings, "jaeger-query-grpc", "off")
         xray = try ServeConfiguration.listener(settings, "xray", "off")
         sampling = try ServeConfiguration.listener(settings, "sampling", "off")
         samplingStrategies = try settings.optional("sampling-strategies")

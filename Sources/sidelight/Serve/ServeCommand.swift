@@ -60,6 +60,12 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "host:port"))
     var jaegerGRPC: String?
     @Option(
+        name: .customLong("jaeger-query-grpc"),
+        help: ArgumentHelp(
+            "Jaeger's query service (api_v3) over gRPC, usually port 16685 (default: off).",
+            valueName: "host:port"))
+    var jaegerQueryGRPC: String?
+    @Option(
         help: ArgumentHelp(
             "X-Ray segments by UDP and HTTP, usually port 2000 (default: off).",
             valueName: "host:port"))
@@ -155,6 +161,7 @@ struct ServeCommand: AsyncParsableCommand {
         let single: [(String, String?)] = [
             ("data", data), ("listen", listen), ("otlp-grpc", otlpGRPC), ("otlp-http", otlpHTTP),
             ("zipkin", zipkin), ("jaeger-http", jaegerHTTP), ("jaeger-grpc", jaegerGRPC),
+            ("jaeger-query-grpc", jaegerQueryGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),

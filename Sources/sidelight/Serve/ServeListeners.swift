@@ -29,6 +29,7 @@ struct ServeListeners {
             try await listeners.openGRPC("OTLP/gRPC", configuration.otlpGRPC, "--otlp-grpc", parts)
             try await listeners.openGRPC(
                 "Jaeger gRPC", configuration.jaegerGRPC, "--jaeger-grpc", parts)
+            try await listeners.openJaegerQueries(parts)
             try await listeners.openXRay(parts)
             if let address = configuration.statsD {
                 listeners.statsD = try await StatsDListener.open(
@@ -96,6 +97,15 @@ struct ServeListeners {
         others.append(("X-Ray HTTP", listener))
         datagrams = try await XRayDatagramListener.open(
             address, flag: "--xray", ingest: parts.ingest)
+    }
+
+    private mutating func openJaegerQueries(_ parts: ServeParts) async throws(ListenError) {
+        guard let address = parts.configuration.jaegerQueryGRPC else { return }
+        let api = JaegerAPI(store: parts.store, runner: parts.queries)
+        let listener = try await GRPCListener.open(
+            .init(address: address, flag: "--jaeger-query-grpc"),
+            services: [JaegerQueryService(api, tokens: parts.tokens)], events: parts.events)
+        grpc.append(("Jaeger queries", listener))
     }
 
     private mutating func openGRPC(

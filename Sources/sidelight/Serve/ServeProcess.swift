@@ -163,7 +163,9 @@ enum ServeProcess {
             ("--listen", configuration.listen), ("--otlp-grpc", configuration.otlpGRPC),
             ("--otlp-http", configuration.otlpHTTP), ("--zipkin", configuration.zipkin),
             ("--jaeger-http", configuration.jaegerHTTP),
-            ("--jaeger-grpc", configuration.jaegerGRPC), ("--sampling", configuration.sampling),
+            ("--jaeger-grpc", configuration.jaegerGRPC),
+            ("--jaeger-query-grpc", configuration.jaegerQueryGRPC),
+            ("--sampling", configuration.sampling),
         ]
         do {
             // Syslog has no tokens.

@@ -1,0 +1,145 @@
+import HTTPServer
+import Store
+import Telemetry
+import WireFormats
+
+/// Requests of Jaeger's `api_v3.QueryService`, read by hand.
+enum JaegerQueryMessages {
+    /// Traces of a search that names no number.
+    private static let limit = 100
+
+    /// `GetOperationsRequest { service = 1, span_kind = 2 }`
+    static func operations(
+        _ message: [UInt8]
+    ) throws(HTTPError) -> (service: String, kind: String) {
+        var (service, kind) = ("", "")
+        try read(message) { (reader, key) throws(DecodeError) in
+            switch key {
+            case ProtobufKey.length(1): service = try text(&reader, "service")
+            case ProtobufKey.length(2): kind = try text(&reader, "span_kind")
+            default: try reader.skip(key)
+            }
+        }
+        guard !service.isEmpty else {
+            throw .badRequest("malformed parameter service: it is required")
+        }
+        return (service, kind)
+    }
+
+    /// `GetTraceRequest { trace_id = 1, … }`: the times and `raw_traces` change nothing.
+    static func trace(_ message: [UInt8]) throws(HTTPError) -> TraceID {
+        var id = ""
+        try read(message) { (reader, key) throws(DecodeError) in
+            switch key {
+            case ProtobufKey.length(1): id = try text(&reader, "trace_id")
+            default: try reader.skip(key)
+            }
+        }
+        do throws(IdentifierError) { return try TraceID(hex: id) } catch {
+            throw .badRequest("malformed parameter trace_id: \(error)")
+        }
+    }
+
+    /// `FindTracesRequest { query = 1 }`
+    static func find(
+        _ message: [UInt8], limits: AnswerLimits
+    ) throws(HTTPError) -> TraceQuery {
+        var query = TraceQuery(range: .all, limit: limit)
+        var start: Timestamp?
+        var end: Timestamp?
+        try read(message) { (reader, key) throws(DecodeError) in
+            guard key == ProtobufKey.length(1) else { return try reader.skip(key) }
+            var inner = try reader.message("query")
+            while inner.remaining > 0 {
+                let key = try inner.nextKey()
+                switch key {
+                case ProtobufKey.length(4): start = try time(&inner, "start_time_min")
+                case ProtobufKey.length(5): end = try time(&inner, "start_time_max")
+                default: try readField(key, &inner, into: &query)
+                }
+            }
+        }
+        guard let start, let end else {
+            throw .badRequest("start_time_min and start_time_max are required")
+        }
+        query.range = TimeRange(start: start, end: end.advanced(byNanoseconds: 1))
+        query.limit = min(query.limit, limits.tracesMax)
+        return query
+    }
+
+    /// `TraceQueryParameters`, but its times.
+    private static func readField(
+        _ key: UInt32, _ reader: inout ProtobufReader, into query: inout TraceQuery
+    ) throws(DecodeError) {
+        switch key {
+        case ProtobufKey.length(1): query.service = try text(&reader, "service_name")
+        case ProtobufKey.length(2): query.operation = try text(&reader, "operation_name")
+        case ProtobufKey.length(3):
+            var entry = try reader.message("attributes")
+            var tag = (key: "", value: "")
+            while entry.remaining > 0 {
+                let key = try entry.nextKey()
+                switch key {
+                case ProtobufKey.length(1): tag.key = try text(&entry, "key")
+                case ProtobufKey.length(2): tag.value = try text(&entry, "value")
+                default: try entry.skip(key)
+                }
+            }
+            query.tags.append(tag)
+        case ProtobufKey.length(6):
+            query.durationMin = try nanoseconds(&reader, "duration_min")
+        case ProtobufKey.length(7):
+            query.durationMax = try nanoseconds(&reader, "duration_max")
+        case ProtobufKey.varint(8):
+            let depth = Int(try reader.int32("search_depth"))
+            if depth > 0 { query.limit = depth }
+        default: try reader.skip(key)
+        }
+    }
+
+    private static func read(
+        _ message: [UInt8],
+        _ body: (inout ProtobufReader, _ key: UInt32) throws(DecodeError) -> Void
+    ) throws(HTTPError) {
+        do throws(DecodeError) {
+            try message.withUnsafeBufferPointer { (bytes) throws(DecodeError) in
+                var reader = ProtobufReader(UnsafeRawBufferPointer(bytes))
+                while reader.remaining > 0 { try body(&reader, try reader.nextKey()) }
+            }
+        } catch {
+            throw .badRequest("\(error)")
+        }
+    }
+
+    private static func text(
+        _ reader: inout ProtobufReader, _ name: StaticString
+    ) throws(DecodeError) -> String {
+        String(decoding: try reader.bytes(name), as: UTF8.self)
+    }
+
+    private static func time(
+        _ reader: inout ProtobufReader, _ name: StaticString
+    ) throws(DecodeError) -> Timestamp {
+        Timestamp(nanoseconds: try nanoseconds(&reader, name))
+    }
+
+    /// `google.protobuf.Timestamp` and `Duration`: `{ seconds = 1, nanos = 2 }`; beyond what fits, the bound.
+    private static func nanoseconds(
+        _ reader: inout ProtobufReader, _ name: StaticString
+    ) throws(DecodeError) -> Int64 {
+        var inner = try reader.message(name)
+        var (seconds, rest): (Int64, Int64) = (0, 0)
+        while inner.remaining > 0 {
+            let key = try inner.nextKey()
+            switch key {
+            case ProtobufKey.varint(1): seconds = try inner.int64(name)
+            case ProtobufKey.varint(2): rest = Int64(try inner.int32(name))
+            default: try inner.skip(key)
+            }
+        }
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (sum, isTooFar) = whole.addingReportingOverflow(rest)
+        return isTooFar ? (rest < 0 ? .min : .max) : sum
+    }
+}
