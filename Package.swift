@@ -136,7 +136,7 @@ let package = Package(
             "QueryAPI",
             [
                 "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "TraceQL", "Rules",
-                "Notifier", "WireFormats",
+                "Notifier", "WireFormats", "Compression",
                 "Telemetry", "Platform", "RegularExpressions", logging,
             ]),
         .target(

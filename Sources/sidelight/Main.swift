@@ -10,7 +10,7 @@ struct Sidelight: AsyncParsableCommand {
         version: ProgramVersion.current,
         subcommands: [
             ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self,
-            ExportCommand.self, DemoCommand.self, DemoServicesCommand.self,
+            ExportCommand.self, QueryCommand.self, DemoCommand.self, DemoServicesCommand.self,
             DemoFunctionCommand.self,
         ])
 }

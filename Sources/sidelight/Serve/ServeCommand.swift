@@ -81,6 +81,10 @@ struct ServeCommand: AsyncParsableCommand {
             "File with scrape_configs, such as a prometheus.yml.", valueName: "file"))
     var scrapeConfig: String?
     @Option(
+        help: ArgumentHelp(
+            "File that gets a line of JSON for every PromQL query.", valueName: "file"))
+    var queryLog: String?
+    @Option(
         help: ArgumentHelp("Syslog over UDP and TCP (default: off).", valueName: "host:port"))
     var syslog: String?
     @Option(
@@ -143,6 +147,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("zipkin", zipkin), ("jaeger-http", jaegerHTTP), ("jaeger-grpc", jaegerGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
+            ("query-log", queryLog),
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
             ("retention-traces", retentionTraces),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
