@@ -142,7 +142,7 @@ let package = Package(
             "QueryAPI",
             [
                 "HTTPServer", "Store", "QueryCore", "PromQL", "LogQL", "TraceQL", "Rules",
-                "Notifier", "WireFormats",
+                "Notifier", "WireFormats", "Compression",
                 "Telemetry", "Platform", "RegularExpressions", grpcCore, logging,
             ]),
         .target(

@@ -51,7 +51,7 @@ package final class HTTPListener: Sendable {
             exchanges: exchanges)
         let (bound, binding) = AsyncStream.makeStream(
             of: Result<SocketAddress?, any Error>.self, bufferingPolicy: .bufferingOldest(1))
-        let server = server(configuration, responder, events.logger) { address in
+        let server = server(configuration, responder, exchanges, events.logger) { address in
             binding.yield(.success(address))
         }
         let running = Task.detached {
@@ -84,7 +84,8 @@ package final class HTTPListener: Sendable {
     }
 
     private static func server(
-        _ configuration: Configuration, _ responder: Responder, _ logger: Logger,
+        _ configuration: Configuration, _ responder: Responder, _ exchanges: OpenExchanges,
+        _ logger: Logger,
         onBound: @escaping @Sendable (SocketAddress?) -> Void
     ) -> Server<UpgradableChannel> {
         let limits = configuration.limits
@@ -98,6 +99,7 @@ package final class HTTPListener: Sendable {
                         try await responder.respond(to: request, writer, on: channel)
                     },
                     configuration: .init(
+                        additionalChannelHandlers: [ClientWatch(exchanges)],
                         idleTimeout: TimeAmount(limits.idleTimeout),
                         httpDecoderConfiguration: .init(
                             maxHeaderFieldSize: limits.headerBytesMax,

@@ -39,7 +39,11 @@ struct Responder: Sendable {
                 try await readBody(&reader, &lease, route.options, &request, channel)
             }
             if case .route(_, let parameters) = match { request.pathParameters = parameters }
-            response = try await route.handler(request)
+            let (handler, whole) = (route.handler, request)
+            response =
+                route.options.endsWithClient
+                ? try await exchanges.run(on: channel) { try await handler(whole) }
+                : try await handler(whole)
         } catch {
             response = try answer(to: error, match, request)
         }

@@ -9,6 +9,8 @@ package struct RouteOptions: Sendable {
     package var rawEncodings: Set<String> = []
     /// False for probes that must work without the bearer token.
     package var needsToken = true
+    /// Whether work for a client that went away is cancelled: for queries, not for what is to be stored.
+    package var endsWithClient = false
 
     package init(errors: @escaping ErrorRenderer = ErrorRenderers.text) { self.errors = errors }
 }

@@ -6,15 +6,15 @@ import WireFormats
 /// (OpenTelemetry metrics data model, "Sums: Delta-to-Cumulative").
 ///
 /// A point later than the last one of its series is added. One of the same time is a retry: the total is
-/// given again, not raised. An earlier one is rejected. Totals live in memory: after a restart they begin
-/// at zero again, which queries take for the counter reset that it is.
+/// given again, not raised. An earlier one is rejected. Totals live in memory; after a restart they go on from
+/// the latest sample in the store (`DeltaRecovery`).
 package final class DeltaSums: Sendable {
     /// An entry takes about 80 bytes, with a native histogram up to 3 KiB.
     static let streamsMax = 200_000
     /// A series without points for so long makes room for others.
     static let idleMilliseconds: Int64 = 3_600_000
 
-    private struct Total {
+    struct Total: Sendable {
         var value = 0.0
         var histogram: NativeHistogram?
         var time: Int64
@@ -23,6 +23,26 @@ package final class DeltaSums: Sendable {
     private let totals = Mutex<[SeriesID: Total]>([:])
 
     package init() {}
+
+    /// Series with increments that have no total here.
+    func unknownSeries(of translated: TranslatedMetrics) -> [SeriesID: Labels] {
+        let batch = translated.batch
+        var unknown: [SeriesID: Labels] = [:]
+        totals.withLock { totals in
+            for series in 0..<batch.seriesCount
+            where translated.isDelta[series] && totals[batch.seriesIDs[series]] == nil {
+                unknown[batch.seriesIDs[series]] = batch.labels(series)
+            }
+        }
+        return unknown
+    }
+
+    /// Goes on from a total, unless there is one already.
+    func adopt(_ total: Total, for id: SeriesID) {
+        totals.withLock { totals in
+            if totals[id] == nil, totals.count < Self.streamsMax { totals[id] = total }
+        }
+    }
 
     /// Replaces increments by totals; what cannot be summed up is left out and told.
     package func summed(_ decoded: Decoded<TranslatedMetrics>) -> Decoded<MetricBatch> {

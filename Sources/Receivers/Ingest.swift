@@ -20,6 +20,8 @@ package struct Ingest: Sendable {
     /// How OTLP metrics become series.
     package let translation: OTLPTranslation
     private let deltas: DeltaSums
+    /// Totals of before a restart; `nil` where increments begin at zero.
+    package var deltaRecovery: DeltaRecovery?
     /// How log lines are read, whatever protocol brings them.
     package let lineOptions: LogLineOptions
 
@@ -99,7 +101,10 @@ package struct Ingest: Sendable {
     func store(
         _ decoded: Decoded<TranslatedMetrics>, digest: ContentHash?, by way: ReceiverProtocol
     ) async throws(StoreError) -> IngestReceipt {
-        try await store(deltas.summed(decoded), digest: digest, by: way)
+        if let deltaRecovery {
+            try await deltas.recover(decoded.batch, from: deltaRecovery, at: now.milliseconds)
+        }
+        return try await store(deltas.summed(decoded), digest: digest, by: way)
     }
 
     /// Waits for an append to hold.

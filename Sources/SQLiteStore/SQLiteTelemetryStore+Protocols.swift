@@ -138,6 +138,12 @@ extension SQLiteTelemetryStore: MetricStore {
         try metrics.labelValues(of: name, matching: matchers, in: range)
     }
 
+    package func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars] {
+        try metrics.exemplars(matching: matchers, in: range)
+    }
+
     package func metricMetadata() throws(StoreError) -> [MetricMetadata] {
         try metrics.metadata()
     }

@@ -25,6 +25,36 @@ package protocol MetricStore: Sendable {
 
     /// Metadata by metric family, the latest written.
     func metricMetadata() throws(StoreError) -> [MetricMetadata]
+
+    /// Exemplars in `range` of the series that satisfy all `matchers`, by series and time; a series without
+    /// any is left out.
+    func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars]
+}
+
+/// The exemplars of one series, by time.
+package struct SeriesExemplars: Hashable, Sendable {
+    package var labels: Labels
+    /// Their `series` means nothing.
+    package var exemplars: [Exemplar]
+
+    package init(labels: Labels, exemplars: [Exemplar]) {
+        self.labels = labels
+        self.exemplars = exemplars
+    }
+
+    /// Each exemplar once, by series and time.
+    package static func sorted(_ found: [Labels: Set<Exemplar>]) -> [SeriesExemplars] {
+        found.map { labels, exemplars in
+            SeriesExemplars(labels: labels, exemplars: exemplars.sorted(by: precedes))
+        }.sorted { $0.labels.bytes.lexicographicallyPrecedes($1.labels.bytes) }
+    }
+
+    private static func precedes(_ a: Exemplar, _ b: Exemplar) -> Bool {
+        a.time == b.time
+            ? a.labels.bytes.lexicographicallyPrecedes(b.labels.bytes) : a.time < b.time
+    }
 }
 
 /// Series found by a selection. Labels are at hand; samples are decoded on demand, a series at a time,

@@ -49,6 +49,9 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Goes away without waiting for an answer.
+    func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
     /// Says that no more will be sent.
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 

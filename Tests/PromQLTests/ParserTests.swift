@@ -72,7 +72,6 @@ struct ParserTests {
                 "1:5: parse error: expected type instant vector in aggregation expression, got range vector"
             ),
             ("nope(foo)", "1:1: parse error: unknown function with name \"nope\""),
-            ("info(foo)", "not supported yet: function info"),
             ("abs()", "1:1: parse error: expected 1 argument(s) in call to \"abs\", got 0"),
             (
                 "round(a, 1, 2)",

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPServer
 import QueryAPI
 import Store
@@ -88,7 +89,10 @@ struct PrometheusLabelTests {
                 + #""buildDate":"","goVersion":""}"#)
         try await expect(
             "/prometheus/api/v1/status/runtimeinfo",
-            data: #"{"startTime":"2026-01-02T03:03:05Z","serverTime":"2026-01-02T03:04:05Z","#
+            data: #"{"startTime":"2026-01-02T03:03:05Z","CWD":"/there","hostname":"here","#
+                + #""serverTime":"2026-01-02T03:04:05Z","reloadConfigSuccess":true,"#
+                + #""lastConfigTime":"2026-01-02T03:03:05Z","#
+                + #""GOMAXPROCS":\#(ProcessInfo.processInfo.activeProcessorCount),"#
                 + #""storageRetention":"30d"}"#)
     }
 
@@ -96,9 +100,11 @@ struct PrometheusLabelTests {
     func headStatistics() async throws {
         try await expect(
             "/api/v1/status/tsdb?limit=1",
-            data: #"{"headStats":{"numSeries":3,"numLabelPairs":7,"minTime":1767315845000,"#
+            data: #"{"headStats":{"numSeries":3,"numLabelPairs":7,"chunkCount":0,"#
+                + #""minTime":1767315845000,"#
                 + #""maxTime":1767323045000},"seriesCountByMetricName":[{"name":"up","value":2}],"#
                 + #""labelValueCountByLabelName":[{"name":"job","value":3}],"#
+                + #""memoryInBytesByLabelName":[{"name":"job","value":8}],"#
                 + #""seriesCountByLabelValuePair":[{"name":"__name__=up","value":2}]}"#)
     }
 
@@ -192,6 +198,46 @@ struct RuleRouteTests {
         let nothing = #"{"status":"success","data":{"groups":[]}}"#
         #expect(try await get("/api/v1/rules?rule_group%5B%5D=other") == nothing)
         #expect(try await get("/api/v1/rules?rule_name%5B%5D=other") == nothing)
+    }
+
+    @Test("rules are narrowed by selectors of their labels")
+    func selectors() async throws {
+        let nothing = #"{"status":"success","data":{"groups":[]}}"#
+        #expect(
+            try await get(
+                "/api/v1/rules?exclude_alerts=true&match%5B%5D=%7Bseverity%3D%22page%22%7D")
+                == groups(rules: alerting(alerts: "")))
+        #expect(try await get("/api/v1/rules?match%5B%5D=%7Bseverity%3D%22no%22%7D") == nothing)
+        #expect(
+            try await get("/api/v1/rules?match%5B%5D=%7Bseverity").contains("bad_data"))
+        #expect(try await get("/api/v1/rules?exclude_alerts=perhaps").contains("bad_data"))
+    }
+
+    @Test("groups are shown page by page")
+    func pages() async throws {
+        struct ThreeGroups: RulesSource {
+            func ruleGroups() -> [RuleGroupReport] {
+                ["a", "b", "c"].map {
+                    RuleGroupReport(name: $0, file: "f", interval: .seconds(1))
+                }
+            }
+        }
+        var setup = APIServer.Setup()
+        setup.rules = ThreeGroups()
+        try await APIServer.run(setup) { server in
+            let first = try await server.get("/api/v1/rules?group_limit=2").text
+            #expect(first.contains(#""name":"b""#) && !first.contains(#""name":"c""#))
+            let token = try #require(
+                first.firstMatch(of: #/"groupNextToken":"([0-9a-f]+)"/#)?.output.1)
+            let second = try await server.get(
+                "/api/v1/rules?group_limit=2&group_next_token=\(token)"
+            ).text
+            #expect(second.contains(#""name":"c""#) && !second.contains(#""name":"b""#))
+            #expect(!second.contains("groupNextToken"))
+            for path in ["group_limit=0", "group_limit=x", "group_next_token=1"] {
+                #expect(try await server.get("/api/v1/rules?\(path)").status == 400)
+            }
+        }
     }
 
     @Test("alerts of all groups")

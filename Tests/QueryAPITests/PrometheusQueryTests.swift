@@ -149,7 +149,7 @@ struct PrometheusQueryTests {
                 "/api/v1/series?match%5B%5D=%7B%7D", 400, "bad_data",
                 #"invalid parameter "match[]": "#
             ),
-            ("/api/v1/targets", 404, "not_found", "/api/v1/targets is not served here; this API "),
+            ("/api/v1/targetz", 404, "not_found", "/api/v1/targetz is not served here; this API "),
             ("/prometheus/nothing", 404, "not_found", "/prometheus/nothing is not served here"),
             ("/api/v1/format_query?query=(", 400, "bad_data", #"invalid parameter "query": 1:2: "#),
             ("/api/v1/rules?type=other", 400, "bad_data", #"invalid parameter "type": "#),

@@ -96,6 +96,9 @@ final class RecordingStore: SpanStore, LogStore, MetricStore {
         of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [String] { [] }
     func metricMetadata() throws(StoreError) -> [MetricMetadata] { [] }
+    func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars] { [] }
 
     private struct NoSeries: SeriesSelection {
         var mayHoldHistograms: Bool { false }

@@ -25,7 +25,7 @@ extension Evaluator {
     }
 
     /// `limit_ratio`: about this share of the elements, chosen by a hash of their labels: r and r − 1
-    /// choose complements. The hash is our own, so the choice is not that of Prometheus.
+    /// choose complements. The hash is Prometheus's, so that both choose the same.
     mutating func limitRatio(_ node: Aggregation) throws(QueryError) -> [StepSeries] {
         let ratios = try parameter(node)
         guard !ratios.values.contains(where: \.isNaN) else {
@@ -39,8 +39,7 @@ extension Evaluator {
         }
         var output = try vector(node.operand)
         for index in output.indices {
-            // The upper 53 bits as a share of all.
-            let place = Double(output[index].labels.seriesID.hash.high >> 11) * 0x1p-53
+            let place = Double(LabelHash.hash(output[index].labels)) / Double(UInt64.max)
             for step in output[index].values.indices {
                 let ratio = min(1, max(-1, ratios[step]))
                 let isChosen = ratio >= 0 ? place < ratio : place >= 1 + ratio

@@ -15,6 +15,8 @@ extension Evaluator {
         if let field = node.function.dateField { return .vector(try date(node, field)) }
         if let fact = queryFact(node.function) { return .scalar(StepScalar(fact)) }
         switch node.function {
+        case .info: return .vector(try info(node))
+        case .startTimestamp: return .vector(try startTimestamp(node))
         case .maxOf, .minOf: return .scalar(try extremeOf(node))
         case .sortByLabel: return .vector(try sortByLabel(node, descending: false))
         case .sortByLabelDesc: return .vector(try sortByLabel(node, descending: true))

@@ -14,12 +14,15 @@ struct Evaluator {
     /// Milliseconds; of the whole query as well.
     let queryStep: Int64
     let steps: EvaluationSteps
+    /// `nil` if nobody asks for statistics.
+    let tally: SampleTally?
     /// Samples of operands that the expression being evaluated still holds.
     private var heldByChildren = 0
 
     init(
         store: any MetricStore, context: QueryContext, notes: QueryNotes, options: PromQLOptions,
-        queryStart: Int64, queryEnd: Int64, queryStep: Int64, steps: EvaluationSteps
+        queryStart: Int64, queryEnd: Int64, queryStep: Int64, steps: EvaluationSteps,
+        tally: SampleTally? = nil
     ) {
         self.store = store
         self.context = context
@@ -29,13 +32,15 @@ struct Evaluator {
         self.queryEnd = queryEnd
         self.queryStep = queryStep
         self.steps = steps
+        self.tally = tally
     }
 
-    /// The same query at other instants.
+    /// The same query at other instants, with a tally of its own.
     func at(_ steps: EvaluationSteps) -> Evaluator {
         Evaluator(
             store: store, context: context, notes: notes, options: options,
-            queryStart: queryStart, queryEnd: queryEnd, queryStep: queryStep, steps: steps)
+            queryStart: queryStart, queryEnd: queryEnd, queryStep: queryStep, steps: steps,
+            tally: tally.map { _ in SampleTally(stepCount: steps.count) })
     }
 
     mutating func evaluate(_ expression: Expression) throws(QueryError) -> Operand {
@@ -71,6 +76,7 @@ struct Evaluator {
         var single = at(EvaluationSteps(at: steps.start))
         let result = try single.evaluate(expression)
         context.release(samples: result.sampleCount)
+        for step in 0..<(tally == nil ? 0 : steps.count) { tally?.add(single.tally, at: step) }
         guard case .vector(let series) = result else { return result }
         try context.hold(samples: series.count * steps.count)
         context.release(samples: series.count * steps.count)

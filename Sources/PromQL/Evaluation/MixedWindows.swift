@@ -75,14 +75,14 @@ extension Windows {
         return output.values.contains(where: StepValue.isPresent)
     }
 
-    /// Moves a window's bounds forward to `(start, end]`.
-    private func advance(
+    /// Moves a window's bounds forward to `(start, end]` and what lies within reach of it.
+    func advance(
         _ window: Range<Int>, _ start: Int64, _ end: Int64, _ count: Int, _ time: (Int) -> Int64
     ) -> Range<Int> {
         var lower = window.lowerBound
         var upper = window.upperBound
-        while upper < count, time(upper) <= end { upper += 1 }
-        while lower < upper, time(lower) <= start { lower += 1 }
+        while upper < count, time(upper) <= end &+ reachAhead { upper += 1 }
+        while lower < upper, time(lower) <= start &- reachBack { lower += 1 }
         return lower..<upper
     }
 }

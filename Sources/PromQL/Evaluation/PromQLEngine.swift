@@ -19,8 +19,8 @@ package struct PromQLOptions: Sendable, Hashable {
 /// Evaluates PromQL as Prometheus 3 does. Blocks the calling thread while it reads and computes: call
 /// it on a thread pool.
 ///
-/// Deviations, each refused by name before anything is evaluated: arithmetic on durations and the
-/// experimental functions.
+/// One deviation: start timestamps of samples are not kept, so `start_timestamp` yields nothing, as it does
+/// in Prometheus without the feature of that name.
 package struct PromQLEngine: Sendable {
     private let store: any MetricStore
     private let options: PromQLOptions
@@ -51,15 +51,18 @@ package struct PromQLEngine: Sendable {
     }
 
     /// Evaluates an expression that `parse` returned.
+    /// - Parameter tally: receives how many samples were looked at.
     package func instant(
         _ expression: Expression, of source: String = "", at time: Int64,
-        context: QueryContext = QueryContext()
+        context: QueryContext = QueryContext(), tally: SampleTally? = nil
     ) throws(QueryError) -> QueryResult {
         try Validator(source: source).check(expression)
+        tally?.begin(1)
         let notes = QueryNotes(source: source)
         var evaluator = Evaluator(
             store: store, context: context, notes: notes, options: options,
-            queryStart: time, queryEnd: time, queryStep: 0, steps: EvaluationSteps(at: time))
+            queryStart: time, queryEnd: time, queryStep: 0, steps: EvaluationSteps(at: time),
+            tally: tally)
         let resolved = try expression.resolvingDurations(
             ComputedDuration.Query(step: 0, range: 0))
         let value = try evaluator.instantValue(of: resolved, at: time)
@@ -79,7 +82,7 @@ package struct PromQLEngine: Sendable {
     /// Evaluates an expression that `parse` returned.
     package func range(
         _ expression: Expression, of source: String = "", start: Int64, end: Int64, step: Int64,
-        context: QueryContext = QueryContext()
+        context: QueryContext = QueryContext(), tally: SampleTally? = nil
     ) throws(QueryError) -> QueryResult {
         try Validator(source: source).check(expression)
         guard expression.type == .scalar || expression.type == .instantVector else {
@@ -92,7 +95,8 @@ package struct PromQLEngine: Sendable {
         let notes = QueryNotes(source: source)
         var evaluator = Evaluator(
             store: store, context: context, notes: notes, options: options,
-            queryStart: start, queryEnd: end, queryStep: step, steps: steps)
+            queryStart: start, queryEnd: end, queryStep: step, steps: steps, tally: tally)
+        tally?.begin(steps.count)
         let series: [StepSeries]
         let resolved = try expression.resolvingDurations(
             ComputedDuration.Query(step: step, range: end &- start))

@@ -75,6 +75,7 @@ extension Evaluator {
         var evaluator = at(inner)
         let series = try evaluator.vector(node.inner)
         context.release(samples: series.count * inner.count)
+        tally?.add(evaluator.tally, at: steps.count - 1)
         return RangeInput(
             labels: series.map(\.labels), windows: windows,
             mayHoldHistograms: series.contains(where: \.hasHistograms)
@@ -118,6 +119,7 @@ extension Evaluator {
             let first = columns.times.firstIndex { $0 > lowest } ?? columns.times.count
             let end = columns.times.lastIndex { $0 <= highest }.map { $0 + 1 } ?? 0
             guard first < end || !histograms.isEmpty else { continue }
+            tally?.add(input.windows, over: columns)
             let found = SampleSeries(
                 labels: labels, times: Array(columns.times[first..<max(first, end)]),
                 values: Array(columns.values[first..<max(first, end)]),

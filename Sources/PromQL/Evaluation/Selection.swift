@@ -91,7 +91,7 @@ extension Evaluator {
     /// - Parameters:
     ///   - asNumber: what stands for a histogram of a time; `nil` for the histogram itself.
     ///   - pick: what stands for a number.
-    private func select(
+    func select(
         _ node: VectorSelector, histogramsAs asNumber: (@Sendable (Int64) -> Double)?,
         _ pick: @escaping @Sendable (Int64, Double) -> Double
     ) throws(QueryError) -> SeriesColumns {
@@ -99,18 +99,22 @@ extension Evaluator {
         if node.edges == .smoothed { windows.reachAhead = options.lookback }
         let stored = try StoredSeries(
             node, in: windows.sampleRange, store: store, context: context)
-        if node.edges == .smoothed, stored.selection.mayHoldHistograms {
-            throw .execution("not supported yet: smoothed over native histograms")
-        }
         let isSmoothed = node.edges == .smoothed
+        let rules = HistogramRules(notes: notes, range: node.range)
         let ends = windows
+        let tally = tally
         return SeriesColumns(
             labels: (0..<stored.selection.count).map(stored.selection.labels), keepsName: true,
             mayHoldHistograms: stored.selection.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try stored.load(index, into: &samples)
+            defer { tally?.add(column) }
             if isSmoothed {
                 samples.removeStaleMarkers()
+                guard samples.histograms.isEmpty else {
+                    return ends.smoothed(
+                        in: samples, of: stored.selection.labels(index), rules, into: &column)
+                }
                 return ends.smoothed(in: samples, into: &column.values)
             }
             guard samples.histograms.isEmpty else {

@@ -39,7 +39,7 @@ extension Evaluator {
         histograms rule: @escaping HistogramRule
     ) -> SeriesColumns {
         let sliding = slide(kernel, over: input, keepsName: keepsName, histograms: rule)
-        guard let stored = input.stored,
+        guard let stored = input.stored, tally == nil,
             input.windows.areWorthAggregates(endsOnly: kernel.looksAtEndsOnly)
         else { return sliding }
         let windows = input.windows

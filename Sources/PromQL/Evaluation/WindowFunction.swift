@@ -75,11 +75,13 @@ extension Evaluator {
         _ kernel: Kernel, over input: RangeInput, keepsName: Bool = false,
         histograms rule: @escaping HistogramRule
     ) -> SeriesColumns {
-        SeriesColumns(
+        let tally = tally
+        return SeriesColumns(
             labels: input.labels, keepsName: keepsName,
             mayHoldHistograms: input.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try input.loadFresh(index, into: &samples)
+            tally?.add(input.windows, over: samples)
             guard samples.histograms.isEmpty else {
                 return input.windows.slideMixed(
                     kernel, rule, over: samples, of: input.labels[index], into: &column)

@@ -9,16 +9,22 @@ struct ExtendedEdges {
 
     /// The first and last sample that matter; `nil` if nothing lies in the window.
     func bounds(_ samples: SampleView, _ window: Window) -> (first: Int, last: Int)? {
-        let range = window.samples
+        bounds(samples.times, window.samples, start: window.start, end: window.end)
+    }
+
+    /// - Parameter range: of the samples within reach, not empty.
+    func bounds<Times: RandomAccessCollection<Int64>>(
+        _ times: Times, _ range: Range<Int>, start: Int64, end: Int64
+    ) -> (first: Int, last: Int)? where Times.Index == Int {
         var last = range.upperBound - 1
         // The sample before the window's start, if there is one.
-        let after = (range.lowerBound..<last).first { samples.times[$0] > window.start } ?? last
+        let after = (range.lowerBound..<last).first { times[$0] > start } ?? last
         let first = max(range.lowerBound, after - 1)
         if isSmoothed {
-            last = (range.lowerBound..<last).first { samples.times[$0] >= window.end } ?? last
+            last = (range.lowerBound..<last).first { times[$0] >= end } ?? last
         }
-        if samples.times[last] <= window.start { return nil }
-        if isSmoothed, samples.times[first] > window.end { return nil }
+        if times[last] <= start { return nil }
+        if isSmoothed, times[first] > end { return nil }
         return (first, last)
     }
 
@@ -95,8 +101,7 @@ struct AnchoredTransitions: WindowFunction {
 
 extension Evaluator {
     /// A function over an anchored or smoothed range vector.
-    /// - Throws: for functions that cannot be computed from samples outside the window, and for
-    ///   histograms.
+    /// - Throws: for functions that cannot be computed from samples outside the window.
     func extendedCall(
         _ node: FunctionCall, _ selector: RangeSelector, _ input: RangeInput,
         _ rules: HistogramRules
@@ -111,22 +116,21 @@ extension Evaluator {
                     + safe.map(\.rawValue).joined(separator: ", ")
                     + " - not with \(node.function.rawValue)")
         }
-        guard !input.mayHoldHistograms else {
-            throw .execution(
-                "not supported yet: \(modifier.rawValue) over native histograms")
-        }
         if node.function == .resets || node.function == .changes {
             let transitions = Transitions(countsResetsOnly: node.function == .resets)
             return slide(
                 AnchoredTransitions(transitions: transitions), over: input,
-                histograms: rules.ignoring)
+                histograms: rules.anchoredTransitions(
+                    countsResetsOnly: transitions.countsResetsOnly))
         }
-        if node.function != .delta { noteIfNoCounter(selector, node.arguments[0]) }
-        return slide(
-            ExtendedRate(
-                edges: ExtendedEdges(isSmoothed: modifier == .smoothed),
-                isCounter: node.function != .delta, isPerSecond: node.function == .rate,
-                range: selector.duration), over: input, histograms: rules.ignoring)
+        if node.function != .delta, !input.mayHoldHistograms {
+            noteIfNoCounter(selector, node.arguments[0])
+        }
+        let rate = ExtendedRate(
+            edges: ExtendedEdges(isSmoothed: modifier == .smoothed),
+            isCounter: node.function != .delta, isPerSecond: node.function == .rate,
+            range: selector.duration)
+        return slide(rate, over: input, histograms: rules.extendedRate(rate))
     }
 }
 

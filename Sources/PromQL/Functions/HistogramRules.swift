@@ -115,17 +115,25 @@ struct HistogramRules: Sendable {
     // MARK: Annotations
 
     func mixed(_ window: MixedWindow) -> MixedValue {
-        notes.warn(
-            "encountered a mix of histograms and floats for metric name "
-                + QuotedText.quote(window.metricName), at: range)
+        noteMix(window.labels)
         return .absent
     }
 
     func incompatible(_ window: MixedWindow) -> MixedValue {
+        noteIncompatible(window.labels)
+        return .absent
+    }
+
+    func noteMix(_ labels: Labels) {
+        notes.warn(
+            "encountered a mix of histograms and floats for metric name "
+                + QuotedText.quote(labels[Labels.metricName] ?? ""), at: range)
+    }
+
+    func noteIncompatible(_ labels: Labels) {
         notes.warn(
             "vector contains a mix of histograms with exponential and custom buckets schemas for "
-                + "metric name \(QuotedText.quote(window.metricName))", at: range)
-        return .absent
+                + "metric name \(QuotedText.quote(labels[Labels.metricName] ?? ""))", at: range)
     }
 
     func noteBounds(_ operation: String) {

@@ -1,6 +1,13 @@
 import QueryCore
 
 extension Evaluator {
+    /// `start_timestamp`: nothing, as in Prometheus where start timestamps are not kept; with a warning.
+    mutating func startTimestamp(_ node: FunctionCall) throws(QueryError) -> [StepSeries] {
+        _ = try vector(node.arguments[0])
+        notes.warn("start timestamps of samples are not kept, so there are none", at: node.range)
+        return []
+    }
+
     /// `timestamp`: of a selector the times of the samples it found, of anything else the step's time.
     mutating func timestamp(_ argument: Expression) throws(QueryError) -> [StepSeries] {
         guard case .vectorSelector(let selector) = argument.unwrapped else {

@@ -6,7 +6,8 @@ package enum Function: String, Sendable, CaseIterable {
     case rad, rate, resets, round, scalar, sgn, sin, sinh, sort, sqrt, tan, tanh, time, timestamp
     case vector, year
     // Experimental in Prometheus.
-    case start, end, range, step
+    case start, end, range, step, info
+    case startTimestamp = "start_timestamp"
     case doubleExponentialSmoothing = "double_exponential_smoothing"
     case histogramQuantiles = "histogram_quantiles"
     case madOverTime = "mad_over_time"
@@ -48,10 +49,6 @@ package enum Function: String, Sendable, CaseIterable {
     case stdvarOverTime = "stdvar_over_time"
     case sumOverTime = "sum_over_time"
 
-    /// Experimental functions of Prometheus that are not there: `info`, and start timestamps, which are
-    /// not stored.
-    package static let missing: Set<String> = ["info", "start_timestamp"]
-
     package var returns: ValueType {
         switch self {
         case .pi, .scalar, .time, .start, .end, .range, .step, .maxOf, .minOf: .scalar
@@ -64,6 +61,7 @@ package enum Function: String, Sendable, CaseIterable {
         switch self {
         case .pi, .time, .start, .end, .range, .step: []
         case .maxOf, .minOf: [.scalar, .scalar]
+        case .info: [.instantVector, .instantVector]
         case .doubleExponentialSmoothing: [.rangeVector, .scalar, .scalar]
         case .histogramQuantiles: [.instantVector, .string, .scalar]
         case .sortByLabel, .sortByLabelDesc: [.instantVector, .string]
@@ -91,7 +89,7 @@ package enum Function: String, Sendable, CaseIterable {
         let count = arguments.count
         return switch self {
         case .dayOfMonth, .dayOfWeek, .dayOfYear, .daysInMonth, .hour, .minute, .month, .year,
-            .round:
+            .round, .info:
             (count - 1)...count
         // Any number of source labels, also none.
         case .labelJoin, .sortByLabel, .sortByLabelDesc: (count - 1)...Int.max

@@ -6,10 +6,7 @@ extension Parser {
         let arguments = try self.arguments()
         guard let function = Function(rawValue: name.text) else {
             let quoted = QuotedText.quote(name.text)
-            throw Function.missing.contains(name.text)
-                ? QueryError.notSupported(
-                    "function \(name.text)", at: name.range, in: source)
-                : failure("unknown function with name \(quoted)", name.range)
+            throw failure("unknown function with name \(quoted)", name.range)
         }
         return .call(
             FunctionCall(

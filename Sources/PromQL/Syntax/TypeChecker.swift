@@ -73,11 +73,31 @@ struct TypeChecker {
                 "expected at most \(arity.upperBound) argument(s) in call to \(name), got \(count)",
                 node.range)
         }
+        if node.function == .info, count > 1 {
+            try expect(node.arguments[0], .instantVector, in: "call to function \(name)")
+            return try checkInfoSelector(node.arguments[1])
+        }
         let types = node.function.arguments
         for (index, argument) in node.arguments.enumerated() {
             try expect(
                 argument, types[min(index, types.count - 1)],
                 in: "call to function \(name)")
+        }
+    }
+
+    /// The second argument of `info` selects labels only, and may match everything.
+    private func checkInfoSelector(_ expression: Expression) throws(QueryError) {
+        guard expression.type == .instantVector else {
+            throw failure(
+                "expected type instant vector in call to function \"info\", "
+                    + "got \(expression.type)", expression.range)
+        }
+        guard case .vectorSelector(let node) = expression else {
+            throw failure("expected label selectors only", expression.range)
+        }
+        guard node.name == nil else {
+            throw failure(
+                "expected label selectors only, got vector selector instead", node.range)
         }
     }
 

@@ -23,6 +23,7 @@ extension PrometheusAPI {
     func labelValues(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
         let name = LabelNameEscape.decode(request.pathParameters["name"] ?? "")
+        guard !name.isEmpty else { throw HTTPError.badRequest("invalid label name: \"\"") }
         let (range, sets) = (try parameters.range(), try parameters.matchers())
         let limit = try parameters.limit()
         let bytes = try await runner.run { [store] context in

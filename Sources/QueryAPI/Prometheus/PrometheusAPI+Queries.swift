@@ -9,15 +9,11 @@ extension PrometheusAPI {
         let parameters = PrometheusParameters(request)
         let time = try parameters.time("time") ?? runner.nowMilliseconds
         let query = try Query(parameters, options)
-        let result = try result(parameters)
-        let bytes = try await runner.run(timeout: try parameters.timeout()) { [store] context in
-            let engine = PromQLEngine(store: store, options: query.options)
-            return try result.answer(
-                try query.naming { () throws(QueryError) in
-                    try engine.instant(query.text, at: time, context: context)
-                })
+        return try await answer(request, query, QuerySpan(start: time, end: time, step: 0)) {
+            (engine, expression, context, tally) throws(QueryError) in
+            try engine.instant(
+                expression, of: query.text, at: time, context: context, tally: tally)
         }
-        return .json(bytes)
     }
 
     /// `/api/v1/query_range`: an expression at every step of a range.
@@ -37,16 +33,12 @@ extension PrometheusAPI {
             throw HTTPError(error)
         }
         let query = try Query(parameters, options)
-        let result = try result(parameters)
-        let bytes = try await runner.run(timeout: try parameters.timeout()) { [store] context in
-            let engine = PromQLEngine(store: store, options: query.options)
-            return try result.answer(
-                try query.naming { () throws(QueryError) in
-                    try engine.range(
-                        query.text, start: start, end: end, step: step, context: context)
-                })
+        return try await answer(request, query, QuerySpan(start: start, end: end, step: step)) {
+            (engine, expression, context, tally) throws(QueryError) in
+            try engine.range(
+                expression, of: query.text, start: start, end: end, step: step,
+                context: context, tally: tally)
         }
-        return .json(bytes)
     }
 
     /// `/api/v1/format_query`: an expression in its normal form.
@@ -63,10 +55,50 @@ extension PrometheusAPI {
         return .json(PrometheusEnvelope.success { $0.value(text) })
     }
 
-    private func result(_ parameters: PrometheusParameters) throws(HTTPError) -> PrometheusResult {
-        PrometheusResult(
+    private typealias Evaluation =
+        @Sendable (PromQLEngine, Expression, QueryContext, SampleTally?) throws(QueryError) ->
+        QueryResult
+
+    /// Evaluates on the pool, and writes the answer and the query log.
+    private func answer(
+        _ request: HTTPRequest, _ query: Query, _ span: QuerySpan, _ evaluate: @escaping Evaluation
+    ) async throws -> HTTPResponse {
+        let parameters = PrometheusParameters(request)
+        let result = PrometheusResult(
             bytesMax: runner.answerLimits.bytesMax, limit: try parameters.limit())
+        let statistics = QueryStatistics(
+            parameter: request.parameters["stats"] ?? "", clock: runner.clock)
+        let timeout = try parameters.timeout()
+        let bytes = try await runner.run(timeout: timeout) { [store, queryLog] context in
+            var statistics = statistics
+            statistics.begin()
+            do throws(QueryError) {
+                let engine = PromQLEngine(store: store, options: query.options)
+                let value = try query.naming { () throws(QueryError) -> QueryResult in
+                    let expression = try PromQLEngine.parse(query.text)
+                    statistics.parsed()
+                    return try evaluate(engine, expression, context, statistics.tally)
+                }
+                statistics.evaluated(context)
+                let bytes = try result.answer(value, statistics, span)
+                queryLog?.write(query.text, span, request, statistics)
+                return bytes
+            } catch {
+                statistics.evaluated(context)
+                queryLog?.write(query.text, span, request, statistics, error: error.message)
+                throw error
+            }
+        }
+        return .json(bytes)
     }
+}
+
+/// When a query was evaluated; milliseconds.
+struct QuerySpan: Sendable {
+    var start: Int64
+    var end: Int64
+    /// 0 for an instant.
+    var step: Int64
 }
 
 /// The expression of a request and how it wants it evaluated.

@@ -1,4 +1,7 @@
 import HTTPServer
+import PromQL
+import QueryCore
+import Store
 import Telemetry
 import WireFormats
 
@@ -6,12 +9,14 @@ extension PrometheusAPI {
     /// `/api/v1/rules`.
     func ruleGroups(_ request: HTTPRequest) async throws -> HTTPResponse {
         let filter = try RuleFilter(request.parameters)
-        let groups = (rules?.ruleGroups() ?? []).compactMap(filter.apply)
+        let page = try RulePage(request.parameters)
+        let (groups, next) = page.cut(rules?.ruleGroups() ?? [], filter.apply)
         let bytes = PrometheusEnvelope.success { data in
             data.object {
                 $0.arrayField("groups") { array in
                     for group in groups { array.value(group, withAlerts: filter.showsAlerts) }
                 }
+                if let next { $0.field("groupNextToken", next) }
             }
         }
         return .json(bytes)
@@ -34,6 +39,59 @@ extension PrometheusAPI {
     }
 }
 
+/// The part of the groups that a request wants to see.
+private struct RulePage {
+    /// 0 shows all.
+    private let limit: Int
+    private let token: String
+
+    init(_ parameters: Parameters) throws(HTTPError) {
+        token = parameters["group_next_token"] ?? ""
+        let text = parameters["group_limit"] ?? ""
+        guard !text.isEmpty else {
+            guard token.isEmpty else {
+                throw PrometheusParameters.invalid(
+                    "group_next_token",
+                    "group_limit needs to be present in order to paginate over the groups")
+            }
+            limit = 0
+            return
+        }
+        guard let number = Int32(text) else {
+            throw PrometheusParameters.invalid(
+                "group_limit", "group_limit needs to be a valid number: \(text)")
+        }
+        guard number > 0 else {
+            throw PrometheusParameters.invalid(
+                "group_limit", "group_limit needs to be greater than 0")
+        }
+        limit = Int(number)
+    }
+
+    /// - Returns: the groups that `apply` keeps, and what asks for those that follow.
+    func cut(
+        _ groups: [RuleGroupReport], _ apply: (RuleGroupReport) -> RuleGroupReport?
+    ) -> (groups: [RuleGroupReport], next: String?) {
+        guard limit > 0 else { return (groups.compactMap(apply), nil) }
+        var shown: [RuleGroupReport] = []
+        let rest = token.isEmpty ? groups[...] : groups.drop { Self.token(of: $0) != token }
+        for group in rest {
+            guard let kept = apply(group) else { continue }
+            if shown.count == limit { return (shown, Self.token(of: group)) }
+            shown.append(kept)
+        }
+        return (shown, nil)
+    }
+
+    private static func token(of group: RuleGroupReport) -> String {
+        let hash = ContentHash(Array("\(group.file);\(group.name)".utf8))
+        return [hash.high, hash.low].map {
+            let digits = String($0, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}
+
 /// Which rules a request wants to see.
 private struct RuleFilter {
     private enum Kind: String {
@@ -45,6 +103,8 @@ private struct RuleFilter {
     private let names: Set<String>
     private let groups: Set<String>
     private let files: Set<String>
+    /// Any of these; empty wants all.
+    private let selectors: [[ValueMatcher]]
 
     init(_ parameters: Parameters) throws(HTTPError) {
         let type = parameters["type"] ?? ""
@@ -55,7 +115,23 @@ private struct RuleFilter {
         names = Set(parameters.all("rule_name[]"))
         groups = Set(parameters.all("rule_group[]"))
         files = Set(parameters.all("file[]"))
-        showsAlerts = parameters["exclude_alerts"] != "true"
+        let exclusion = parameters["exclude_alerts"]?.lowercased() ?? ""
+        guard ["", "true", "false", "1", "0", "t", "f"].contains(exclusion) else {
+            throw PrometheusParameters.invalid(
+                "exclude_alerts", "error converting exclude_alerts: \(exclusion)")
+        }
+        showsAlerts = !["true", "1", "t"].contains(exclusion)
+        var selectors: [[ValueMatcher]] = []
+        for set in try PrometheusParameters(parameters).matchers() {
+            var matchers: [ValueMatcher] = []
+            for matcher in set {
+                do throws(QueryError) { matchers.append(try ValueMatcher(matcher)) } catch {
+                    throw PrometheusParameters.invalid("match[]", error.message)
+                }
+            }
+            selectors.append(matchers)
+        }
+        self.selectors = selectors
     }
 
     /// The group with the rules that are wanted; `nil` if none is.
@@ -63,7 +139,7 @@ private struct RuleFilter {
         guard groups.isEmpty || groups.contains(group.name),
             files.isEmpty || files.contains(group.file)
         else { return nil }
-        guard kind != nil || !names.isEmpty else { return group }
+        guard kind != nil || !names.isEmpty || !selectors.isEmpty else { return group }
         var group = group
         group.rules.removeAll { !isWanted($0) }
         return group.rules.isEmpty ? nil : group
@@ -71,6 +147,10 @@ private struct RuleFilter {
 
     private func isWanted(_ rule: RuleReport) -> Bool {
         guard names.isEmpty || names.contains(rule.name) else { return false }
+        let isSelected = selectors.contains { matchers in
+            matchers.allSatisfy { $0.accepts(rule.labels[$0.matcher.name] ?? "") }
+        }
+        guard selectors.isEmpty || isSelected else { return false }
         return switch (rule.kind, kind) {
         case (_, nil), (.alerting, .alert), (.recording, .record): true
         default: false

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPServer
 import Platform
 import QueryCore
@@ -21,15 +22,21 @@ extension PrometheusAPI {
         return .json(bytes)
     }
 
-    /// `/api/v1/status/runtimeinfo`, with the members that mean something here.
+    /// `/api/v1/status/runtimeinfo`, with the members that mean something here: nothing tells of a Go runtime.
     func runtimeInfo(_ request: HTTPRequest) async throws -> HTTPResponse {
         let now = Timestamp(nanoseconds: runner.clock.wallNanoseconds)
         let bytes = PrometheusEnvelope.success { data in
             data.object {
                 $0.key("startTime")
                 $0.value(rfc3339: server.startedAt)
+                $0.field("CWD", server.workingDirectory)
+                $0.field("hostname", server.hostname)
                 $0.key("serverTime")
                 $0.value(rfc3339: now)
+                $0.field("reloadConfigSuccess", true)
+                $0.key("lastConfigTime")
+                $0.value(rfc3339: server.startedAt)
+                $0.field("GOMAXPROCS", ProcessInfo.processInfo.activeProcessorCount)
                 $0.field("storageRetention", server.retention)
             }
         }
@@ -41,7 +48,7 @@ extension PrometheusAPI {
 
     /// `/api/v1/status/tsdb`: where the series of the last two hours come from.
     func headStatistics(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let limit = try PrometheusParameters(request).limit()
+        let limit = try Self.statisticsLimit(request.parameters["limit"] ?? "")
         let now = runner.nowMilliseconds
         let range = (now - Self.headMilliseconds)...now
         let bytes = try await runner.run { [store] context in
@@ -52,9 +59,18 @@ extension PrometheusAPI {
             }
             var statistics = SeriesStatistics()
             for index in 0..<selection.count { statistics.add(selection.labels(index)) }
-            return statistics.answer(range, limit: limit > 0 ? limit : 10)
+            return statistics.answer(range, limit: limit)
         }
         return .json(bytes)
+    }
+
+    private static func statisticsLimit(_ text: String) throws(HTTPError) -> Int {
+        if text.isEmpty { return 10 }
+        guard let limit = Int(text), limit > 0 else {
+            throw .badRequest("limit must be a positive number")
+        }
+        guard limit <= 10_000 else { throw .badRequest("limit must not exceed 10000") }
+        return limit
     }
 }
 
@@ -80,6 +96,8 @@ private struct SeriesStatistics {
                 $0.objectField("headStats") { head in
                     head.field("numSeries", count)
                     head.field("numLabelPairs", byPair.count)
+                    // The head holds samples as they came, in no chunks.
+                    head.field("chunkCount", 0)
                     head.field("minTime", range.lowerBound)
                     head.field("maxTime", range.upperBound)
                 }
@@ -87,6 +105,8 @@ private struct SeriesStatistics {
                 top(byMetric, limit, to: &$0)
                 $0.key("labelValueCountByLabelName")
                 top(values.mapValues(\.count), limit, to: &$0)
+                $0.key("memoryInBytesByLabelName")
+                top(values.mapValues { $0.reduce(0) { $0 + $1.utf8.count } }, limit, to: &$0)
                 $0.key("seriesCountByLabelValuePair")
                 top(byPair, limit, to: &$0)
             }

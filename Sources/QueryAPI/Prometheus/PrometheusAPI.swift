@@ -7,43 +7,54 @@ import Telemetry
 
 /// The HTTP API of Prometheus 3 (prometheus.io/docs/prometheus/latest/querying/api) over a metric store.
 ///
-/// Unknown parameters are ignored, as Prometheus does. Exemplars, targets and the admin API are not
-/// served; such paths are answered 404 with the list of what is.
+/// Unknown parameters are ignored, as Prometheus does; paths that are not served are answered 404 with the
+/// list of what is. Deleting, snapshots and the search routes are refused as Prometheus refuses them where
+/// they are not turned on.
 package struct PrometheusAPI: Sendable {
     let store: any MetricStore
     let runner: QueryRunner
     let options: PromQLOptions
     let server: ServerFacts
     let rules: (any RulesSource)?
+    let events: EventLog?
+    let queryLog: QueryLog?
 
-    /// - Parameter rules: `nil` shows no rule groups and no alerts.
+    /// - Parameters:
+    ///   - rules: `nil` shows no rule groups and no alerts.
+    ///   - events: `nil` shows no metrics of this program.
+    ///   - queryLog: `nil` logs no queries.
     package init(
         store: any MetricStore, runner: QueryRunner, server: ServerFacts,
-        options: PromQLOptions = PromQLOptions(), rules: (any RulesSource)? = nil
+        options: PromQLOptions = PromQLOptions(), rules: (any RulesSource)? = nil,
+        events: EventLog? = nil, queryLog: QueryLog? = nil
     ) {
         self.store = store
         self.runner = runner
         self.options = options
         self.server = server
         self.rules = rules
+        self.events = events
+        self.queryLog = queryLog
     }
-
-    static let served =
-        "query, query_range, format_query, parse_query, labels, label/{name}/values, series, "
-        + "metadata, rules, alerts, status/buildinfo, status/runtimeinfo, status/tsdb under /api/v1"
 
     /// - Parameter prefix: "" or a path such as `/prometheus`.
     package func register(on router: inout Router, prefix: String = "") {
-        let options = RouteOptions(errors: PrometheusEnvelope.errors)
+        var options = RouteOptions(errors: PrometheusEnvelope.errors)
+        options.endsWithClient = true
         router.group(prefix, options: options) { group in
             registerQueries(on: &group)
             group.on(.get, "/federate", federate)
             group.on(.get, "/api/v1/metadata", metadata)
             group.on(.get, "/api/v1/rules", ruleGroups)
             group.on(.get, "/api/v1/alerts", alerts)
-            group.on(.get, "/api/v1/status/buildinfo", buildInfo)
-            group.on(.get, "/api/v1/status/runtimeinfo", runtimeInfo)
-            group.on(.get, "/api/v1/status/tsdb", headStatistics)
+            registerServer(on: &group)
+        }
+        var reading = RouteOptions(errors: ErrorRenderers.text)
+        reading.rawEncodings = ["snappy"]
+        reading.endsWithClient = true
+        let remoteRead = RemoteReadRoute(store: store, runner: runner)
+        router.on(.post, prefix + "/api/v1/read", options: reading) {
+            try await remoteRead.read($0)
         }
         router.shapeErrors(below: prefix + "/api/v1", PrometheusEnvelope.errors)
         var probe = options
@@ -56,10 +67,25 @@ package struct PrometheusAPI: Sendable {
         }
     }
 
+    /// A test of labels by a selector.
+    /// - Throws: the reason if it is none.
+    package static func labelTest(
+        _ selector: String
+    ) throws -> @Sendable (Labels) -> Bool {
+        var matchers: [ValueMatcher] = []
+        for matcher in try PrometheusParameters.selector(selector) {
+            matchers.append(try ValueMatcher(matcher))
+        }
+        return { [matchers] labels in
+            matchers.allSatisfy { $0.accepts(labels[$0.matcher.name] ?? "") }
+        }
+    }
+
     private func registerQueries(on group: inout RouteGroup) {
         let methods: [HTTPMethod] = [.get, .post]
         group.on(methods, "/api/v1/query", query)
         group.on(methods, "/api/v1/query_range", queryRange)
+        group.on(methods, "/api/v1/query_exemplars", queryExemplars)
         group.on(methods, "/api/v1/format_query", formatQuery)
         group.on(methods, "/api/v1/parse_query", parseQuery)
         group.on(methods, "/api/v1/labels", labelNames)
@@ -75,13 +101,19 @@ package struct ServerFacts: Sendable {
     package var startedAt: Timestamp
     /// As configured, `30d`; "" if unknown.
     package var retention: String
+    /// All settings by name, as they are in force.
+    package var settings: [(name: String, value: String)]
+    package var hostname = ""
+    package var workingDirectory = ""
 
     package init(
-        version: String, revision: String = "", startedAt: Timestamp, retention: String = ""
+        version: String, revision: String = "", startedAt: Timestamp, retention: String = "",
+        settings: [(name: String, value: String)] = []
     ) {
         self.version = version
         self.revision = revision
         self.startedAt = startedAt
         self.retention = retention
+        self.settings = settings
     }
 }

@@ -40,7 +40,7 @@ enum PrometheusEnvelope {
             $0.field(
                 "error",
                 error.reason == .notFound
-                    ? "\(error.message); this API has \(PrometheusAPI.served)" : error.message)
+                    ? "\(error.message); this API has \(PrometheusContract.served)" : error.message)
         }
         return .json(writer.bytes, status: error.status)
     }

@@ -7,7 +7,9 @@ import Store
 struct PrometheusParameters {
     let parameters: Parameters
 
-    init(_ request: HTTPRequest) { parameters = request.parameters }
+    init(_ request: HTTPRequest) { self.init(request.parameters) }
+
+    init(_ parameters: Parameters) { self.parameters = parameters }
 
     /// Milliseconds; `nil` if absent or empty.
     func time(_ name: String) throws(HTTPError) -> Int64? {
@@ -76,18 +78,20 @@ struct PrometheusParameters {
     func matchers() throws(HTTPError) -> [[LabelMatcher]] {
         var sets: [[LabelMatcher]] = []
         for text in parameters.all("match[]") {
-            let expression: Expression
-            do throws(QueryError) { expression = try PromQLEngine.parse(text) } catch {
+            do throws(QueryError) { sets.append(try Self.selector(text)) } catch {
                 throw Self.invalid("match[]", error.message)
             }
-            guard case .vectorSelector(let selector) = expression, selector.shift == TimeShift()
-            else {
-                throw Self.invalid(
-                    "match[]", "\(QuotedText.quote(text)) is not a plain series selector")
-            }
-            sets.append(selector.allMatchers)
         }
         return sets
+    }
+
+    /// The conditions of a plain selector of series.
+    /// - Throws: `bad_data` with the reason.
+    static func selector(_ text: String) throws(QueryError) -> [LabelMatcher] {
+        let expression = try PromQLEngine.parse(text)
+        guard case .vectorSelector(let selector) = expression, selector.shift == TimeShift()
+        else { throw .badData("\(QuotedText.quote(text)) is not a plain series selector") }
+        return selector.allMatchers
     }
 
     static func invalid(_ name: String, _ reason: String) -> HTTPError {

@@ -10,11 +10,13 @@ struct PrometheusResult {
 
     /// The whole answer.
     /// - Throws: `execution` when it grows beyond `bytesMax`.
-    func answer(_ result: QueryResult) throws(QueryError) -> [UInt8] {
+    func answer(
+        _ result: QueryResult, _ statistics: QueryStatistics, _ span: QuerySpan
+    ) throws(QueryError) -> [UInt8] {
         let isCut = limit > 0 && count(result.value) > limit
         let warnings =
             Self.prefixed(result.warnings, "PromQL warning: ")
-            + (isCut ? [PrometheusEnvelope.truncated] : [])
+            + (isCut ? [PrometheusEnvelope.truncated] : []) + statistics.warnings
         let infos = Self.prefixed(result.infos, "PromQL info: ")
         return try PrometheusEnvelope.success(warnings: warnings, infos: infos) {
             (data) throws(QueryError) in
@@ -22,6 +24,9 @@ struct PrometheusResult {
                 object.field("resultType", result.value.typeName)
                 object.key("result")
                 try write(result.value, to: &object)
+                guard statistics.isWanted else { return }
+                object.key("stats")
+                statistics.write(to: &object, span)
             }
         }
     }

@@ -19,9 +19,11 @@ package struct RelabelRule: Sendable {
     package var separator: String
     package var regex: Pattern
     package var modulus: UInt64
+    package let targetLabel: String
+    /// As written.
+    package let replacementText: String
     private let replacement: Replacement
     private let target: Replacement
-    private let targetLabel: String
 
     /// - Parameters:
     ///   - regex: must match the whole text.
@@ -36,9 +38,14 @@ package struct RelabelRule: Sendable {
         self.regex = regex
         self.modulus = modulus
         self.targetLabel = targetLabel
+        replacementText = replacement
         self.replacement = Replacement(replacement, for: regex)
         target = Replacement(targetLabel, for: regex)
     }
+
+    /// Applies this rule alone.
+    /// - Returns: whether the target or series is kept.
+    package func applied(to labels: inout LabelBuilder) -> Bool { apply(to: &labels) }
 
     /// Applies `rules` in order.
     /// - Returns: whether the target or series is kept.

@@ -13,11 +13,25 @@ package final class ScrapeBoard: Sendable {
         /// Milliseconds; 0 before the first scrape.
         package var lastScrape: Int64 = 0
         package var seconds = 0.0
+        /// Of the latest scrape that had any.
+        package var metadata: [MetricMetadata] = []
     }
+
+    /// What rules of a job dropped.
+    package struct Dropped: Sendable {
+        package var job: String
+        /// As discovered.
+        package var labels: [Labels] = []
+        package var count = 0
+    }
+
+    /// Dropped targets that are remembered of each job; all are counted.
+    private static let droppedMax = 1_000
 
     private struct State {
         var lines: [SeriesID: Line] = [:]
-        var pools: [String] = []
+        var jobs: [ScrapeJob] = []
+        var dropped: [String: Dropped] = [:]
         /// Of discovery, by job.
         var problems: [String: [String]] = [:]
     }
@@ -33,16 +47,33 @@ package final class ScrapeBoard: Sendable {
         }
     }
 
-    package var pools: [String] { state.withLock { $0.pools } }
+    package var pools: [String] { state.withLock { $0.jobs.map(\.name) } }
+
+    package func job(_ name: String) -> ScrapeJob? {
+        state.withLock { $0.jobs.first { $0.name == name } }
+    }
+
+    /// By job.
+    package var dropped: [Dropped] {
+        state.withLock { Array($0.dropped.values) }.sorted { $0.job < $1.job }
+    }
 
     /// What discovery complained about last, by job.
     package var problems: [String: [String]] { state.withLock { $0.problems } }
 
-    func setPools(_ names: [String]) {
+    package func setJobs(_ jobs: [ScrapeJob]) {
+        let names = Set(jobs.map(\.name))
         state.withLock { state in
-            state.pools = names
+            state.jobs = jobs.sorted { $0.name < $1.name }
             state.problems = state.problems.filter { names.contains($0.key) }
+            state.dropped = state.dropped.filter { names.contains($0.key) }
         }
+    }
+
+    package func setDropped(_ labels: [Labels], of job: String) {
+        let dropped = Dropped(
+            job: job, labels: Array(labels.prefix(Self.droppedMax)), count: labels.count)
+        state.withLock { $0.dropped[job] = dropped }
     }
 
     func setProblems(_ problems: [String], of job: String) {
@@ -57,13 +88,19 @@ package final class ScrapeBoard: Sendable {
 
     func remove(_ target: ScrapeTarget) { state.withLock { $0.lines[target.id] = nil } }
 
-    func note(
-        _ target: ScrapeTarget, isUp: Bool, problem: String, time: Int64, _ seconds: Double
+    /// - Parameter metadata: empty leaves what is known.
+    package func note(
+        _ target: ScrapeTarget, isUp: Bool, problem: String, time: Int64, _ seconds: Double,
+        metadata: [MetricMetadata] = []
     ) {
         state.withLock { state in
-            guard state.lines[target.id] != nil else { return }
-            state.lines[target.id] = Line(
+            guard let known = state.lines[target.id] else { return }
+            var line = Line(
                 target: target, isUp: isUp, problem: problem, lastScrape: time, seconds: seconds)
+            // Equal ones are kept, so that each scrape's copies go at once.
+            line.metadata =
+                metadata.isEmpty || metadata == known.metadata ? known.metadata : metadata
+            state.lines[target.id] = line
         }
     }
 }

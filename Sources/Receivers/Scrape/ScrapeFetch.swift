@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Compression
+import HTTPServer
 import NIOCore
 import NIOHTTP1
 import Platform
@@ -44,23 +45,46 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     private static let listBytesMax = 16 << 20
     private static let listTimeout: Int64 = 10_000
 
-    private let following: HTTPClient
-    private let staying: HTTPClient
+    /// What sets clients apart.
+    private struct Way: Hashable {
+        var followsRedirects: Bool
+        var proxy: ListenAddress?
+    }
+
+    private struct Clients {
+        var byWay: [Way: HTTPClient] = [:]
+        var isShutDown = false
+    }
+
+    private let clients = Mutex(Clients())
     private let version: String
     private let used = Atomic<Int>(0)
 
-    package init(version: String) {
-        self.version = version
-        func client(
-            _ redirects: HTTPClient.Configuration.RedirectConfiguration
-        ) -> HTTPClient {
-            var settings = HTTPClient.Configuration(redirectConfiguration: redirects)
-            settings.timeout.connect = .seconds(10)
-            settings.connectionPool.retryConnectionEstablishment = false
-            return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    package init(version: String) { self.version = version }
+
+    private func client(
+        followsRedirects: Bool, _ access: ScrapeAccess
+    ) throws(ScrapeFailure) -> HTTPClient {
+        let way = Way(followsRedirects: followsRedirects, proxy: access.proxy)
+        let client = clients.withLock { clients -> HTTPClient? in
+            if let known = clients.byWay[way] { return known }
+            guard !clients.isShutDown else { return nil }
+            let made = Self.client(way)
+            clients.byWay[way] = made
+            return made
         }
-        following = client(.follow(max: 10, allowCycles: false))
-        staying = client(.disallow)
+        guard let client else { throw ScrapeFailure("the server is shutting down") }
+        return client
+    }
+
+    private static func client(_ way: Way) -> HTTPClient {
+        var settings = HTTPClient.Configuration(
+            redirectConfiguration: way.followsRedirects
+                ? .follow(max: 10, allowCycles: false) : .disallow)
+        settings.timeout.connect = .seconds(10)
+        settings.connectionPool.retryConnectionEstablishment = false
+        settings.proxy = way.proxy.map { .server(host: $0.host, port: $0.port) }
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
     package func fetch(
@@ -75,7 +99,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
             value: "\(Double(target.timeout) / 1_000)")
         try authorize(&request, job.access)
         let limit = job.limits.bodyBytes > 0 ? job.limits.bodyBytes : ScrapeLimits.bodyBytesStandard
-        let client = job.followsRedirects ? following : staying
+        let client = try client(followsRedirects: job.followsRedirects, job.access)
         let response = try await exchange(request, client, limit: limit, timeout: target.timeout)
         guard response.status == 200 else {
             throw ScrapeFailure("server returned HTTP status \(response.status)")
@@ -95,7 +119,8 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
         request.headers.add(name: "accept", value: "application/json")
         try authorize(&request, access)
         let response = try await exchange(
-            request, following, limit: Self.listBytesMax, timeout: Self.listTimeout)
+            request, try client(followsRedirects: true, access), limit: Self.listBytesMax,
+            timeout: Self.listTimeout)
         guard response.status == 200 else {
             throw ScrapeFailure("\(url) returned HTTP status \(response.status)")
         }
@@ -106,7 +131,12 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     }
 
     package func shutdown() async {
-        for client in [following, staying] {
+        let open = clients.withLock { clients in
+            clients.isShutDown = true
+            defer { clients.byWay = [:] }
+            return Array(clients.byWay.values)
+        }
+        for client in open {
             do {
                 try await client.shutdown()
             } catch {

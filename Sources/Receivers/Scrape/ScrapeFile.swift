@@ -2,8 +2,9 @@ import Platform
 import RegularExpressions
 import Telemetry
 
-/// The scrape jobs of a `prometheus.yml`: `global` and `scrape_configs`. Every field of these is honoured
-/// or refused by name and line; what else stands in the file is not for us and only named.
+/// The scrape jobs of a `prometheus.yml`: `global` and `scrape_configs`, and of `ServiceMonitor` manifests in
+/// documents of their own. Every field of these is honoured or refused by name and line; what else stands in
+/// the file is not for us and only named.
 package struct ScrapeFile: Sendable {
     /// Larger files are no configuration.
     static let bytesMax = 16 << 20
@@ -39,11 +40,23 @@ package struct ScrapeFile: Sendable {
     /// Reads `text` as the content of `path`. Relative paths in it are seen from the file's folder.
     package static func parse(_ text: String, path: String) throws(ScrapeFileError) -> ScrapeFile {
         var file = ScrapeFile(jobs: [], ignored: [])
-        guard let root = try ScrapeFileNode.root(of: text, path: path) else { return file }
         var defaults = ScrapeDefaults(folder: folder(of: path))
+        var manifests = ServiceMonitors()
+        for document in try ScrapeFileNode.documents(of: text, path: path) {
+            if try manifests.read(document) { continue }
+            try file.read(document, &defaults)
+        }
+        for job in try manifests.jobs(defaults) { file.jobs.append(job) }
+        return file
+    }
+
+    /// Takes `global` and `scrape_configs`.
+    private mutating func read(
+        _ root: ScrapeFileNode, _ defaults: inout ScrapeDefaults
+    ) throws(ScrapeFileError) {
         let entries = try root.entries()
         for (key, value) in entries where key == "global" { try defaults.read(value) }
-        var names: Set<String> = []
+        var names = Set(jobs.map(\.name))
         for (key, value) in entries {
             switch key {
             case "global": continue
@@ -53,14 +66,13 @@ package struct ScrapeFile: Sendable {
                     guard names.insert(job.name).inserted else {
                         throw entry.failure("a second job is named \"\(job.name)\"")
                     }
-                    file.jobs.append(job)
+                    jobs.append(job)
                 }
             case "scrape_config_files":
                 throw value.failure("scrape_config_files is not supported; name the jobs here")
-            default: file.ignored.append(key)
+            default: ignored.append(key)
             }
         }
-        return file
     }
 
     private static func folder(of path: String) -> String {
@@ -115,7 +127,7 @@ extension ScrapeLimits {
         case "label_value_length_limit": labelValueBytes = try value.number()
         case "target_limit": targets = try value.number()
         case "keep_dropped_targets":
-            // Dropped targets are not kept at all.
+            // How many are remembered is fixed; all are counted.
             _ = try value.number()
         case "metric_name_validation_scheme":
             guard try value.text() == "utf8" else {

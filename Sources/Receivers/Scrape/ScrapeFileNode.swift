@@ -37,6 +37,45 @@ struct ScrapeFileNode {
         }
     }
 
+    /// Names of what nobody is shown.
+    private static let secrets: Set<String> = ["password", "credentials", "bearer_token"]
+
+    /// The node as YAML.
+    func textWithoutSecrets() throws(ScrapeFileError) -> String {
+        do { return try Yams.serialize(node: Self.withoutSecrets(node)) } catch {
+            throw failure("\(what) cannot be shown as YAML: \(error)")
+        }
+    }
+
+    private static func withoutSecrets(_ node: Node) -> Node {
+        switch node {
+        case .mapping(var mapping):
+            for (key, value) in mapping {
+                mapping[key] =
+                    secrets.contains(key.string ?? "") ? Node("<secret>") : withoutSecrets(value)
+            }
+            return .mapping(mapping)
+        case .sequence(let sequence): return Node(sequence.map(withoutSecrets))
+        case .scalar, .alias: return node
+        }
+    }
+
+    /// All documents of `text` that hold something.
+    static func documents(
+        of text: String, path: String
+    ) throws(ScrapeFileError) -> [ScrapeFileNode] {
+        do {
+            let sequence = try Yams.compose_all(yaml: text)
+            let nodes = Array(sequence)
+            // It ends at the first mistake.
+            if let error = sequence.error { throw error }
+            return nodes.map { ScrapeFileNode(path: path, what: "the file", node: $0) }
+                .filter { !$0.isNull }
+        } catch {
+            throw ScrapeFileError(path: path, reason: "not readable as YAML: \(error)")
+        }
+    }
+
     func failure(_ reason: String) -> ScrapeFileError {
         ScrapeFileError(path: path, line: line, reason: reason)
     }

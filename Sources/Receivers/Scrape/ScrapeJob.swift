@@ -1,3 +1,4 @@
+import HTTPServer
 import Telemetry
 import WireFormats
 
@@ -25,6 +26,8 @@ package struct ScrapeJob: Sendable {
     package var targetRules: [RelabelRule] = []
     package var metricRules: [RelabelRule] = []
     package var sources: [TargetSource] = []
+    /// As it was written, without secrets; "" if it was not read from a file.
+    package var yaml = ""
 
     package init(name: String, interval: Int64, timeout: Int64) {
         self.name = name
@@ -92,6 +95,8 @@ package struct ScrapeAccess: Sendable, Hashable {
     }
 
     package var method = Method.none
+    /// Over which plain HTTP proxy it is asked; `nil` asks directly.
+    package var proxy: ListenAddress?
 
     package init() {}
 }
@@ -130,4 +135,5 @@ package enum TargetSource: Sendable, Hashable {
     case files(patterns: [String], interval: Int64)
     case http(url: String, access: ScrapeAccess, interval: Int64)
     case dns(names: [String], port: Int, isIPv6: Bool, interval: Int64)
+    case pods(PodSource)
 }

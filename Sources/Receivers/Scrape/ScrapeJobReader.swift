@@ -1,3 +1,4 @@
+import HTTPServer
 import RegularExpressions
 
 /// Reads one entry of `scrape_configs`.
@@ -11,6 +12,7 @@ enum ScrapeJobReader {
         else { throw node.failure("a scrape config needs a job_name") }
         var job = ScrapeJob(
             name: name, interval: defaults.interval, timeout: defaults.timeout)
+        job.yaml = try node.textWithoutSecrets()
         job.limits = defaults.limits
         job.keepsClassicHistograms = defaults.keepsClassic
         var scrapesNative = defaults.scrapesNative
@@ -45,7 +47,7 @@ enum ScrapeJobReader {
     }
 
     /// Fields that say what is asked for and what becomes of the answer.
-    private static func shape(
+    static func shape(
         _ key: String, _ value: ScrapeFileNode, _ job: inout ScrapeJob
     ) throws(ScrapeFileError) -> Bool {
         switch key {
@@ -106,6 +108,10 @@ enum ScrapeJobReader {
             for element in try value.elements() {
                 job.sources.append(try TargetSource.http(element, folder))
             }
+        case "kubernetes_sd_configs":
+            for element in try value.elements() {
+                job.sources.append(.pods(try PodSource(element, folder)))
+            }
         case "dns_sd_configs":
             for element in try value.elements() {
                 job.sources.append(try TargetSource.dns(element))
@@ -142,10 +148,11 @@ extension RelabelRule {
                             + Action.allCases.map(\.rawValue).joined(separator: ", "))
                 }
                 action = known
-            case "source_labels": sourceLabels = try value.texts()
+            // Manifests write the same names in another way.
+            case "source_labels", "sourceLabels": sourceLabels = try value.texts()
             case "separator": separator = try value.text()
             case "regex": (regex, regexNode) = (try value.text(), value)
-            case "target_label": target = try value.text()
+            case "target_label", "targetLabel": target = try value.text()
             case "replacement": replacement = try value.text()
             case "modulus": modulus = try value.number()
             default: throw value.failure("\(key) is no field of a relabel rule")
@@ -205,12 +212,30 @@ extension ScrapeAccess {
             method = .header(type: type, credentials: credentials)
         case "bearer_token":
             method = .header(type: "Bearer", credentials: .text(try value.text()))
+        case "proxy_url": proxy = try Self.proxy(value)
         case "bearer_token_file":
             method = .header(
                 type: "Bearer", credentials: .file(folder.resolving(try value.text())))
         default: return false
         }
         return true
+    }
+}
+
+extension ScrapeAccess {
+    fileprivate static func proxy(_ node: ScrapeFileNode) throws(ScrapeFileError) -> ListenAddress?
+    {
+        let text = try node.text()
+        if text.isEmpty { return nil }
+        var rest = text[...]
+        if rest.hasSuffix("/") { rest = rest.dropLast() }
+        guard rest.hasPrefix("http://"), let address = ListenAddress(String(rest.dropFirst(7))),
+            address.port > 0
+        else {
+            throw node.failure(
+                "\(node.what) must be http://HOST:PORT without user and path, not \"\(text)\"")
+        }
+        return address
     }
 }
 

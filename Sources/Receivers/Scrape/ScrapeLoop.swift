@@ -64,10 +64,12 @@ package struct ScrapeLoop: Sendable {
         report.seconds = Double(ingest.clock.monotonicNanoseconds - begun) / 1e9
         var batch: MetricBatch
         var problem = ""
+        var metadata: [MetricMetadata] = []
         switch answer.flatMap({ decoded($0, time) }) {
         case .success(let decoded):
             let result = series.accept(decoded.batch, at: time)
             batch = result.batch
+            metadata = batch.metadata
             report.isUp = true
             report.scraped = result.scraped
             report.afterRules = result.kept + result.cut
@@ -80,7 +82,9 @@ package struct ScrapeLoop: Sendable {
         }
         series.report(report, at: time, to: &batch)
         if let refusal = await store(batch) { problem = refusal }
-        board.note(target, isUp: report.isUp, problem: problem, time: time, report.seconds)
+        board.note(
+            target, isUp: report.isUp, problem: problem, time: time, report.seconds,
+            metadata: metadata)
     }
 
     /// The target is gone: its series end.

@@ -41,7 +41,7 @@ package final class ScrapeService: Sendable {
     }
 
     private func start(_ jobs: [ScrapeJob], after states: [String: States]) {
-        board.setPools(jobs.map(\.name).sorted())
+        board.setJobs(jobs)
         self.jobs.withLock { running in
             for job in jobs {
                 let states = states[job.name] ?? [:]
@@ -88,8 +88,10 @@ package final class ScrapeService: Sendable {
             for reason in problems {
                 ingest.events.emit(DiscoveryFailed(job: job.name, reason: reason))
             }
+            var dropped: [Labels] = []
             let targets = ScrapeTarget.targets(
-                of: discovery.groups, job: job, problems: &problems)
+                of: discovery.groups, job: job, problems: &problems, dropped: &dropped)
+            board.setDropped(dropped, of: job.name)
             board.setProblems(problems, of: job.name)
             for target in targets where loops[target.id] == nil {
                 let state = waiting.removeValue(forKey: target.id)

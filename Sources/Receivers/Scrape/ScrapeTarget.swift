@@ -26,13 +26,23 @@ package struct ScrapeTarget: Hashable, Sendable {
     package static func targets(
         of groups: [TargetGroup], job: ScrapeJob, problems: inout [String]
     ) -> [ScrapeTarget] {
+        var dropped: [Labels] = []
+        return targets(of: groups, job: job, problems: &problems, dropped: &dropped)
+    }
+
+    /// - Parameter dropped: receives what was discovered and dropped by a rule.
+    package static func targets(
+        of groups: [TargetGroup], job: ScrapeJob, problems: inout [String],
+        dropped: inout [Labels]
+    ) -> [ScrapeTarget] {
         var seen: Set<SeriesID> = []
         var targets: [ScrapeTarget] = []
         for group in groups {
             for address in group.targets {
                 guard
                     let target = ScrapeTarget(
-                        address: address, labels: group.labels, job: job, problems: &problems)
+                        address: address, labels: group.labels, job: job, problems: &problems,
+                        dropped: &dropped)
                 else { continue }
                 if seen.insert(target.id).inserted { targets.append(target) }
             }
@@ -49,11 +59,14 @@ package struct ScrapeTarget: Hashable, Sendable {
     /// `nil` if a rule drops it, or it cannot be scraped.
     private init?(
         address: String, labels group: [String: String], job: ScrapeJob,
-        problems: inout [String]
+        problems: inout [String], dropped: inout [Labels]
     ) {
         var labels = Self.discovered(address, group, job)
         discoveredLabels = labels.labels
-        guard RelabelRule.apply(job.targetRules, to: &labels) else { return nil }
+        guard RelabelRule.apply(job.targetRules, to: &labels) else {
+            dropped.append(discoveredLabels)
+            return nil
+        }
         let name = labels["__address__"]
         guard !name.isEmpty, !name.contains("/") else {
             if !name.isEmpty {
@@ -118,7 +131,7 @@ package struct ScrapeTarget: Hashable, Sendable {
     }
 
     /// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
-    private static func encoded(_ text: String) -> String {
+    static func encoded(_ text: String) -> String {
         var encoded = ""
         for byte in text.utf8 {
             let scalar = Unicode.Scalar(byte)

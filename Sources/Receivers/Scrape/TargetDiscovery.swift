@@ -70,6 +70,9 @@ package struct TargetDiscovery: Sendable {
             let body = try await fetcher.fetchList(url, access: access)
             let groups = try Self.groups(String(decoding: body, as: UTF8.self), path: url)
             source.groups = groups.map { $0.adding("__meta_url", url) }
+        case .pods(let pods):
+            source.due = now + pods.interval
+            source.groups = try await pods.groups(from: fetcher)
         case .dns(let names, let port, let isIPv6, let interval):
             source.due = now + interval
             try await resolve(names, port, isIPv6: isIPv6, &source)

@@ -221,6 +221,30 @@ extension MetricEngine {
             StoreDamage(kind: "block", path: "\(info.partition.path)#\(info.id)", reason: reason))
     }
 
+    func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars] {
+        let prepared = try MetricEngine.prepare(matchers)
+        var found: [Labels: Set<Exemplar>] = [:]
+        for batch in try extras(of: try view(of: range), in: range) {
+            var known: [UInt32: Labels?] = [:]
+            for var exemplar in batch.exemplars where range.contains(exemplar.time) {
+                let labels: Labels?
+                if let seen = known[exemplar.series] {
+                    labels = seen
+                } else {
+                    let candidate = batch.labels(Int(exemplar.series))
+                    labels = MetricEngine.accepts(prepared, candidate) ? candidate : nil
+                    known.updateValue(labels, forKey: exemplar.series)
+                }
+                guard let labels else { continue }
+                exemplar.series = 0
+                found[labels, default: []].insert(exemplar)
+            }
+        }
+        return SeriesExemplars.sorted(found)
+    }
+
     func labelNames(
         matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [String] {

@@ -30,6 +30,11 @@ extension MemoryStore: MetricStore {
                     sample.histogram
                 state.series[labels]?.samples[sample.time] = nil
             }
+            for var exemplar in batch.exemplars {
+                let labels = batch.labels(Int(exemplar.series))
+                exemplar.series = 0
+                state.exemplars[labels, default: []].insert(exemplar)
+            }
             for entry in batch.metadata { state.metadata[entry.family] = entry }
         }
     }
@@ -65,6 +70,17 @@ extension MemoryStore: MetricStore {
 
     package func metricMetadata() throws(StoreError) -> [MetricMetadata] {
         state.withLock { $0.metadata.values.sorted { $0.family < $1.family } }
+    }
+
+    package func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars] {
+        var found: [Labels: Set<Exemplar>] = [:]
+        for (labels, exemplars) in state.withLock({ $0.exemplars }) {
+            let kept = exemplars.filter { range.contains($0.time) }
+            if !kept.isEmpty, try accepts(labels, matchers) { found[labels] = kept }
+        }
+        return SeriesExemplars.sorted(found)
     }
 
     private func matching(

@@ -16,6 +16,7 @@ package final class MemoryStore: Sendable {
         var logs: [LogBatch] = []
         var series: [Labels: MemorySeries] = [:]
         var metadata: [String: MetricMetadata] = [:]
+        var exemplars: [Labels: Set<Exemplar>] = [:]
         var digests: Set<ContentHash> = []
         var catalog = MemoryCatalog()
     }

@@ -42,7 +42,7 @@ extension RemoteWrite {
 }
 
 extension ProtobufWriter {
-    fileprivate mutating func labels(_ labels: Labels) {
+    mutating func labels(_ labels: Labels) {
         labels.bytes.withUnsafeBytes { all in
             var cursor = LabelCursor(all)
             while let pair = cursor.next() {

@@ -27,6 +27,10 @@ struct ServeConfiguration: Sendable {
     var otlpTranslation = OTLPTranslation()
     /// File with `scrape_configs`; `nil` scrapes nothing.
     var scrapeConfig: String?
+    /// File that gets a line for every query; `nil` logs none.
+    var queryLog: String?
+    /// All settings by name, as they are in force.
+    var settings: [(name: String, value: String)] = []
     var logs: LogConfiguration
     /// `nil`: nothing is derived from spans.
     var spanMetrics: SpanMetricNaming?
@@ -63,6 +67,7 @@ struct ServeConfiguration: Sendable {
         statsD = try ServeConfiguration.listener(settings, "statsd", "off")
         otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
         scrapeConfig = try settings.optional("scrape-config")
+        queryLog = try settings.optional("query-log")
         logs = try LogConfiguration(settings)
         spanMetrics = try ServeConfiguration.spanMetrics(settings)
         spanMetricsInterval = try settings.duration("span-metrics-interval", default: "15s")
@@ -90,6 +95,7 @@ struct ServeConfiguration: Sendable {
         evaluationInterval = try settings.duration("evaluation-interval", default: "15s")
         logLevel = try settings.string("log-level", default: "info")
         try settings.refuseUnknown()
+        self.settings = settings.resolved.map { ($0.name, $0.value) }
     }
 
     /// Where people reach this server, without a slash at the end: what `external-url` says, else the main
@@ -99,10 +105,16 @@ struct ServeConfiguration: Sendable {
             return String(externalURL.reversed().drop { $0 == "/" }.reversed())
         }
         guard ["0.0.0.0", "::"].contains(listen.host) else { return "http://\(listen)" }
+        guard let name = Self.hostname else { return "http://\(listen)" }
+        return "http://\(name):\(listen.port)"
+    }
+
+    /// The name of this machine.
+    static var hostname: String? {
         var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "http://\(listen)" }
+        guard gethostname(&name, name.count - 1) == 0 else { return nil }
         let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return "http://\(String(decoding: bytes, as: UTF8.self)):\(listen.port)"
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func otlpTranslation(_ settings: Settings) throws -> OTLPTranslation {

@@ -4,7 +4,7 @@ import ArgumentParser
 struct QueryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query", abstract: "Ask a running server.",
-        subcommands: [LogQueryCommand.self])
+        subcommands: [MetricQueryCommand.self, LogQueryCommand.self])
 }
 
 /// How answers are printed.

@@ -87,6 +87,10 @@ struct ServeCommand: AsyncParsableCommand {
             "File with scrape_configs, such as a prometheus.yml.", valueName: "file"))
     var scrapeConfig: String?
     @Option(
+        help: ArgumentHelp(
+            "File that gets a line of JSON for every PromQL query.", valueName: "file"))
+    var queryLog: String?
+    @Option(
         help: ArgumentHelp("Syslog over UDP and TCP (default: off).", valueName: "host:port"))
     var syslog: String?
     @Option(
@@ -164,6 +168,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("jaeger-query-grpc", jaegerQueryGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
+            ("query-log", queryLog),
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
             ("retention-traces", retentionTraces), ("span-metrics", spanMetrics),
             ("span-metrics-interval", spanMetricsInterval),

@@ -41,7 +41,16 @@ enum ServeProcess {
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
             objectives: alerting.objectives,
             sampling: SamplingAdvice(strategies: strategies, clock: clock),
-            tails: LogTails(clock: clock, events: events))
+            tails: LogTails(clock: clock, events: events),
+            deltaRecovery: DeltaRecovery(
+                store: store, startedAt: clock.wallNanoseconds / 1_000_000))
+        do throws(FileError) {
+            parts.queryLog = try openQueryLog(parts)
+        } catch {
+            await alerting.stop()
+            try store.close()
+            try Failure.exit(.unreachable, "cannot open --query-log: \(error)")
+        }
         let scraping: ServeScraping?
         do throws(ScrapeFileError) {
             scraping = try startScraping(parts, logger)
@@ -90,6 +99,13 @@ enum ServeProcess {
         } catch {
             try Failure.exit(.unreachable, error.description)
         }
+    }
+
+    private static func openQueryLog(_ parts: ServeParts) throws(FileError) -> QueryLog? {
+        guard let path = parts.configuration.queryLog else { return nil }
+        let log = QueryLog(path: path, clock: parts.clock, events: parts.events)
+        try log.open()
+        return log
     }
 
     private static func startScraping(
@@ -230,8 +246,12 @@ struct ServeParts: Sendable {
     var tails: LogTails
     /// Running totals of what comes as increments, whichever listener it comes by.
     let deltas = DeltaSums()
+    /// What they were when the server ended last.
+    let deltaRecovery: DeltaRecovery
     /// `nil` if nothing is scraped.
     var scrapeBoard: ScrapeBoard?
+    /// `nil` if queries are not logged.
+    var queryLog: QueryLog?
 
     /// Queries that run at once; more than cores, because some wait for the disk.
     static let queryThreads = 4
@@ -248,6 +268,7 @@ struct ServeParts: Sendable {
             pipeline: Pipeline(limits: limits, redaction: configuration.logs.redaction),
             clock: clock, events: events, translation: configuration.otlpTranslation,
             deltas: deltas, lineOptions: configuration.logs.lineOptions)
+        ingest.deltaRecovery = deltaRecovery
         ingest.observeSpans = { [sampling] in sampling.observe($0) }
         ingest.observeLogs = { [tails] in tails.publish($0) }
         return ingest

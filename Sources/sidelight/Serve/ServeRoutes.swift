@@ -1,3 +1,4 @@
+import Foundation
 import HTTPServer
 import Platform
 import QueryAPI
@@ -21,8 +22,9 @@ enum ServeRoutes {
         RemoteWriteReceiver(ingest).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router, prefix: "/prometheus")
         ExpositionPushReceiver(ingest).register(on: &router)
-        ScrapeRoutes(parts.scrapeBoard).register(on: &router)
-        ScrapeRoutes(parts.scrapeBoard).register(on: &router, prefix: "/prometheus")
+        let scraping = ScrapeRoutes(parts.scrapeBoard, selecting: PrometheusAPI.labelTest)
+        scraping.register(on: &router)
+        scraping.register(on: &router, prefix: "/prometheus")
         registerLogs(ingest, on: &router)
         registerQueries(parts, on: &router)
         ExportRoute(
@@ -50,11 +52,15 @@ enum ServeRoutes {
     /// Each API answers at the root and below a prefix of its own, for clients that need a base URL.
     private static func registerQueries(_ parts: ServeParts, on router: inout Router) {
         let store = parts.store
-        let server = ServerFacts(
+        var server = ServerFacts(
             version: ProgramVersion.current, startedAt: parts.startedAt,
-            retention: "\(parts.configuration.metricRetention / 1_000_000_000)s")
+            retention: "\(parts.configuration.metricRetention / 1_000_000_000)s",
+            settings: parts.configuration.settings)
+        server.hostname = ServeConfiguration.hostname ?? ""
+        server.workingDirectory = FileManager.default.currentDirectoryPath
         let prometheus = PrometheusAPI(
-            store: store, runner: parts.queries, server: server, rules: parts.rules)
+            store: store, runner: parts.queries, server: server, rules: parts.rules,
+            events: parts.events, queryLog: parts.queryLog)
         prometheus.register(on: &router)
         prometheus.register(on: &router, prefix: "/prometheus")
         let jaeger = JaegerAPI(

@@ -11,13 +11,21 @@ final class PrometheusProcess: Sendable {
     let url: String
 
     /// Starts it on a free port and waits until it is ready.
-    init(folder: TemporaryFolder) async throws {
-        let configuration = try folder.file("prometheus.yml", "global: {}\n")
+    /// - Parameters:
+    ///   - content: of `prometheus.yml`.
+    ///   - features: turned on beside those that PromQL needs.
+    init(
+        folder: TemporaryFolder, configuration content: String = "global: {}\n",
+        features: [String] = []
+    ) async throws {
+        let configuration = try folder.file("prometheus.yml", content)
         program = try Subprocess(command: [
             try #require(Self.binary), "--config.file=\(configuration)",
             "--storage.tsdb.path=\(folder.path)/prometheus", "--web.listen-address=127.0.0.1:0",
             "--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y",
-            "--enable-feature=promql-at-modifier,promql-negative-offset",
+            "--enable-feature="
+                + (["promql-at-modifier", "promql-negative-offset"] + features)
+                .joined(separator: ","),
         ])
         let marker = "msg=\"Listening on\" address="
         guard await program.says("msg=\"Server is ready to receive web requests.\""),

@@ -28,6 +28,12 @@ struct APIServer {
         var answerLimits = AnswerLimits()
         var rules: (any RulesSource)?
         var tokens: TokenSet?
+        /// Where queries are logged.
+        var queryLogPath: String?
+
+        func queryLog(_ events: EventLog) -> QueryLog? {
+            queryLogPath.map { QueryLog(path: $0, clock: clock, events: events) }
+        }
     }
 
     static func run<Result>(
@@ -37,12 +43,16 @@ struct APIServer {
         let runner = QueryRunner(
             pool: setup.pool, clock: setup.clock, limits: setup.limits,
             answerLimits: setup.answerLimits)
-        let facts = ServerFacts(
+        var facts = ServerFacts(
             version: "1.2.3", revision: "abc",
-            startedAt: Timestamp(seconds: APIServer.now - 60), retention: "30d")
+            startedAt: Timestamp(seconds: APIServer.now - 60), retention: "30d",
+            settings: [("data", "/d"), ("listen", "127.0.0.1:0")])
+        facts.hostname = "here"
+        facts.workingDirectory = "/there"
         var router = Router()
         let prometheus = PrometheusAPI(
-            store: setup.store, runner: runner, server: facts, rules: setup.rules)
+            store: setup.store, runner: runner, server: facts, rules: setup.rules,
+            events: events, queryLog: setup.queryLog(events))
         let jaeger = JaegerAPI(
             store: setup.store, metrics: setup.store, runner: runner)
         for prefix in ["", "/prometheus"] { prometheus.register(on: &router, prefix: prefix) }
