@@ -39,13 +39,11 @@ struct HeadBatch<Batch: Sendable>: Sendable {
     var batch: Batch
     var bytes: Int
     var bounds: ClosedRange<Timestamp>
+    /// Tells it from other batches while anybody knows it.
+    let identity = HeadIdentity()
 }
 
-/// Where a scan takes its next rows from.
-enum ScanPart<Batch: Sendable> {
-    case head(Batch)
-    case block(BlockInfo)
-}
+final class HeadIdentity: Sendable {}
 
 /// What is remembered of a block in memory. The body stays on disk.
 final class BlockInfo: Sendable {
