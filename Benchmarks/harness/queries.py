@@ -105,13 +105,30 @@ def lines(end: int, first_body: bytes) -> Queries:
         window = {"query": query, "start": end - 1800, "end": end, "limit": 50}
         return name, "/loki/api/v1/query_range?" + urlencode({**window, **extra})
 
+    every = '{app=~".+"}'
     return [
-        ask("newest_failures", '{app="frontend"} | json | response_code="503"'),
         ask("line_of_trace", f'{{app="{app}"}} |= "{first["trace_id"]}"'),
-        ask("lines_per_minute", 'sum by (app) (count_over_time({app=~".+"}[1m]))', step=60),
+        ask("line_of_trace_field", f'{every} | json | trace_id="{first["trace_id"]}"'),
+        ask("newest", '{app="frontend"}'),
+        ask("newest_failures", '{app="frontend"} | json | response_code="503"'),
+        ask("newest_slow_failures", f'{every} | json | response_code >= 500 | duration > 20'),
+        ask("newest_with_text", f'{every} |= "connection_failure" | json | response_code >= 500'),
+        ask("no_such_text", f'{every} |= "no healthy upstream"'),
+        ask("lines_per_minute", f'sum by (app) (count_over_time({every}[1m]))', step=60),
         ask(
             "codes_per_minute",
             'sum by (response_code) (count_over_time({app="frontend"} | json [1m]))', step=60),
+        ask(
+            "count_by_two_fields", "sum by (authority, response_code) "
+            f"(count_over_time({every} | json [30m]))", start=end, step=60),
+        ask(
+            "quantile_by_field", f"quantile_over_time(0.99, {every} | json | unwrap duration [30m])"
+            " by (authority)", start=end, step=60),
+        ask(
+            "quantile_per_minute",
+            f"quantile_over_time(0.99, {every} | json | unwrap duration [1m]) by (authority)",
+            step=60),
+        ask("bytes_per_minute", f"sum by (app) (bytes_over_time({every}[1m]))", step=60),
     ]
 
 

@@ -110,7 +110,7 @@ struct HexTemplate: Equatable {
 }
 
 /// Eight hexadecimal digits in a word, the first in the low byte, all converted at once.
-private enum HexDigitsInWord {
+enum HexDigitsInWord {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
 
     /// Four bytes from eight digits; `nil` if one is not `0-9a-f`.

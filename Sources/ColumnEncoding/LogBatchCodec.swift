@@ -92,7 +92,7 @@ package enum LogBatchCodec {
 
     /// Lists of ids that attributes often spell out once more: trace ids in order of appearance, and
     /// span ids, as bytes.
-    private static func idLists(_ traces: [TraceID], _ spans: [SpanID]) -> [[UInt8]] {
+    static func idLists(_ traces: [TraceID], _ spans: [SpanID]) -> [[UInt8]] {
         var traceBytes = ByteWriter(capacity: traces.count * 16)
         for trace in traces where trace.isValid {
             traceBytes.append(trace.high.byteSwapped)
@@ -143,7 +143,13 @@ extension LogBatchCodec {
     package static func decode(
         _ bytes: UnsafeRawBufferPointer, columns: LogColumns = .all
     ) throws(ColumnDecodeError) -> LogBatch {
-        var decoder = try BatchDecoder(bytes, kind: .logs)
+        try decode(BatchDecoder(bytes, kind: .logs), columns: columns)
+    }
+
+    static func decode(
+        _ decoder: consuming BatchDecoder, columns: LogColumns = .all
+    ) throws(ColumnDecodeError) -> LogBatch {
+        var decoder = decoder
         var batch = LogBatch()
         try readStrings(columns, &decoder)
         try decodeTimes(decoder, columns.contains(.times), into: &batch)

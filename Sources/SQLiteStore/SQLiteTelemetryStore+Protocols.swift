@@ -84,11 +84,11 @@ extension SQLiteTelemetryStore: LogStore {
     }
 
     package func scanLogFields(
-        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        _ request: LogFieldRequest, _ predicate: LogPredicate, in range: TimeRange,
         direction: ScanDirection,
         visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
     ) throws(StoreError) {
-        try logs.scanFields(names, predicate, in: range, direction: direction, visit: visit)
+        try logs.scanFields(request, predicate, in: range, direction: direction, visit: visit)
     }
 
     package func logStreams(

@@ -54,8 +54,11 @@ package final class SQLiteTelemetryStore: Sendable {
         alarm = WriteAlarm(path: "\(directory)/journal", clock: clock, events: events)
         let spans = try BlockStore<SpanSignal>(
             configuration: configuration, retention: configuration.spanRetention, events: events)
+        var logConfiguration = configuration
+        logConfiguration.headBytesMax = min(
+            configuration.headBytesMax, configuration.logHeadBytesMax)
         let logs = try BlockStore<LogSignal>(
-            configuration: configuration, retention: configuration.logRetention, events: events)
+            configuration: logConfiguration, retention: configuration.logRetention, events: events)
         let metrics = try MetricEngine(configuration: configuration, events: events)
         self.spans = spans
         self.logs = logs

@@ -11,16 +11,46 @@ package struct LogFieldBatch: Sendable {
     package var streams: [Labels]
     /// In the order in which they were asked for.
     package var columns: [LogFieldColumn]
+    /// Whether there are records with a body, whose fields are unknown: only when no fields were asked
+    /// for.
+    package var hasBodies: Bool
+    /// Bytes of each record's line, if they were asked for.
+    package var lineByteCounts: [UInt32]?
 
     package var count: Int { times.count }
 
     package init(
-        times: [Int64], resourceIndices: [UInt32], streams: [Labels], columns: [LogFieldColumn]
+        times: [Int64], resourceIndices: [UInt32], streams: [Labels], columns: [LogFieldColumn],
+        hasBodies: Bool = false
     ) {
         self.times = times
         self.resourceIndices = resourceIndices
         self.streams = streams
         self.columns = columns
+        self.hasBodies = hasBodies
+    }
+}
+
+extension LogFieldBatch {
+    /// Labels of streams come before fields of the same name.
+    /// - Parameter names: of the columns.
+    package mutating func overlayStreams(_ names: [String]) {
+        for (field, name) in names.enumerated() {
+            let values = streams.map { $0[name] }
+            guard values.contains(where: { $0 != nil }) else { continue }
+            let codes = values.map { value in value.map { columns[field].add($0.utf8) } }
+            for row in 0..<count {
+                if let code = codes[Int(resourceIndices[row])] { columns[field].codes[row] = code }
+            }
+        }
+    }
+
+    /// The same records with the labels of their streams as columns, and no others.
+    package func columnsOfStreams(_ names: [String]) -> LogFieldBatch {
+        var batch = self
+        batch.columns = names.map { _ in LogFieldColumn(count: count) }
+        batch.overlayStreams(names)
+        return batch
     }
 }
 
@@ -34,6 +64,16 @@ package struct LogFieldColumn: Sendable {
     private var textEnds: [UInt32] = [0]
 
     package init(count: Int) { codes = [UInt32](repeating: 0, count: count) }
+
+    /// - Parameters:
+    ///   - codes: below `textEnds.count`.
+    ///   - textEnds: ascending, from 0 up to the count of `texts`.
+    package init(codes: [UInt32], texts: [UInt8], textEnds: [UInt32]) {
+        precondition(textEnds.first == 0 && textEnds.last.map { Int($0) } == texts.count)
+        self.codes = codes
+        self.texts = texts
+        self.textEnds = textEnds
+    }
 
     /// Distinct values and "no field".
     package var codeCount: Int { textEnds.count }
@@ -55,6 +95,18 @@ package struct LogFieldColumn: Sendable {
     }
 }
 
+/// What a scan of columns is asked for, besides times and streams.
+package struct LogFieldRequest: Sendable, Hashable {
+    /// Fields by the names of their labels, none of them `trace_id`, `span_id` or `severity_text`.
+    package var names: [String]
+    package var lineByteCounts: Bool
+
+    package init(_ names: [String], lineByteCounts: Bool = false) {
+        self.names = names
+        self.lineByteCounts = lineByteCounts
+    }
+}
+
 /// One part of the store on its way to a visitor.
 package enum LogFieldPart: Sendable {
     /// Records outside the range of time and of other streams are among them: `isAccepted` tells by
@@ -65,17 +117,20 @@ package enum LogFieldPart: Sendable {
 }
 
 /// What a visitor says to a part.
-package enum LogFieldAnswer: Sendable {
+package enum LogFieldAnswer: Sendable, Equatable {
     case goOn
     case stop
     /// The same part once more, as `rows`.
     case askForRows
+    /// Of the same part these records, ascending: as `rows`, in the order of the scan, in one piece or
+    /// several.
+    case askFor([Int32])
 }
 
 extension LogStore {
     /// Hands out all parts as rows: right for any store.
     package func scanLogFields(
-        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        _ request: LogFieldRequest, _ predicate: LogPredicate, in range: TimeRange,
         direction: ScanDirection,
         visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
     ) throws(StoreError) {
@@ -111,18 +166,22 @@ package struct LogFieldReader {
     }
 
     /// The fields `names` (names of labels) of all records; `nil` if a record has a body or a field may
-    /// lie inside another.
-    package static func read(_ batch: LogBatch, _ names: [String]) -> LogFieldBatch? {
-        guard batch.bodyTypes.allSatisfy({ $0 == .empty }) else { return nil }
+    /// lie inside another. Without names bodies do not matter.
+    package static func read(_ batch: LogBatch, _ request: LogFieldRequest) -> LogFieldBatch? {
+        let names = request.names
+        let hasBodies = batch.bodyTypes.contains { $0 != .empty }
+        guard !hasBodies || names.isEmpty else { return nil }
         var reader = LogFieldReader(batch, names)
-        guard reader.readCells() else { return nil }
+        guard names.isEmpty || reader.readCells() else { return nil }
         let streams = (0..<batch.shared.resources.count).map {
             LogStream.labels(of: batch.resource(at: UInt32($0)))
         }
-        reader.overlay(streams)
-        return LogFieldBatch(
+        var fields = LogFieldBatch(
             times: batch.times.map(\.nanoseconds), resourceIndices: batch.resourceIndices,
-            streams: streams, columns: reader.columns)
+            streams: streams, columns: reader.columns, hasBodies: hasBodies)
+        fields.overlayStreams(names)
+        if request.lineByteCounts { fields.lineByteCounts = LogLine.byteCounts(of: batch) }
+        return fields
     }
 
     private mutating func readCells() -> Bool {
@@ -187,25 +246,5 @@ package struct LogFieldReader {
         }
         guard !text.isEmpty else { return 0 }
         return columns[field].add(text)
-    }
-
-    /// Labels of streams come before fields of the same name.
-    private mutating func overlay(_ streams: [Labels]) {
-        for (field, name) in names.enumerated() {
-            var codes: [UInt32?] = []
-            for stream in streams {
-                guard let value = stream[name] else {
-                    codes.append(nil)
-                    continue
-                }
-                codes.append(columns[field].add(value.utf8))
-            }
-            guard codes.contains(where: { $0 != nil }) else { continue }
-            for row in 0..<batch.count {
-                if let code = codes[Int(batch.resourceIndices[row])] {
-                    columns[field].codes[row] = code
-                }
-            }
-        }
     }
 }

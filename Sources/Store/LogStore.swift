@@ -14,10 +14,9 @@ package protocol LogStore: Sendable {
     ) throws(StoreError)
 
     /// Visits the columns of some fields of the records that `scanLogs` would visit, as far as the store
-    /// has them. `names` are names of labels, none of them `trace_id`, `span_id` or `severity_text`; the
-    /// bound is that of `scanLogs`.
+    /// has them. The bound is that of `scanLogs`.
     func scanLogFields(
-        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        _ request: LogFieldRequest, _ predicate: LogPredicate, in range: TimeRange,
         direction: ScanDirection,
         visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
     ) throws(StoreError)

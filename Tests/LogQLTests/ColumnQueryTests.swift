@@ -25,22 +25,27 @@ private final class ColumnStore: LogStore {
     }
 
     func scanLogFields(
-        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
+        _ request: LogFieldRequest, _ predicate: LogPredicate, in range: TimeRange,
         direction: ScanDirection,
         visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
     ) throws(StoreError) {
         // Records outside the range are in the parts too.
         try rows.scanLogs(predicate, in: .all, direction: direction) { batch, bound in
             var answer = LogFieldAnswer.askForRows
-            if let fields = LogFieldReader.read(batch, names) {
+            if let fields = LogFieldReader.read(batch, request) {
                 parts.withLock { $0.columns += 1 }
                 answer = visit(
                     .columns(fields, isAccepted: fields.streams.map { _ in true }), bound)
             }
-            if answer == .askForRows {
+            switch answer {
+            case .goOn, .stop: break
+            case .askForRows:
                 parts.withLock { $0.rows += 1 }
                 let inside = (0..<batch.count).filter { range.contains(batch.times[$0]) }
                 answer = visit(.rows(batch.picking(inside)), bound)
+            case .askFor(let rows):
+                parts.withLock { $0.rows += 1 }
+                answer = visit(.rows(batch.picking(rows.map { Int($0) })), bound)
             }
             return answer != .stop
         }

@@ -94,7 +94,9 @@ import Testing
         }
         for names in [Self.names, Array(Self.names.prefix(2)), Self.names] {
             var found: [Row] = []
-            try store.logs.scanLogFields(names, predicate, in: range, direction: .newestFirst) {
+            try store.logs.scanLogFields(
+                LogFieldRequest(names), predicate, in: range, direction: .newestFirst
+            ) {
                 part, _ in
                 switch part {
                 case .rows(let batch): found += rows(of: batch)
@@ -140,7 +142,7 @@ import Testing
         }
         var found = 0
         try store.logs.scanLogFields(
-            Self.names, LogPredicate(), in: .all, direction: .oldestFirst
+            LogFieldRequest(Self.names), LogPredicate(), in: .all, direction: .oldestFirst
         ) { part, _ in
             guard case .rows(let batch) = part else { return .askForRows }
             found += batch.count
@@ -149,7 +151,7 @@ import Testing
         #expect(found == expected)
         var visits = 0
         try store.logs.scanLogFields(
-            Self.names, LogPredicate(), in: .all, direction: .oldestFirst
+            LogFieldRequest(Self.names), LogPredicate(), in: .all, direction: .oldestFirst
         ) { _, _ in
             visits += 1
             return .stop
@@ -182,5 +184,96 @@ import Testing
         }
         #expect(LogIdentifier(name: "path", value: "x") == nil)
         #expect(LogIdentifier(name: "trace_id", value: "") == nil)
+    }
+
+    /// Lines with ids in fields, in texts and in bodies.
+    private static func idBatches(_ random: inout SystemRandom) -> [LogBatch] {
+        (0..<12).map { number in
+            var batch = LogBatch()
+            let resource = batch.append(Resource())
+            let scope = batch.append(Scope())
+            for line in 0..<40 {
+                let time = Timestamp(nanoseconds: Int64(random.below(1_000)))
+                var record = LogRecord(time: time, observedTime: time)
+                let trace = TraceID(
+                    high: UInt64(number + 1) << 40, low: UInt64(line) &* 0x9E37_79B9_7F4A_7C15)
+                record.attributes = [
+                    Attribute("link", .string("https://x/\(trace.hex)/y")),
+                    Attribute(
+                        "call",
+                        .string("0000\(number % 10)abc-1234-5678-9abc-0000000\(10_000 + line)")),
+                    Attribute("path", .string("/orders/\(number)/\(line)?q=\u{1}\(line)")),
+                    Attribute("code", .int(Int64(random.below(500)))),
+                ]
+                if number % 4 == 3 {
+                    record.body = .string(Self.line(of: record) + " tail \(line)")
+                }
+                if number % 6 == 5, line == 7 {
+                    record.attributes.append(
+                        Attribute("more", .map([Attribute("trace", .string(trace.hex))])))
+                }
+                batch.append(record, resource: resource, scope: scope)
+            }
+            return batch
+        }
+    }
+
+    private static func line(of record: LogRecord) -> String {
+        var batch = LogBatch()
+        let resource = batch.append(Resource())
+        batch.append(record, resource: resource, scope: batch.append(Scope()))
+        return LogLine.string(batch, row: 0)
+    }
+
+    @Test("no record whose line holds a wanted text is passed over", arguments: StoreKind.allCases)
+    func texts(kind: StoreKind) async throws {
+        let store = try StoreUnderTest(kind)
+        var random = SystemRandom(state: 11)
+        let batches = Self.idBatches(&random)
+        for batch in batches { _ = try await store.append(batch) }
+        var lines: [String] = []
+        for batch in batches { lines += (0..<batch.count).map { LogLine.string(batch, row: $0) } }
+        for _ in 0..<60 {
+            let line = Array(lines[random.below(lines.count)])
+            let start = random.below(line.count - 3)
+            let wanted = String(line[start...].prefix(3 + random.below(60)))
+            let expected = lines.count { $0.contains(wanted) }
+            for direction in [ScanDirection.newestFirst, .oldestFirst] {
+                var found = 0
+                try store.logs.scanLogs(
+                    LogPredicate(requiredTexts: [wanted]), in: .all, direction: direction
+                ) { batch, _ in
+                    found += (0..<batch.count).count {
+                        LogLine.string(batch, row: $0).contains(wanted)
+                    }
+                    return true
+                }
+                #expect(found == expected, "\(wanted)")
+            }
+        }
+    }
+
+    @Test("single records of a part can be asked for", arguments: StoreKind.allCases)
+    func askForSome(kind: StoreKind) async throws {
+        let store = try StoreUnderTest(kind)
+        var random = SystemRandom(state: 5)
+        for batch in Self.batches(&random) { _ = try await store.append(batch) }
+        var wanted: [Int64] = []
+        var found: [Int64] = []
+        try store.logs.scanLogFields(
+            LogFieldRequest([]), LogPredicate(), in: .all, direction: .newestFirst
+        ) {
+            part, _ in
+            switch part {
+            case .rows(let batch):
+                found += batch.times.map(\.nanoseconds)
+                return .goOn
+            case .columns(let fields, _):
+                let rows = (0..<fields.count).filter { _ in random.below(3) == 0 }
+                wanted += rows.map { fields.times[$0] }.sorted(by: >)
+                return .askFor(rows.map { Int32($0) })
+            }
+        }
+        if kind != .memory { #expect(!wanted.isEmpty && found == wanted) }
     }
 }

@@ -1,9 +1,9 @@
 import Telemetry
 
-/// The attributes of the spans, events or links of a block, read by key or by item; see `AttributeSets`
+/// The attributes of the spans, events, links or log records of a block, read by key or by item; see `AttributeSets`
 /// for the form.
 struct AttributeSetReader {
-    private enum Content {
+    enum Content {
         case none
         /// With how many values each pair has.
         case shapes(AttributeSetDecoder.Shapes, counts: [Int])
@@ -11,9 +11,9 @@ struct AttributeSetReader {
         case cells(AttributeColumns, ends: [UInt32])
     }
 
-    private let decoder: BatchDecoder
-    private let ids: AttributeSets.ColumnIDs
-    private let content: Content
+    let decoder: BatchDecoder
+    let ids: AttributeSets.ColumnIDs
+    let content: Content
 
     /// - Parameter decoder: one that knows all strings that the attributes refer to.
     init(

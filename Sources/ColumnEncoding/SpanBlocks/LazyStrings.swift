@@ -20,6 +20,8 @@ struct LazyStrings {
     }
 
     private var sections: [Section] = []
+    /// Sections by form, each with the id of its first entry; a batch has sections of one kind only.
+    private var typed: [(first: Int, strings: LazyTypedStrings)] = []
     /// Ids below this are known. Zero is the empty string.
     private(set) var count = 1
 
@@ -51,6 +53,29 @@ struct LazyStrings {
         }
         count += section.forms.count
         sections.append(section)
+    }
+
+    /// Adds a section by forms, if there is one.
+    mutating func append(_ section: LazyTypedStrings?) {
+        guard let section else { return }
+        typed.append((first: count, strings: section))
+        count += section.count
+    }
+
+    /// Why strings could not be made and are empty.
+    var failure: ColumnDecodeError? { typed.lazy.compactMap(\.strings.failure).first }
+
+    /// The ids, ascending, of strings that hold a piece of a line; `nil` if sections of the older kind
+    /// would have to be looked through.
+    func ids(holding piece: LinePiece) -> [StringID]? {
+        guard sections.isEmpty else { return nil }
+        var found: [StringID] = []
+        for (first, strings) in typed {
+            found += strings.entries(holding: piece).map {
+                StringID(truncatingIfNeeded: first + $0)
+            }
+        }
+        return found
     }
 
     private static func section(
@@ -91,6 +116,12 @@ struct LazyStrings {
         let id = Int(id)
         guard id > 0, id < count else {
             return body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        if let last = typed.last {
+            if last.first <= id { return last.strings.withBytes(of: id &- last.first, body) }
+            var place = typed.count &- 2
+            while typed[place].first > id { place &-= 1 }
+            return typed[place].strings.withBytes(of: id &- typed[place].first, body)
         }
         var number = sections.count &- 1
         while sections[number].first > id { number &-= 1 }

@@ -8,7 +8,7 @@ struct TypedStringDecoder {
     /// Where each string ends in `bytes`.
     private(set) var ends: [UInt32] = []
 
-    private struct Head {
+    struct Head {
         var forms: [StringForm]
         /// 0 for a text, else 1 + the form of each entry.
         var numbers: [UInt8]
@@ -17,7 +17,7 @@ struct TypedStringDecoder {
     }
 
     /// What the strings of one form are made from, and how many of them have been.
-    private struct Source {
+    struct Source {
         var bytes: [UInt8] = []
         var columns: [[Int64]] = []
         var next = 0
@@ -38,7 +38,7 @@ struct TypedStringDecoder {
         guard let found else { return false }
         var counts = [Int](repeating: 0, count: found.forms.count + 1)
         for number in found.numbers {
-            guard Int(number) < counts.count else { throw corrupt("form \(number)") }
+            guard Int(number) < counts.count else { throw Self.corrupt("form \(number)") }
             counts[Int(number)] += 1
         }
         var sources: [Source] = []
@@ -51,11 +51,11 @@ struct TypedStringDecoder {
         return true
     }
 
-    private func corrupt(_ reason: String) -> ColumnDecodeError {
-        .corrupt(column: "strings", offset: bytes.count, reason: reason)
+    private static func corrupt(_ reason: String) -> ColumnDecodeError {
+        .corrupt(column: "strings", offset: 0, reason: reason)
     }
 
-    private static func head(
+    static func head(
         _ reader: inout ByteReader, lists: Int
     ) throws(ColumnDecodeError) -> Head {
         let count = try reader.readCount(atMost: ColumnLimits.cellsMax)
@@ -81,11 +81,20 @@ struct TypedStringDecoder {
     private func source(
         of form: StringForm, from column: UInt32, count: Int
     ) throws(ColumnDecodeError) -> Source {
+        try Self.source(of: form, from: column, count: count, container) { lists[$0] }
+    }
+
+    /// Reads what the `count` strings of a form are made from.
+    /// - Parameter list: the ids of a list as bytes.
+    static func source(
+        of form: StringForm, from column: UInt32, count: Int, _ container: ColumnContainerReader,
+        list idBytes: (Int) throws(ColumnDecodeError) -> [UInt8]
+    ) throws(ColumnDecodeError) -> Source {
         var source = Source()
         switch form {
         case .hex(let template, let list):
             if let list {
-                source.bytes = lists[list]
+                source.bytes = try idBytes(list)
             } else {
                 source.bytes =
                     try container.read(column, "digits \(column)") {
@@ -94,7 +103,7 @@ struct TypedStringDecoder {
                     } ?? []
             }
             guard source.bytes.count == count * template.packedCount else {
-                throw corrupt("digits of \(source.bytes.count) bytes for \(count) strings")
+                throw Self.corrupt("digits of \(source.bytes.count) bytes for \(count) strings")
             }
         case .numbers, .times:
             for index in 0..<form.columns {
@@ -103,7 +112,7 @@ struct TypedStringDecoder {
                     (reader) throws(ColumnDecodeError) -> [Int64] in
                     try IntegerCodec.decode(from: &reader, count: count)
                 }
-                guard let values else { throw corrupt("numbers \(id) are missing") }
+                guard let values else { throw Self.corrupt("numbers \(id) are missing") }
                 source.columns.append(values)
             }
         }
@@ -119,7 +128,7 @@ struct TypedStringDecoder {
         var most = head.texts.count
         for (form, count) in zip(head.forms, counts.dropFirst()) { most += form.lengthMax * count }
         guard most <= ColumnLimits.columnBytesMax else {
-            throw corrupt("strings of up to \(most) bytes")
+            throw Self.corrupt("strings of up to \(most) bytes")
         }
         var ends: [UInt32] = []
         ends.reserveCapacity(head.numbers.count)
@@ -162,8 +171,16 @@ struct TypedStringDecoder {
         _ form: StringForm, _ source: inout Source, _ scratch: UnsafeMutableRawPointer,
         into writer: inout TextWriter
     ) {
-        let index = source.next
+        put(form, source, at: source.next, scratch, into: &writer)
         source.next += 1
+    }
+
+    /// Writes the string of a form that is the `index`-th of its form.
+    @inline(__always)
+    static func put(
+        _ form: StringForm, _ source: Source, at index: Int, _ scratch: UnsafeMutableRawPointer,
+        into writer: inout TextWriter
+    ) {
         switch form {
         case .hex(let template, _):
             source.bytes.withUnsafeBytes { packed in

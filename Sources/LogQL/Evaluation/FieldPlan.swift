@@ -3,20 +3,39 @@ import Store
 import Telemetry
 
 /// A pipeline that needs no more of a record than some of its fields: `| json` and label filters behind
-/// it. Such a query is answered from columns, where the store has them.
+/// it, or no parser at all. Such a query is answered from columns, where the store has them.
 struct FieldPlan: Sendable {
     /// Names of the labels that are looked at.
     let names: [String]
+    /// Whether fields of records are looked at, and not only labels of their streams.
+    let isParsed: Bool
+    /// Whether the records that pass are those of the query: else they are looked at once more.
+    let isExact: Bool
+    private let needsByteCounts: Bool
     private let tests: [LabelTest]
 
-    /// - Parameter labels: what the consumer looks at.
+    /// - Parameters:
+    ///   - labels: what the consumer looks at.
+    ///   - allowsLineFilters: whether records may be looked at once more.
     /// - Returns: `nil` if records must be looked at one by one.
-    init?(_ query: LogQuery, labels: Set<String>, filters: [LabelFilter] = []) {
+    init?(
+        _ query: LogQuery, labels: Set<String>, filters: [LabelFilter] = [],
+        allowsLineFilters: Bool = false, needsByteCounts: Bool = false
+    ) {
+        self.needsByteCounts = needsByteCounts
         var names = labels
         var found: [LabelFilter] = []
-        guard case .json(let fields, _)? = query.stages.first, fields.isEmpty else { return nil }
-        for stage in query.stages.dropFirst() {
+        var isParsed = false
+        var isExact = true
+        for stage in query.stages {
             switch stage {
+            case .line:
+                guard allowsLineFilters else { return nil }
+                isExact = false
+            case .json(let fields, _):
+                // What is filtered before is not of the line's fields.
+                guard fields.isEmpty, !isParsed, found.isEmpty else { return nil }
+                isParsed = true
             case .label(let filter, _): found.append(filter)
             case .drop(let dropped, _):
                 // Nothing fails here but what is looked at record by record.
@@ -34,11 +53,31 @@ struct FieldPlan: Sendable {
             return nil
         }
         self.names = names.sorted()
+        self.isParsed = isParsed
+        self.isExact = isExact
         do throws(ExpressionError) {
             tests = try found.map { filter throws(ExpressionError) in try LabelTest(filter) }
         } catch {
             return nil
         }
+    }
+
+    /// What to ask the store for.
+    var request: LogFieldRequest {
+        LogFieldRequest(isParsed ? names : [], lineByteCounts: needsByteCounts)
+    }
+
+    /// The columns of all `names`, or `nil` if records have to be looked at: those with a body have
+    /// fields in it, and attributes that are labels where no stream has one of that name.
+    func completed(_ batch: LogFieldBatch, _ isAccepted: [Bool]) -> LogFieldBatch? {
+        if isParsed { return batch.hasBodies ? nil : batch }
+        if batch.hasBodies {
+            let isOfStreams = zip(batch.streams, isAccepted).allSatisfy { stream, isAccepted in
+                !isAccepted || names.allSatisfy { stream[$0] != nil }
+            }
+            guard isOfStreams else { return nil }
+        }
+        return names.isEmpty ? batch : batch.columnsOfStreams(names)
     }
 
     func column(of name: LabelName) -> Int? {
@@ -70,13 +109,21 @@ struct FieldPlan: Sendable {
     }
 }
 
+/// What a consumer makes of rows of columns.
+enum FieldTake {
+    case done
+    /// It needs the records of these rows, ascending.
+    case needs([Int32])
+    /// It needs the records of all rows.
+    case needsAll
+}
+
 /// Takes lines as rows of columns where it can.
 protocol FieldConsumer: LineConsumer {
     /// - Parameter rows: those that pass.
-    /// - Returns: false to get the records themselves.
     mutating func take(
         _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
-    ) throws(QueryError) -> Bool
+    ) throws(QueryError) -> FieldTake
 }
 
 /// Numbers the groups of records by the codes of some columns.

@@ -61,11 +61,20 @@ struct LineCollector: FieldConsumer {
         if interval == 0, found.count / 2 >= limit { sort() }
     }
 
-    /// Lines are read whole, where there are any.
+    /// Lines are read whole: those that may be among the first.
     mutating func take(
         _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
-    ) throws(QueryError) -> Bool {
-        !rows.contains { wants(Timestamp(nanoseconds: batch.times[Int($0)])) }
+    ) throws(QueryError) -> FieldTake {
+        let promising = rows.filter { wants(Timestamp(nanoseconds: batch.times[Int($0)])) }
+        if promising.isEmpty { return .done }
+        guard plan.isExact, interval == 0, promising.count > limit else { return .needs(promising) }
+        let isNewestFirst = direction == .newestFirst
+        let first = promising.sorted { a, b in
+            let (one, other) = (batch.times[Int(a)], batch.times[Int(b)])
+            if one == other { return a < b }
+            return isNewestFirst ? one > other : one < other
+        }.prefix(limit)
+        return .needs(first.sorted())
     }
 
     /// Whether lines at `bound` or beyond it cannot change the result.

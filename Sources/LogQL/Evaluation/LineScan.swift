@@ -92,20 +92,23 @@ struct LineScan {
         var memory = Memory(pipeline, wanted, wantedByStages)
         do throws(StoreError) {
             try store.scanLogFields(
-                plan.names, predicate, in: range, direction: direction
+                plan.request, predicate, in: range, direction: direction
             ) { part, bound in
                 do throws(QueryError) {
                     try context.check()
                     switch part {
                     case .rows(let batch):
                         try take(batch, buffer: &buffer, &memory, into: &consumer)
-                    case .columns(let fields, let isAccepted):
-                        guard let rows = plan.selection(fields, isAccepted, in: range) else {
-                            return .askForRows
-                        }
+                    case .columns(let stored, let isAccepted):
+                        guard let fields = plan.completed(stored, isAccepted),
+                            let rows = plan.selection(fields, isAccepted, in: range)
+                        else { return .askForRows }
                         if !rows.isEmpty {
-                            let isTaken = try consumer.take(fields, rows: rows, plan)
-                            if !isTaken { return .askForRows }
+                            switch try consumer.take(fields, rows: rows, plan) {
+                            case .done: break
+                            case .needs(let rows): return .askFor(rows)
+                            case .needsAll: return .askForRows
+                            }
                         }
                         context.noteRead(items: fields.count, bytes: 0)
                     }

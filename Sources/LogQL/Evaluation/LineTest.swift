@@ -1,5 +1,6 @@
 import QueryCore
 import RegularExpressions
+import Telemetry
 
 /// A line filter, ready to be asked.
 struct LineTest: Sendable {

@@ -54,7 +54,7 @@ package struct LogQLEngine: Sendable {
         defer { collector.release() }
         try LineScan(query, context: context).run(
             on: store, in: TimeRange(start: start, end: end), direction: direction,
-            by: query.filtersParsedLabels ? FieldPlan(query, labels: []) : nil, into: &collector)
+            by: FieldPlan(query, labels: [], allowsLineFilters: true), into: &collector)
         return collector.results()
     }
 

@@ -31,20 +31,29 @@ extension LogQLEngine {
         let condition = try StreamCondition(matchers)
         let predicate = LogPredicate(stream: { condition.accepts($0) })
         let grouping = names.map { LabelGrouping(.by($0)) }
+        let range = TimeRange(start: start, end: end)
+        guard !range.isEmpty else { return [] }
         var volumes: [Labels: LogVolume] = [:]
         var failure: QueryError?
         do throws(StoreError) {
-            try store.scanLogs(
-                predicate, in: TimeRange(start: start, end: end), direction: .oldestFirst
-            ) { batch, _ in
+            try store.scanLogFields(
+                LogFieldRequest([], lineByteCounts: true), predicate, in: range,
+                direction: .oldestFirst
+            ) { part, _ in
                 do throws(QueryError) {
                     try context.check()
                 } catch {
                     failure = error
-                    return false
+                    return .stop
                 }
-                Self.count(batch, by: grouping, into: &volumes)
-                return true
+                switch part {
+                case .rows(let batch):
+                    Self.count(batch, by: grouping, into: &volumes)
+                case .columns(let fields, let isAccepted):
+                    guard let sizes = fields.lineByteCounts else { return .askForRows }
+                    Self.count(fields, sizes, isAccepted, in: range, by: grouping, into: &volumes)
+                }
+                return .goOn
             }
         } catch {
             throw QueryError(error)
@@ -60,25 +69,40 @@ extension LogQLEngine {
     ) {
         var entries = [Int](repeating: 0, count: batch.shared.resources.count)
         var bytes = entries
-        var line: [UInt8] = []
-        for row in 0..<batch.count {
-            let resource = Int(batch.resourceIndices[row])
-            entries[resource] += 1
-            if batch.bodyTypes[row] == .string {
-                let id = StringID(truncatingIfNeeded: batch.bodyPayloads[row])
-                bytes[resource] += batch.strings.range(of: id).count
-            } else {
-                line.removeAll(keepingCapacity: true)
-                LogLine.append(batch, row: row, to: &line)
-                bytes[resource] += line.count
-            }
+        for (row, size) in LogLine.byteCounts(of: batch).enumerated() {
+            entries[Int(batch.resourceIndices[row])] += 1
+            bytes[Int(batch.resourceIndices[row])] += Int(size)
         }
         for resource in entries.indices where entries[resource] > 0 {
             let stream = LogStream.labels(of: batch.resource(at: UInt32(resource)))
-            let key = grouping.map { $0.key(of: stream) } ?? stream
-            volumes[key, default: LogVolume(labels: key)].entries += entries[resource]
-            volumes[key, default: LogVolume(labels: key)].bytes += bytes[resource]
+            add(entries[resource], bytes[resource], of: stream, by: grouping, to: &volumes)
         }
+    }
+
+    private static func count(
+        _ batch: LogFieldBatch, _ sizes: [UInt32], _ isAccepted: [Bool], in range: TimeRange,
+        by grouping: LabelGrouping?, into volumes: inout [Labels: LogVolume]
+    ) {
+        var entries = [Int](repeating: 0, count: batch.streams.count)
+        var bytes = entries
+        let (start, end) = (range.start.nanoseconds, range.end.nanoseconds)
+        for row in 0..<batch.count where start <= batch.times[row] && batch.times[row] < end {
+            entries[Int(batch.resourceIndices[row])] += 1
+            bytes[Int(batch.resourceIndices[row])] += Int(sizes[row])
+        }
+        for (index, stream) in batch.streams.enumerated()
+        where isAccepted[index] && entries[index] > 0 {
+            add(entries[index], bytes[index], of: stream, by: grouping, to: &volumes)
+        }
+    }
+
+    private static func add(
+        _ entries: Int, _ bytes: Int, of stream: Labels, by grouping: LabelGrouping?,
+        to volumes: inout [Labels: LogVolume]
+    ) {
+        let key = grouping.map { $0.key(of: stream) } ?? stream
+        volumes[key, default: LogVolume(labels: key)].entries += entries
+        volumes[key, default: LogVolume(labels: key)].bytes += bytes
     }
 }
 

@@ -63,7 +63,10 @@ struct MetricEvaluator {
         let scan = try LineScan(
             window.query, needsByteCounts: window.function.countsBytes,
             labels: grouping?.neededLabels, context: context)
-        let plan = grouping?.neededLabels.flatMap { FieldPlan(window.query, labels: $0) }
+        let plan = grouping?.neededLabels.flatMap {
+            FieldPlan(
+                window.query, labels: $0, needsByteCounts: window.function.countsBytes)
+        }
         try scan.run(
             on: store, in: counter.range, direction: .oldestFirst, by: plan, into: &counter)
         return counter.results()

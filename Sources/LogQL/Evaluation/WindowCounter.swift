@@ -50,14 +50,23 @@ struct WindowCounter: FieldConsumer {
 
     mutating func take(
         _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
-    ) throws(QueryError) -> Bool {
-        guard let grouping, grouping.isBy, !query.function.countsBytes,
-            var groups = CodeGroups(grouping.names, batch, plan)
-        else { return false }
-        guard steps.count > 1 else {
-            try countAll(batch, rows, &groups)
-            return true
+    ) throws(QueryError) -> FieldTake {
+        guard let grouping, grouping.isBy, var groups = CodeGroups(grouping.names, batch, plan)
+        else { return .needsAll }
+        let sizes = query.function.countsBytes ? batch.lineByteCounts : []
+        guard let sizes else { return .needsAll }
+        if steps.count == 1 {
+            try countAll(batch, rows, sizes, &groups)
+        } else {
+            try countEach(batch, rows, sizes, &groups)
         }
+        return .done
+    }
+
+    /// - Parameter sizes: bytes of the line of each row, if they count.
+    private mutating func countEach(
+        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ groups: inout CodeGroups
+    ) throws(QueryError) {
         for row in rows {
             guard let windows = windows(of: Timestamp(nanoseconds: batch.times[Int(row)])) else {
                 continue
@@ -65,25 +74,25 @@ struct WindowCounter: FieldConsumer {
             let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
                 try self.series(labels)
             }
-            add(1, bytes: 0, to: series, windows)
+            add(1, bytes: sizes.isEmpty ? 0 : Int(sizes[Int(row)]), to: series, windows)
         }
-        return true
     }
 
     /// All rows are in the one window there is.
     private mutating func countAll(
-        _ batch: LogFieldBatch, _ rows: [Int32], _ groups: inout CodeGroups
+        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ groups: inout CodeGroups
     ) throws(QueryError) {
-        var counts: [Int] = []
+        var counts: [(lines: Int, bytes: Int)] = []
         for row in rows {
             let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
                 try self.series(labels)
             }
-            while counts.count <= series { counts.append(0) }
-            counts[series] += 1
+            while counts.count <= series { counts.append((0, 0)) }
+            counts[series].lines += 1
+            if !sizes.isEmpty { counts[series].bytes += Int(sizes[Int(row)]) }
         }
-        for (series, count) in counts.enumerated() where count > 0 {
-            add(count, bytes: 0, to: series, 0...0)
+        for (series, count) in counts.enumerated() where count.lines > 0 {
+            add(count.lines, bytes: count.bytes, to: series, 0...0)
         }
     }
 

@@ -57,16 +57,16 @@ struct WindowSamples: FieldConsumer {
 
     mutating func take(
         _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
-    ) throws(QueryError) -> Bool {
+    ) throws(QueryError) -> FieldTake {
         guard grouping.isBy, let column = plan.column(of: reader.label),
             var groups = CodeGroups(grouping.names, batch, plan)
-        else { return false }
+        else { return .needsAll }
         let texts = batch.columns[column]
         let values = (0..<texts.codeCount).map { code in
             texts.withText(code) { reader.convert($0) }
         }
         // A value that is none is an error, which needs the whole record.
-        guard values.dropFirst().allSatisfy({ $0 != nil }) else { return false }
+        guard values.dropFirst().allSatisfy({ $0 != nil }) else { return .needsAll }
         try hold(2 * rows.count)
         for row in rows {
             let code = Int(texts.codes[Int(row)])
@@ -76,7 +76,7 @@ struct WindowSamples: FieldConsumer {
             }
             add(value, at: batch.times[Int(row)], to: number)
         }
-        return true
+        return .done
     }
 
     @inline(__always)

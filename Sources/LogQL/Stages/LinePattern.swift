@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Literals with captures `<name>` between them, as Loki's stage `pattern` and its filter `|>` read a
 /// line. A capture reaches up to the first place where the following literal stands.
 struct LinePattern: Sendable {

@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Functions from texts to a text, or to a flag.
 enum TemplateTexts {
     /// Whether the second text has the first in it, or at its beginning or end.

@@ -54,11 +54,7 @@ final class HeadBatch<Batch: Sendable>: Sendable {
     }
 }
 
-/// Where a scan takes its next rows from.
-enum ScanPart<Batch: Sendable> {
-    case head(Batch)
-    case block(BlockInfo)
-}
+final class HeadIdentity: Sendable {}
 
 /// What is remembered of a block in memory. The body stays on disk.
 final class BlockInfo: Sendable {

@@ -2,53 +2,62 @@ import Store
 import Synchronization
 import Telemetry
 
-/// Columns of fields of blocks of log records that queries have asked for, for the next query; bounded by
+/// Columns of fields of blocks, and of batches of the head, that queries have asked for, for the next query; bounded by
 /// bytes.
 ///
 /// Which block makes room is as good as random: queries go over many blocks in one order, and the least
 /// recently used would always be the next one wanted.
 final class LogFieldCache: Sendable {
-    /// What is known of a block.
+    /// What is known of a block or batch.
     struct Entry: Sendable {
         var times: [Int64]
         var resourceIndices: [UInt32]
         var streams: [Labels]
         var columns: [String: LogFieldColumn]
 
-        init(_ batch: LogFieldBatch, _ names: [String]) {
+        let hasBodies: Bool
+        var lineByteCounts: [UInt32]?
+
+        /// Without columns.
+        init(_ batch: LogFieldBatch) {
             times = batch.times
             resourceIndices = batch.resourceIndices
             streams = batch.streams
+            hasBodies = batch.hasBodies
             columns = [:]
-            add(batch, names)
         }
 
         mutating func add(_ batch: LogFieldBatch, _ names: [String]) {
             for (name, column) in zip(names, batch.columns) { columns[name] = column }
+            lineByteCounts = lineByteCounts ?? batch.lineByteCounts
         }
 
-        /// `nil` if a column is missing.
-        func batch(_ names: [String]) -> LogFieldBatch? {
+        /// `nil` if something is missing.
+        func batch(_ request: LogFieldRequest) -> LogFieldBatch? {
+            guard !request.lineByteCounts || lineByteCounts != nil else { return nil }
             var found: [LogFieldColumn] = []
-            for name in names {
+            for name in request.names {
                 guard let column = columns[name] else { return nil }
                 found.append(column)
             }
-            return LogFieldBatch(
-                times: times, resourceIndices: resourceIndices, streams: streams, columns: found)
+            var batch = LogFieldBatch(
+                times: times, resourceIndices: resourceIndices, streams: streams, columns: found,
+                hasBodies: hasBodies)
+            batch.lineByteCounts = lineByteCounts
+            return batch
         }
 
         var memoryBytes: Int {
-            times.count * 8 + resourceIndices.count * 4 + 512
+            times.count * 8 + (resourceIndices.count + (lineByteCounts?.count ?? 0)) * 4 + 512
                 + streams.reduce(0) { $0 + $1.bytes.count + 48 }
                 + columns.values.reduce(0) { $0 + $1.memoryBytes }
         }
     }
 
     private struct Slot {
-        var block: BlockInfo
-        /// `nil`: the block has records that columns cannot tell of.
-        var entry: Entry?
+        /// A block or a batch of the head.
+        var owner: any AnyObject & Sendable
+        var entry: Entry
         var bytes: Int
     }
 
@@ -61,9 +70,9 @@ final class LogFieldCache: Sendable {
         mutating func remove(at place: Int) {
             let last = slots.count - 1
             slots.swapAt(place, last)
-            places[ObjectIdentifier(slots[place].block)] = place
+            places[ObjectIdentifier(slots[place].owner)] = place
             let slot = slots.removeLast()
-            places[ObjectIdentifier(slot.block)] = nil
+            places[ObjectIdentifier(slot.owner)] = nil
             bytes -= slot.bytes
         }
     }
@@ -73,26 +82,25 @@ final class LogFieldCache: Sendable {
 
     init(bytesMax: Int) { self.bytesMax = bytesMax }
 
-    /// What is known of a block; the inner `nil` means that it has no columns.
-    func entry(of block: BlockInfo) -> Entry?? {
+    func entry(of owner: any AnyObject & Sendable) -> Entry? {
         state.withLock { state in
-            guard let place = state.places[ObjectIdentifier(block)] else { return nil }
-            return .some(state.slots[place].entry)
+            guard let place = state.places[ObjectIdentifier(owner)] else { return nil }
+            return state.slots[place].entry
         }
     }
 
-    func put(_ entry: Entry?, of block: BlockInfo) {
-        let bytes = 128 + (entry?.memoryBytes ?? 0)
+    func put(_ entry: Entry, of owner: any AnyObject & Sendable) {
+        let bytes = 128 + entry.memoryBytes
         guard bytes <= bytesMax / 4 else { return }
         state.withLock { state in
-            if let place = state.places[ObjectIdentifier(block)] { state.remove(at: place) }
+            if let place = state.places[ObjectIdentifier(owner)] { state.remove(at: place) }
             while state.bytes + bytes > bytesMax, !state.slots.isEmpty {
                 state.evictions &+= 1
                 let spread = UInt64(truncatingIfNeeded: state.evictions) &* 0x9E37_79B9_7F4A_7C15
                 state.remove(at: Int(spread >> 33) % state.slots.count)
             }
-            state.places[ObjectIdentifier(block)] = state.slots.count
-            state.slots.append(Slot(block: block, entry: entry, bytes: bytes))
+            state.places[ObjectIdentifier(owner)] = state.slots.count
+            state.slots.append(Slot(owner: owner, entry: entry, bytes: bytes))
             state.bytes += bytes
         }
     }

@@ -1,69 +1,78 @@
+import ColumnEncoding
 import Store
 import Telemetry
 
 /// Reads of single fields of log records.
 extension BlockStore where Signal == LogSignal {
-    func scanFields(
-        _ names: [String], _ predicate: LogPredicate, in range: TimeRange,
-        direction: ScanDirection, visit: (LogFieldPart, Timestamp) -> LogFieldAnswer
-    ) throws(StoreError) {
-        try withSnapshot { (snapshot) throws(StoreError) in
-            let parts = Self.parts(of: snapshot, predicate, in: range, direction)
-            for (index, entry) in parts.enumerated() {
-                let bound = Self.bound(after: index, of: parts, direction)
-                var answer = LogFieldAnswer.askForRows
-                var decoded: LogBatch?
-                // Of a trace there are few records: finding them is quicker than reading all fields.
-                if predicate.traceID == nil, predicate.identifiers.isEmpty,
-                    let fields = try fields(names, of: entry.part, &decoded)
-                {
-                    let accepted = fields.streams.map { predicate.stream?($0) ?? true }
-                    answer = visit(.columns(fields, isAccepted: accepted), bound)
-                }
-                if answer == .askForRows {
-                    if decoded == nil { decoded = try self.batch(of: entry.part) }
-                    guard let batch = decoded else { continue }
-                    let rows = Self.matches(predicate, in: range, direction, of: batch)
-                    answer = visit(.rows(rows), bound)
-                }
-                if answer == .stop { return }
+    /// `nil` if the part has no such columns.
+    func fields(
+        _ request: LogFieldRequest, of part: LogPart
+    ) throws(StoreError) -> LogFieldBatch? {
+        let owner: any AnyObject & Sendable =
+            switch part {
+            case .head(let head): head
+            case .block(let block): block
             }
+        let known = fieldCache.entry(of: owner)
+        if let known {
+            if known.hasBodies, !request.names.isEmpty { return nil }
+            if let batch = known.batch(request) { return batch }
         }
+        let wanted = LogFieldRequest(
+            request.names.filter { known?.columns[$0] == nil },
+            lineByteCounts: request.lineByteCounts && known?.lineByteCounts == nil)
+        guard let read = try read(wanted, of: part) else { return nil }
+        var entry = known ?? LogFieldCache.Entry(read)
+        entry.add(read, wanted.names)
+        fieldCache.put(entry, of: owner)
+        return read.hasBodies && !request.names.isEmpty ? nil : entry.batch(request)
     }
 
-    /// `nil` if the part has no such columns.
-    /// - Parameter decoded: receives the whole block if it had to be decoded.
-    private func fields(
-        _ names: [String], of part: ScanPart<LogBatch>, _ decoded: inout LogBatch?
+    /// The columns, or those of no fields of records with a body. `nil` if a map or the layout is in the
+    /// way.
+    private func read(
+        _ request: LogFieldRequest, of part: LogPart
     ) throws(StoreError) -> LogFieldBatch? {
         switch part {
-        case .head(let batch): return LogFieldReader.read(batch, names)
-        case .block(let block): return try fields(names, of: block, &decoded)
+        case .head(let head):
+            var request = request
+            if head.batch.bodyTypes.contains(where: { $0 != .empty }) { request.names = [] }
+            return LogFieldReader.read(head.batch, request)
+        case .block(let block):
+            let found = try withReader(of: block) { (reader) throws(ColumnDecodeError) in
+                try Self.read(request, of: reader)
+            }
+            return found ?? nil
         }
     }
 
-    private func fields(
-        _ names: [String], of block: BlockInfo, _ decoded: inout LogBatch?
-    ) throws(StoreError) -> LogFieldBatch? {
-        let known = fieldCache.entry(of: block)
-        if let known {
-            guard let entry = known else { return nil }
-            if let batch = entry.batch(names) { return batch }
+    private static func read(
+        _ request: LogFieldRequest, of reader: LogBlockReader
+    ) throws(ColumnDecodeError) -> LogFieldBatch? {
+        var batch = LogFieldBatch(
+            times: try reader.times(), resourceIndices: try reader.resourceIndices(),
+            streams: try reader.resources().map { LogStream.labels(of: $0) }, columns: [],
+            hasBodies: try reader.hasBodies())
+        if request.lineByteCounts {
+            batch.lineByteCounts = LogLine.byteCounts(of: try reader.wholeBatch())
         }
-        let wanted = names.filter { known??.columns[$0] == nil }
-        decoded = try self.batch(of: block)
-        guard let batch = decoded else { return nil }
-        guard let read = LogFieldReader.read(batch, wanted) else {
-            // Bodies are there whatever is asked for; a map may be in the way of these names only.
-            if !batch.bodyTypes.allSatisfy({ $0 == .empty }) { fieldCache.put(nil, of: block) }
-            return nil
+        guard !request.names.isEmpty, !batch.hasBodies else { return batch }
+        guard let columns = try reader.attributeColumns() else {
+            return LogFieldReader.read(try reader.wholeBatch(), request)
         }
-        var entry = LogFieldCache.Entry(read, wanted)
-        if let older = known ?? nil {
-            entry = older
-            entry.add(read, wanted)
+        let keys = columns.map { LogStream.fieldName($0.key) }
+        for name in request.names {
+            let isInTheWay = columns.indices.contains { place in
+                columns[place].type == .map
+                    && (keys[place] == name || keys[place].isEmpty
+                        || name.hasPrefix(keys[place] + "_"))
+            }
+            if isInTheWay { return nil }
+            let field = try reader.field(of: columns.indices.filter { keys[$0] == name })
+            batch.columns.append(
+                LogFieldColumn(codes: field.codes, texts: field.texts, textEnds: field.textEnds))
         }
-        fieldCache.put(entry, of: block)
-        return entry.batch(names)
+        batch.overlayStreams(request.names)
+        return batch
     }
 }

@@ -1,6 +1,13 @@
 import ColumnEncoding
 import Store
+import Synchronization
 import Telemetry
+
+/// Where a scan of log records takes its next rows from.
+enum LogPart: Sendable {
+    case head(HeadBatch<LogBatch>)
+    case block(BlockInfo)
+}
 
 /// The reads of `LogStore` on a block store of log records.
 extension BlockStore where Signal == LogSignal {
@@ -8,43 +15,25 @@ extension BlockStore where Signal == LogSignal {
         _ predicate: LogPredicate, in range: TimeRange, direction: ScanDirection,
         visit: (LogBatch, Timestamp) -> Bool
     ) throws(StoreError) {
-        try withSnapshot { (snapshot) throws(StoreError) in
-            let parts = Self.parts(of: snapshot, predicate, in: range, direction)
-            for (index, entry) in parts.enumerated() {
-                guard let batch = try batch(of: entry.part) else { continue }
-                let bound = Self.bound(after: index, of: parts, direction)
-                if !visit(Self.matches(predicate, in: range, direction, of: batch), bound) {
-                    return
-                }
-            }
+        try scan(nil, LogSearch(predicate, in: range, direction)) { part, bound in
+            guard case .rows(let batch) = part else { return .askForRows }
+            return visit(batch, bound) ? .goOn : .stop
         }
     }
 
-    typealias TimedPart = (bounds: ClosedRange<Timestamp>, part: ScanPart<LogBatch>)
+    typealias TimedPart = (bounds: ClosedRange<Timestamp>, part: LogPart)
 
     /// The parts that may hold matching records, in order of direction.
-    static func parts(
-        of snapshot: Snapshot, _ predicate: LogPredicate, in range: TimeRange,
-        _ direction: ScanDirection
-    ) -> [TimedPart] {
-        let accepted = streams(acceptedBy: predicate, snapshot.summaries)
-        let traceKey = predicate.traceID.map { FuseFilter.key($0) }
+    static func parts(of snapshot: Snapshot, _ search: LogSearch) -> [TimedPart] {
         var parts: [TimedPart] = []
         for head in snapshot.head
-        where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
-            parts.append((head.bounds, .head(head.batch)))
+        where search.range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
+            parts.append((head.bounds, .head(head)))
         }
-        for block in snapshot.blocks
-        where range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
-            && (accepted.map { accepted in block.summary.contains { accepted[Int($0)] } } ?? true)
-            && (traceKey.map { block.filter.contains($0) } ?? true)
-            && predicate.identifiers.allSatisfy({
-                LogIdentifierKeys.mayHold($0, block, snapshot.summaries)
-            })
-        {
+        for block in snapshot.blocks where search.mayMatch(block, snapshot.summaries) {
             parts.append((block.bounds, .block(block)))
         }
-        switch direction {
+        switch search.direction {
         case .newestFirst: parts.sort { $0.bounds.upperBound > $1.bounds.upperBound }
         case .oldestFirst: parts.sort { $0.bounds.lowerBound < $1.bounds.lowerBound }
         }
@@ -62,68 +51,36 @@ extension BlockStore where Signal == LogSignal {
         }
     }
 
-    /// `nil` for a damaged block.
-    func batch(of part: ScanPart<LogBatch>) throws(StoreError) -> LogBatch? {
-        switch part {
-        case .head(let batch): batch
-        case .block(let block): try batch(of: block)
-        }
-    }
-
-    /// The matching records, in order of direction.
-    static func matches(
-        _ predicate: LogPredicate, in range: TimeRange, _ direction: ScanDirection,
-        of batch: LogBatch
-    ) -> LogBatch {
-        let rows = matchingRows(predicate, in: range, direction, of: batch)
-        if rows.isEmpty { return LogBatch() }
-        let isWhole = rows.count == batch.count && rows.indices.allSatisfy { rows[$0] == $0 }
-        return isWhole ? batch : batch.picking(rows)
-    }
-
-    private static func streams(
-        acceptedBy predicate: LogPredicate, _ table: StringTable
-    ) -> [Bool]? {
-        guard let accepts = predicate.stream else { return nil }
-        return (0..<table.count).map { id in
-            accepts(Labels(canonicalBytes: table.withBytes(of: StringID(id)) { Array($0) }))
-        }
-    }
-
-    private static func matchingRows(
-        _ predicate: LogPredicate, in range: TimeRange, _ direction: ScanDirection,
-        of batch: LogBatch
-    ) -> [Int] {
-        let accepted = (0..<batch.shared.resources.count).map { index in
-            predicate.stream.map { $0(LogStream.labels(of: batch.resource(at: UInt32(index)))) }
-                ?? true
-        }
-        let rows = (0..<batch.count).filter { row in
-            range.contains(batch.times[row]) && accepted[Int(batch.resourceIndices[row])]
-                && (predicate.traceID.map { $0 == batch.traceIDs[row] } ?? true)
-        }
-        return rows.sorted { a, b in
-            let (first, second) = (batch.times[a], batch.times[b])
-            if first == second { return a < b }
-            return direction == .newestFirst ? first > second : first < second
+    /// Reads a block column by column; `nil` (counted and logged) if it is damaged.
+    func withReader<T>(
+        of block: BlockInfo, _ body: (LogBlockReader) throws(ColumnDecodeError) -> T
+    ) throws(StoreError) -> T? {
+        try withBody(of: block) { bytes throws(ColumnDecodeError) in
+            let isVerified = block.isVerified.load(ordering: .relaxed)
+            let reader = try LogBlockReader(borrowing: bytes, isVerified: isVerified)
+            if !isVerified { block.isVerified.store(true, ordering: .relaxed) }
+            return try body(reader)
         }
     }
 
     func streams(_ predicate: LogPredicate, in range: TimeRange) throws(StoreError) -> [Labels] {
         try withSnapshot { (snapshot) throws(StoreError) in
-            let accepted = Self.streams(acceptedBy: predicate, snapshot.summaries)
+            let search = LogSearch(predicate, in: range, .newestFirst)
             var found = Set<Labels>()
+            var isKnown = [Bool](repeating: false, count: snapshot.summaries.count)
             for block in snapshot.blocks
             where range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound) {
-                for id in block.summary where accepted.map({ $0[Int(id)] }) ?? true {
-                    found.insert(
-                        Labels(
-                            canonicalBytes: snapshot.summaries.withBytes(of: id) { Array($0) }))
+                for id in block.summary where !isKnown[Int(id)] {
+                    isKnown[Int(id)] = true
+                    let labels = Labels(
+                        canonicalBytes: snapshot.summaries.withBytes(of: id) { Array($0) })
+                    if search.accepts(labels) { found.insert(labels) }
                 }
             }
-            for head in snapshot.head {
-                let rows = Self.matchingRows(predicate, in: range, .newestFirst, of: head.batch)
-                for index in Set(rows.map { head.batch.resourceIndices[$0] }) {
+            for head in snapshot.head
+            where range.overlaps(first: head.bounds.lowerBound, last: head.bounds.upperBound) {
+                for index in Set(search.rows(of: head.batch).map { head.batch.resourceIndices[$0] })
+                {
                     found.insert(LogStream.labels(of: head.batch.resource(at: index)))
                 }
             }

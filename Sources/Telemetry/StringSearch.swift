@@ -2,14 +2,14 @@ import Glibc
 
 /// Looks for one text in many: by glibc's vectorised search for the byte of the text that is probably
 /// the rarest in log lines, then by comparison.
-struct StringSearch: Sendable {
-    private let wanted: [UInt8]
+package struct StringSearch: Sendable {
+    @usableFromInline let wanted: [UInt8]
     /// Offset of the byte to search for.
-    private let anchor: Int
+    @usableFromInline let anchor: Int
 
-    init(_ text: String) { self.init(Array(text.utf8)) }
+    package init(_ text: String) { self.init(Array(text.utf8)) }
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         wanted = bytes
         anchor =
             bytes.indices.min {
@@ -17,15 +17,17 @@ struct StringSearch: Sendable {
             } ?? 0
     }
 
-    var count: Int { wanted.count }
+    package var count: Int { wanted.count }
 
-    @inline(__always)
-    func isFound(in text: UnsafeRawBufferPointer) -> Bool { place(in: text, from: 0) != nil }
+    @inlinable @inline(__always)
+    package func isFound(in text: UnsafeRawBufferPointer) -> Bool {
+        place(in: text, from: 0) != nil
+    }
 
     /// Where the text first begins at `offset` or behind it.
     /// - Complexity: O(length) unless the anchor is frequent, O(length · length of the text) at worst.
-    @inline(__always)
-    func place(in whole: UnsafeRawBufferPointer, from offset: Int) -> Int? {
+    @inlinable @inline(__always)
+    package func place(in whole: UnsafeRawBufferPointer, from offset: Int) -> Int? {
         guard !wanted.isEmpty else { return offset }
         guard let origin = whole.baseAddress, whole.count - offset >= wanted.count else {
             return nil

@@ -1,0 +1,127 @@
+import ColumnEncoding
+import Store
+import Synchronization
+import Telemetry
+
+/// What a scan asks of log records, made ready to be asked of many parts.
+struct LogSearch: Sendable {
+    let predicate: LogPredicate
+    let range: TimeRange
+    let direction: ScanDirection
+    /// Of which every line that matches holds all.
+    let pieces: [LinePiece]
+    /// Ids in the texts that lines must hold, as keys of the blocks' filters.
+    private let lineKeys: [UInt64]
+    private let traceKey: UInt64?
+    private let verdicts = StreamVerdicts()
+
+    init(_ predicate: LogPredicate, in range: TimeRange, _ direction: ScanDirection) {
+        self.predicate = predicate
+        self.range = range
+        self.direction = direction
+        pieces = predicate.requiredTexts.flatMap { LinePiece.all(of: $0) }
+        lineKeys = predicate.requiredTexts.flatMap { LogIdentifierKeys.keys(ofText: $0) }
+        traceKey = predicate.traceID.map { FuseFilter.key($0) }
+    }
+
+    /// Whether few records can match: finding them is quicker than reading columns of all.
+    var isSelective: Bool {
+        predicate.traceID != nil || !predicate.identifiers.isEmpty || !pieces.isEmpty
+    }
+
+    func accepts(_ stream: Labels) -> Bool {
+        guard let accepts = predicate.stream else { return true }
+        return verdicts.verdict(on: stream, accepts)
+    }
+
+    /// Whether a block may hold a record that matches.
+    func mayMatch(_ block: BlockInfo, _ summaries: StringTable) -> Bool {
+        range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
+            && (traceKey.map { block.filter.contains($0) } ?? true)
+            && (lineKeys.isEmpty || LogIdentifierKeys.mayHold(lineKeys: lineKeys, block))
+            && block.summary.contains { id in
+                accepts(Labels(canonicalBytes: summaries.withBytes(of: id) { Array($0) }))
+            }
+            && predicate.identifiers.allSatisfy {
+                LogIdentifierKeys.mayHold($0, block, summaries)
+            }
+    }
+
+    // MARK: Rows
+
+    /// The rows of a batch that match, in order of direction.
+    func rows(of batch: LogBatch) -> [Int] {
+        guard range.overlaps(batch.times) else { return [] }
+        let accepted = (0..<batch.shared.resources.count).map { index in
+            accepts(LogStream.labels(of: batch.resource(at: UInt32(index))))
+        }
+        guard accepted.contains(true) else { return [] }
+        var candidates: [Int]?
+        for piece in pieces {
+            let rows = piece.rows(of: batch)
+            candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
+            if candidates?.isEmpty ?? false { return [] }
+        }
+        let isMatch = { (row: Int) in
+            range.contains(batch.times[row]) && accepted[Int(batch.resourceIndices[row])]
+                && (predicate.traceID.map { $0 == batch.traceIDs[row] } ?? true)
+        }
+        let rows = candidates?.filter(isMatch) ?? (0..<batch.count).filter(isMatch)
+        return ordered(rows) { batch.times[$0].nanoseconds }
+    }
+
+    /// The rows of a block that match, in order of direction.
+    func rows(of reader: LogBlockReader) throws(ColumnDecodeError) -> [Int] {
+        var candidates: [Int32]?
+        if let trace = predicate.traceID { candidates = try reader.rows(of: trace) }
+        for piece in pieces {
+            if candidates?.isEmpty ?? false { return [] }
+            guard let rows = try reader.rows(holding: piece) else { continue }
+            candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
+        }
+        let accepted = try reader.resources().map { accepts(LogStream.labels(of: $0)) }
+        let resources = try reader.resourceIndices()
+        let times = try reader.times()
+        let (start, end) = (range.start.nanoseconds, range.end.nanoseconds)
+        let rows = RowSelection.filter(candidates, count: reader.rows) { row in
+            start <= times[row] && times[row] < end && accepted[Int(resources[row])]
+        }
+        return ordered(rows.map { Int($0) }) { times[$0] }
+    }
+
+    /// By time, in order of direction; rows of one time stay in their order.
+    func ordered(_ rows: [Int], by time: (Int) -> Int64) -> [Int] {
+        let isNewestFirst = direction == .newestFirst
+        let isOrdered = zip(rows, rows.dropFirst()).allSatisfy { a, b in
+            isNewestFirst ? time(a) >= time(b) : time(a) <= time(b)
+        }
+        if isOrdered { return rows }
+        return rows.sorted { a, b in
+            let (first, second) = (time(a), time(b))
+            if first == second { return a < b }
+            return isNewestFirst ? first > second : first < second
+        }
+    }
+}
+
+/// What a predicate says of streams, each asked once.
+private final class StreamVerdicts: Sendable {
+    private let known = Mutex([Labels: Bool]())
+    /// Then all is forgotten: streams are as many as their labels' values.
+    private static let countMax = 65_536
+
+    func verdict(on stream: Labels, _ accepts: (Labels) -> Bool) -> Bool {
+        if let verdict = known.withLock({ $0[stream] }) { return verdict }
+        let verdict = accepts(stream)
+        known.withLock { known in
+            if known.count >= Self.countMax { known.removeAll() }
+            known[stream] = verdict
+        }
+        return verdict
+    }
+}
+
+extension TimeRange {
+    /// Whether one of the times may lie in the range.
+    fileprivate func overlaps(_ times: [Timestamp]) -> Bool { times.contains { contains($0) } }
+}
