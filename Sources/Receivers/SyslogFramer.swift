@@ -45,11 +45,12 @@ struct SyslogFramer {
     /// What is left when the stream ends: the last line needs no end.
     mutating func rest() -> Frame? {
         if let frame = next() { return frame }
-        guard offset < bytes.count, skipping == 0 else { return nil }
+        guard offset < bytes.count || skippedLine > 0, skipping == 0 else { return nil }
         let start = offset
         offset = bytes.count
-        return skippedLine > 0
-            ? .oversized(skippedLine + bytes.count - start) : .message(start..<offset)
+        guard skippedLine > 0 else { return .message(start..<offset) }
+        defer { skippedLine = 0 }
+        return .oversized(skippedLine + bytes.count - start)
     }
 
     private mutating func counted() -> Frame? {

@@ -88,7 +88,7 @@ import Testing
     @Test(
         "what breaks the protocol is closed with 1002",
         arguments: [
-            [0x81, 1, 65],
+            [0x81, 1, 65], [0xF1, 0x80, 0, 0, 0, 0],
             [0x81, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0],
             [0x89, 0xFE, 1, 0, 0, 0, 0, 0],
         ] as [[UInt8]])

@@ -153,12 +153,24 @@ struct LabelTests {
         #expect(try count(logs, "| drop trace_id | trace_id = \"\(trace.hex)\"") == 0)
     }
 
-    @Test("attributes beside a body are labels for filters and not in the result")
+    @Test(
+        "attributes beside a body are labels for filters, and with the line, not in the result's labels"
+    )
     func metadata() throws {
         let logs = TestLogs()
         logs.add(at: 1, .string("x"), attributes: [Attribute("http.status", .int(404))])
         #expect(
             try logs.lines("{service_name=\"shop\"} | http_status = 404")
                 == ["{service_name=\"shop\"} 1 x"])
+        func metadata(_ query: String) throws -> [Labels] {
+            try LogQLEngine(store: logs.store).streams(
+                query, start: .distantPast, end: .distantFuture, limit: 9
+            ).flatMap { $0.entries.map(\.metadata) }
+        }
+        let all = "{service_name=\"shop\"}"
+        #expect(try metadata(all) == [Labels(["http_status": "404"])])
+        #expect(try metadata(all + " | label_format http_status=\"x\"") == [.empty])
+        #expect(try metadata(all + " | drop http_status") == [.empty])
+        #expect(try metadata(all + " | keep service_name") == [.empty])
     }
 }

@@ -46,8 +46,10 @@ final class WebSocketHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        // What a client sends is masked (RFC 6455 §5.1).
-        guard frame.maskKey != nil else { return close(.protocolError, reason: "no mask") }
+        // What a client sends is masked (RFC 6455 §5.1), and no extension was agreed on (§5.2).
+        guard frame.maskKey != nil, frame.reservedBits.isEmpty else {
+            return close(.protocolError, reason: "no mask, or reserved bits")
+        }
         switch frame.opcode {
         case .connectionClose: close(.done)
         case .ping:

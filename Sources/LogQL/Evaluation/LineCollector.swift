@@ -53,8 +53,10 @@ struct LineCollector: FieldConsumer {
             LogLine.append(batch, row: row, to: &entry.line)
         }
         entry.parsed = labels.parsed
+        entry.metadata = labels.metadata(batch, row: row)
         let labels = labels.all
-        let size = 2 + (entry.line.count + labels.bytes.count) / 64
+        let size =
+            2 + (entry.line.count + labels.bytes.count + entry.metadata.bytes.count) / 64
         heldSamples += size
         try context.hold(samples: size)
         found.append(Found(entry: entry, labels: labels, heldSamples: size))

@@ -196,6 +196,13 @@ struct LineLabels {
         }
     }
 
+    /// Whether a name means what the record says: no label of the stream and no field has it.
+    func answersToRecord(_ name: String) -> Bool {
+        let bytes = Array(name.utf8)
+        if dropped.contains(bytes) || field(bytes) != nil || stream[name] != nil { return false }
+        return kept.map { $0.contains(bytes) } ?? true
+    }
+
     private func field(_ name: [UInt8]) -> Range<Int>? {
         guard !fields.isEmpty else { return nil }
         return arena.withUnsafeBytes { arena in

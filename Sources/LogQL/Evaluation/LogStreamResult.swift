@@ -26,10 +26,13 @@ package struct LogEntry: Sendable, Hashable {
     package var severity: String
     /// Those of the stream's labels that stages have found or made.
     package var parsed: Labels
+    /// Attributes beside a record's text, as far as no label has their names and no stage dropped them.
+    /// Further structured metadata.
+    package var metadata: Labels
 
     package init(
         time: Timestamp, line: [UInt8], traceID: TraceID = .invalid, spanID: SpanID = .invalid,
-        severity: String = "", parsed: Labels = .empty
+        severity: String = "", parsed: Labels = .empty, metadata: Labels = .empty
     ) {
         self.time = time
         self.line = line
@@ -37,5 +40,6 @@ package struct LogEntry: Sendable, Hashable {
         self.spanID = spanID
         self.severity = severity
         self.parsed = parsed
+        self.metadata = metadata
     }
 }

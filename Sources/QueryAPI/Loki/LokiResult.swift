@@ -91,14 +91,20 @@ struct LokiResult {
 
     private func metadata(_ entry: LogEntry, to writer: inout JSONWriter) {
         if !entry.parsed.isEmpty { writer.field("parsed", entry.parsed) }
+        let metadata = Self.metadata(entry)
+        if !metadata.isEmpty { writer.field("structuredMetadata", metadata) }
+    }
+
+    /// What a record says beside its line.
+    private static func metadata(_ entry: LogEntry) -> Labels {
         guard entry.traceID.isValid || entry.spanID.isValid || !entry.severity.isEmpty else {
-            return
+            return entry.metadata
         }
-        writer.objectField("structuredMetadata") {
-            if !entry.severity.isEmpty { $0.field("severity_text", entry.severity) }
-            if entry.spanID.isValid { $0.field("span_id", entry.spanID) }
-            if entry.traceID.isValid { $0.field("trace_id", entry.traceID) }
-        }
+        var pairs = entry.metadata.pairs
+        if entry.traceID.isValid { pairs.append(("trace_id", entry.traceID.hex)) }
+        if entry.spanID.isValid { pairs.append(("span_id", entry.spanID.hex)) }
+        if !entry.severity.isEmpty { pairs.append(("severity_text", entry.severity)) }
+        return Labels(pairs)
     }
 
     /// Streams without the labels that stages made, which are with the entries; their entries in the order
@@ -122,28 +128,25 @@ struct LokiResult {
         return results
     }
 
-    /// The stream split by the ids and severities of its lines, each part with its own as labels, in order
-    /// of first appearance.
+    /// The stream split by what its lines' records say, each part with its own as labels, in order of first
+    /// appearance.
     private static func merged(_ stream: LogStreamResult) -> [LogStreamResult] {
-        struct Ids: Hashable {
-            var trace: TraceID
-            var span: SpanID
-            var severity: String
-        }
         var parts: [LogStreamResult] = []
-        var partOf: [Ids: Int] = [:]
+        var partOf: [Labels: Int] = [:]
         for entry in stream.entries {
-            let ids = Ids(trace: entry.traceID, span: entry.spanID, severity: entry.severity)
-            if let part = partOf[ids] {
+            let metadata = metadata(entry)
+            if let part = partOf[metadata] {
                 parts[part].entries.append(entry)
                 continue
             }
-            partOf[ids] = parts.count
+            partOf[metadata] = parts.count
             var pairs = stream.labels.pairs
-            if entry.traceID.isValid { pairs.append(("trace_id", entry.traceID.hex)) }
-            if entry.spanID.isValid { pairs.append(("span_id", entry.spanID.hex)) }
-            if !entry.severity.isEmpty, stream.labels["severity_text"] == nil {
-                pairs.append(("severity_text", entry.severity))
+            for pair in metadata.pairs {
+                // The record's ids are what it says; its severity gives way to a label.
+                guard pair.name != "severity_text" || stream.labels["severity_text"] == nil else {
+                    continue
+                }
+                pairs.append(pair)
             }
             parts.append(LogStreamResult(labels: Labels(pairs), entries: [entry]))
         }

@@ -5,7 +5,8 @@ import Telemetry
 ///
 /// A document with a text in `message` (or `log`, as Fluent Bit has it) is that line, read as any other
 /// (`LogLines`), with the other members beside it as attributes; one without is a structured line.
-/// `@timestamp` is its time. The index, `service.name` and `host.name` are the resource.
+/// `@timestamp`, or else `timestamp` (Vector), is its time. The index, `service.name` and `host.name` are
+/// the resource.
 package enum ElasticsearchBulk {
     /// What became of one action, in the order of the body.
     package struct Item: Sendable, Equatable {
@@ -224,10 +225,14 @@ private struct Facts {
     /// - Throws: if the document is no well-formed object.
     init(of line: UnsafeRawBufferPointer) throws(DecodeError) {
         var reader = JSONReader(line)
+        var hasOwnTime = false
         try reader.beginObject()
         while let key = try reader.nextKey() {
             switch key {
-            case "@timestamp": time = try Self.scalar(&reader)
+            case "@timestamp":
+                time = try Self.scalar(&reader)
+                hasOwnTime = true
+            case "timestamp" where !hasOwnTime: time = try Self.scalar(&reader)
             case "service": service = try Self.name(&reader) ?? service
             case "service.name": service = try Self.text(&reader)
             case "host": host = try Self.name(&reader) ?? host

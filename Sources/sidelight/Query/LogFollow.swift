@@ -15,7 +15,8 @@ struct LogFollow {
                 description: "--follow speaks to http:// only, not to \(address.url)")
         }
         let client = WebSocketClient(host: host, port: url.port ?? 80)
-        let headers = address.token.map { [(name: "authorization", value: "Bearer \($0)")] } ?? []
+        var headers = address.token.map { [(name: "authorization", value: "Bearer \($0)")] } ?? []
+        if output != .json { headers.append(LokiClient.shortLabels) }
         let printer = LogQueryPrinter(output: output)
         do {
             try await client.read(url.path + path, headers: headers) { message in

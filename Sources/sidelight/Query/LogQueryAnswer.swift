@@ -4,8 +4,19 @@ import Foundation
 struct LogQueryAnswer: Decodable {
     struct Stream: Decodable {
         var stream: [String: String]
-        /// Nanoseconds and line.
-        var values: [[String]]
+        var values: [Entry]
+    }
+
+    /// `["nanoseconds", "line", …]`.
+    struct Entry: Decodable {
+        var time: Int64
+        var line: String
+
+        init(from decoder: any Decoder) throws {
+            var list = try decoder.unkeyedContainer()
+            time = Int64(try list.decode(String.self)) ?? 0
+            line = try list.decode(String.self)
+        }
     }
 
     /// A number of an instant or of several: `[seconds, "text"]`.

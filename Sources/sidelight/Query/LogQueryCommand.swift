@@ -61,7 +61,7 @@ struct LogQueryCommand: AsyncParsableCommand {
                 ).run()
             } else {
                 let answer = try await LokiClient(address: address).get(
-                    try path(now, isMetric: isMetric))
+                    try path(now, isMetric: isMetric), hasShortLabels: output != .json)
                 try LogQueryPrinter(output: output).print(answer)
             }
         } catch let error as ConfigurationError {

@@ -22,10 +22,7 @@ struct LogQueryPrinter {
         var lines: [(time: Int64, labels: String, text: String)] = []
         for stream in streams {
             let labels = Self.text(of: stream.stream)
-            for value in stream.values {
-                guard value.count >= 2, let time = Int64(value[0]) else { continue }
-                lines.append((time, labels, value[1]))
-            }
+            for entry in stream.values { lines.append((entry.time, labels, entry.line)) }
         }
         // Equal times stay in the order of the answer.
         let order = lines.indices.sorted { a, b in

@@ -28,10 +28,18 @@ struct LokiClient {
 
     private static let answerBytesMax = 512 << 20
 
-    func get(_ path: String) async throws -> [UInt8] {
+    /// What records say beside their lines stays out of the labels of the streams, which are printed.
+    static let shortLabels = (
+        name: "x-loki-response-encoding-flags", value: "categorize-labels"
+    )
+
+    func get(_ path: String, hasShortLabels: Bool) async throws -> [UInt8] {
         var request = HTTPClientRequest(url: address.url + path)
         if let token = address.token {
             request.headers.add(name: "authorization", value: "Bearer \(token)")
+        }
+        if hasShortLabels {
+            request.headers.add(name: Self.shortLabels.name, value: Self.shortLabels.value)
         }
         let response: HTTPClientResponse
         let body: ByteBuffer

@@ -102,6 +102,11 @@ final class Subprocess: Sendable {
         await when { $0.error.contains(text) ? true : nil } ?? false
     }
 
+    /// Waits until standard output holds `text`; false if the program ends without it.
+    func prints(_ text: String) async -> Bool {
+        await when { $0.output.contains(text) ? true : nil } ?? false
+    }
+
     // MARK: Waiting
 
     /// What `look` finds as soon as it finds something, or at the end.

@@ -62,7 +62,13 @@ struct TailSession: Sendable {
             try LogQLEngine(store: store).streams(
                 query, start: start, end: end, limit: limit, context: context)
         }
-        for index in streams.indices { streams[index].entries.reverse() }
+        // Those of one time stay as they are.
+        for index in streams.indices {
+            streams[index].entries = streams[index].entries.enumerated().sorted { a, b in
+                let (first, second) = (a.element.time, b.element.time)
+                return first == second ? a.offset < b.offset : first < second
+            }.map(\.element)
+        }
         return streams
     }
 

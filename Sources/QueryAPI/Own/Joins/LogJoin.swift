@@ -143,10 +143,10 @@ struct LogJoin {
 
     // MARK: From a trace
 
-    /// Hands out the rows of a trace that do not have its id: by request ids, and rows of the connections
-    /// of those already found (`known`).
+    /// Hands out the rows of a trace that do not have its id: by request ids and, for one span, rows of the
+    /// connections of the span's rows, of which some are `known`.
     func rows(
-        of trace: SpanBatch, known: [LogRowIdentity],
+        of trace: SpanBatch, connectionsOf wanted: SpanID?, known: [LogRowIdentity],
         _ take: (_ batch: LogBatch, _ row: Int, _ spans: [JoinedSpan]) -> Void
     ) throws {
         guard let first = trace.starts.min(), let last = trace.starts.max() else { return }
@@ -161,7 +161,7 @@ struct LogJoin {
                     guard identity.requestID == id,
                         let span = Self.span(of: identity, in: trace)
                     else { continue }
-                    rows.append(identity)
+                    if span.spanID == wanted { rows.append(identity) }
                     take(batch, row, [span])
                 }
             }

@@ -50,7 +50,7 @@ extension SidelightAPI {
 
     /// `/logs?traceId=&spanId=&limit=`: the lines of a trace, or of one of its spans, in order of time:
     /// those with its ids, and rows of access logs that are about its spans without saying so (see
-    /// `LogJoin`): `{"lines":[{"time","line","severity","traceId","spanId","labels","joined"}],
+    /// `LogJoin`; those of connections with `spanId` only): `{"lines":[{"time","line","severity","traceId","spanId","labels","joined"}],
     /// "truncated"}`, times in nanoseconds as text; `joined` has the spans of a row that has no id, or that
     /// of another span, and how they were found.
     func traceLogs(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -80,9 +80,9 @@ extension SidelightAPI {
             }
             if let failure { throw failure }
             try LogJoin(spans: spans, logs: logs, context: context)
-                .rows(of: stored, known: answer.identities) { batch, row, joined in
-                    answer.add(batch, row, joined)
-                }
+                .rows(
+                    of: stored, connectionsOf: span, known: answer.identities
+                ) { batch, row, joined in answer.add(batch, row, joined) }
             return answer.finish()
         }
         return .json(bytes)
@@ -102,7 +102,7 @@ private struct TraceLines {
     private var lines: [Line] = []
     private var byteCount = 0
     private var isTruncated = false
-    /// Rows of access logs among the lines.
+    /// Rows of access logs among the lines of a span: their connections may have rows too.
     private(set) var identities: [LogRowIdentity] = []
 
     init(span: SpanID?, limit: Int, bytesMax: Int) {
@@ -124,9 +124,10 @@ private struct TraceLines {
             {
                 joined = [found]
             }
-            if isRequest { identities.append(identity) }
             let isWanted =
                 span == nil || batch.spanIDs[row] == span || joined.contains { $0.spanID == span }
+            // Of a whole trace they would be many, and each is looked for by itself.
+            if isRequest, isWanted, span != nil { identities.append(identity) }
             if isWanted { append(batch, row, joined) }
             if isTruncated { return false }
         }

@@ -14,16 +14,20 @@ final class EnvoyProcess {
     static let fileFormat =
         "%START_TIME% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL% %RESPONSE_CODE%"
         + " %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %REQ(X-REQUEST-ID)%"
-        + " %REQ(TRACEPARENT)% %UPSTREAM_HOST% %UPSTREAM_CLUSTER%"
+        + " %REQ(TRACEPARENT)% %UPSTREAM_HOST% %UPSTREAM_CLUSTER% %DOWNSTREAM_REMOTE_ADDRESS%"
+        + " %UPSTREAM_LOCAL_ADDRESS%"
 
     let folder: String
     var log: String { folder + "/access.log" }
     private let process = Process()
     private var ports: [String: Int] = [:]
 
-    init(upstream: Int, sidelight: Int) throws {
-        folder = NSTemporaryDirectory() + "sidelight-envoy-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    /// - Parameters:
+    ///   - folder: for its files; the log is `access.log`.
+    ///   - upstream: a port that answers HTTP.
+    ///   - sidelight: the port of OTLP/gRPC.
+    init(folder: String, upstream: Int, sidelight: Int) throws {
+        self.folder = folder
         try EnvoyConfiguration.text(folder: folder, upstream: upstream, sidelight: sidelight)
             .write(toFile: folder + "/envoy.yaml", atomically: true, encoding: .utf8)
         #expect(FileManager.default.createFile(atPath: folder + "/output", contents: nil))
@@ -99,13 +103,16 @@ final class EnvoyProcess {
         return ports["http"] != nil && ports["tcp"] != nil
     }
 
+    /// The port of the listener `http` or `tcp`, after `ready`.
+    func port(_ listener: String) throws -> Int { try #require(ports[listener]) }
+
     func get(_ path: String, requestID: String) async throws -> UInt {
         try await get("http", path, ["x-request-id": requestID])
     }
 
     /// Through the listener that knows nothing of HTTP; the connection is closed after the answer.
-    func getThroughTCP(_ path: String) async throws -> UInt {
-        try await get("tcp", path, ["connection": "close"])
+    func getThroughTCP(_ path: String, requestID: String) async throws -> UInt {
+        try await get("tcp", path, ["connection": "close", "x-request-id": requestID])
     }
 
     private func get(
@@ -123,10 +130,6 @@ final class EnvoyProcess {
         // It inherits the blocked signals of the thread that started it, and needs no farewell.
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
-        let output = output
-        do { try FileManager.default.removeItem(atPath: folder) } catch {
-            Issue.record("\(error)\n\(output)")
-        }
     }
 }
 
@@ -162,6 +165,8 @@ enum EnvoyConfiguration {
                       routes:
                       - match: {prefix: /nowhere}
                         route: {cluster: nowhere}
+                      - match: {prefix: /denied}
+                        direct_response: {status: 403, body: {inline_string: "no"}}
                       - match: {prefix: /}
                         route: {cluster: app}
                   http_filters:
