@@ -177,6 +177,7 @@ class Run:
         self.bench = bench
         self.name = f"{scenario} ({kind.name})"
         self.kind = kind
+        self.pack = pack
         self.folder = bench.folder / "server"
         self.figures: Figures = {}
         self.calibrations: list[float] = []
