@@ -96,6 +96,37 @@ def metrics(end: int, span: int, step: int, extra: str) -> Queries:
     ]
 
 
+def growth(end: int, extra: str) -> Queries:
+    """What should cost the same however many other series there are, and what looks at many."""
+    def instant(name: str, query: str) -> tuple[str, str]:
+        return name, "/api/v1/query?" + urlencode({"query": query, "time": end}) + extra
+
+    window = {"start": end - 3600, "end": end}
+    return [
+        instant("one_series", 'up{instance="10.9.0.1:9100"}'),
+        instant("one_pod", 'rate(container_cpu_usage_seconds_total{instance="10.9.0.1:9100"}[5m])'),
+        instant("all_of_a_metric", "sum(up)"),
+        ("values_of_few", "/api/v1/label/node/values?" + urlencode(window) + extra),
+        ("names", "/api/v1/labels?" + urlencode(window) + extra),
+    ]
+
+
+def month(end: int, days: int, extra: str) -> Queries:
+    def instant(name: str, query: str) -> tuple[str, str]:
+        return name, "/api/v1/query?" + urlencode({"query": query, "time": end}) + extra
+
+    daily = {
+        "query": f"sum(increase(istio_requests_total[{days}d]))", "start": end - 86_400 * 7,
+        "end": end, "step": 86_400}
+    return [
+        instant("increase_all", f'sum(increase({{__name__=~".+"}}[{days}d]))'),
+        instant("increase_requests", f"sum(increase(istio_requests_total[{days}d]))"),
+        instant("average_all", f'avg(avg_over_time({{__name__=~".+"}}[{days}d]))'),
+        ("increase_daily", "/api/v1/query_range?" + urlencode(daily) + extra),
+        instant("last_rate", "sum(rate(istio_requests_total[10m]))"),
+    ]
+
+
 def lines(end: int, first_body: bytes) -> Queries:
     """Log queries; the trace that is looked up is that of the first line."""
     first = json.loads(first_body.split(b"\n", 1)[0])

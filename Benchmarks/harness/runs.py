@@ -43,8 +43,8 @@ class Scale:
     def small() -> "Scale":
         return Scale(
             spans=50_000, zipkin_spans=20_000, large_packs=3, half_spans=150_000, lines=50_000,
-            entries=25_000, series=2_000, steps=60, day_steps=240, repeats=5, each_seconds=0.5, mixed_seconds=1.5,
-            settle_seconds=2, quick=True)
+            entries=25_000, series=2_000, steps=60, day_steps=240, repeats=5, each_seconds=0.5,
+            mixed_seconds=1.5, settle_seconds=2, quick=True)
 
 
 @dataclass
@@ -185,6 +185,7 @@ class Run:
         self.bench = bench
         self.name = f"{scenario} ({kind.name})"
         self.kind = kind
+        self.pack = pack
         self.folder = bench.folder / "server"
         self.figures: Figures = {}
         self.calibrations: list[float] = []

@@ -111,8 +111,8 @@ def zipkin(bench: Bench, kind) -> Figures:
         return run.figures
 
 
-def sample_pack(name: str, series: int, steps: int) -> Pack:
-    return Pack(name, "samples", ("--series", str(series), "--steps", str(steps)))
+def sample_pack(name: str, series: int, steps: int, *options: str) -> Pack:
+    return Pack(name, "samples", ("--series", str(series), "--steps", str(steps), *options))
 
 
 def day_pack(scale: Scale) -> Pack:
@@ -142,6 +142,45 @@ def samples_wide(bench: Bench, kind) -> Figures:
     scale = bench.scale
     pack = sample_pack("samples-wide", scale.series, scale.steps)
     return samples(bench, kind, "samples-wide", pack, 15 * scale.steps, 15)
+
+
+def samples_growth(series: int):
+    """Remote write 1.0 of so many series for as many minutes as make some millions of samples; then
+    queries for one series, for few and for all, and what a series takes in memory."""
+    def scenario(bench: Bench, kind) -> Figures:
+        count = series // 20 if bench.scale.quick else series
+        steps = max(4, min(960, 4_000_000 // series // (20 if bench.scale.quick else 1)))
+        name = f"samples-{series}"
+        with Run(bench, name, kind, sample_pack(name, count, steps)) as run:
+            run.load(Load(run.pack, servers.WRITE_PATH, REMOTE_WRITE))
+            run.settle()
+            idle = run.figures["idle_mb"]
+            run.figures["bytes_per_series"] = (run.figures["peak_mb"] - idle) * 1e6 / count
+            asked = queries.growth(bench.generator.end, run.server.query_extra)
+            run.figures |= count_results(run.server, asked)
+            run.ask(asked)
+            run.stop()
+            run.restart()
+            return run.figures
+
+    return scenario
+
+
+def samples_month(bench: Bench, kind) -> Figures:
+    """2,000 series over 30 days, a sample every two minutes; increases over all of it, and how long the
+    next start takes."""
+    days = 1 if bench.scale.quick else 30
+    pack = sample_pack("samples-month", 2_000, days * 720, "--interval", "120")
+    with Run(bench, "samples-month", kind, pack) as run:
+        run.load(Load(pack, servers.WRITE_PATH, REMOTE_WRITE))
+        run.settle()
+        asked = queries.month(bench.generator.end, days, run.server.query_extra)
+        run.figures |= count_results(run.server, asked)
+        run.ask(asked)
+        run.stop()
+        run.restart()
+        run.ask([(f"{name}_after_start", path) for name, path in asked], "--repeat", "1")
+        return run.figures
 
 
 def lines(bench: Bench, kind) -> Figures:

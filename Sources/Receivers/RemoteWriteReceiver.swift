@@ -19,6 +19,7 @@ package struct RemoteWriteReceiver: Sendable {
     private let ingest: Ingest
     private let expandedBytesMax: Int
     private let starts = StartTimes()
+    private let known = KnownSeries()
 
     /// - Parameter expandedBytesMax: what a body may expand to.
     package init(_ ingest: Ingest, expandedBytesMax: Int = HTTPLimits().expandedBytesMax) {
@@ -42,10 +43,17 @@ package struct RemoteWriteReceiver: Sendable {
         // No digest: a sample that comes again replaces itself.
         switch message {
         case .writeRequest:
-            let decoded = try decode { try RemoteWrite.decode(protobuf: body) }
+            var new: [LabelRun] = []
+            let decoded = try decode {
+                let read = try RemoteWrite.decode(protobuf: body, known: known)
+                new = read.new
+                return read.decoded
+            }
             let receipt = try await storing { () throws(StoreError) in
                 try await ingest.store(decoded, digest: nil, by: .remoteWrite)
             }
+            // Series over a limit are not learnt, so that they are looked at, and refused, again.
+            if receipt.rejected == 0 { known.learn(new) }
             return Self.answer(receipt)
         case .symbolized:
             let decoded = try decode { try RemoteWrite.decode(symbolized: body) }

@@ -147,4 +147,6 @@ extension SQLiteTelemetryStore: MetricStore {
     package func metricMetadata() throws(StoreError) -> [MetricMetadata] {
         try metrics.metadata()
     }
+
+    package func seriesOverflows() -> [SeriesOverflow] { metrics.seriesOverflows }
 }

@@ -33,6 +33,9 @@ package struct StoreConfiguration: Sendable {
     package var openBlockBytesMax = 64 << 20
     /// Series that ended stay in memory, about 250 bytes each, until they are most of more than this many.
     package var registeredSeriesMin = 50_000
+    /// Series of a metric on one target (`job` and `instance`) that are kept apart; see
+    /// `SeriesAllowance`. The largest exporters of whole clusters have some ten thousand.
+    package var seriesPerTargetMax = 100_000
     /// Series of metric partitions whose labels are in memory, about 250 bytes each; the days longest
     /// not queried are let go beyond.
     package var loadedSeriesMax = 2_000_000
@@ -43,6 +46,9 @@ package struct StoreConfiguration: Sendable {
     /// Columns of fields of log records that are kept for the next query: four of some two million
     /// records.
     package var logFieldBytesMax = 64 << 20
+    /// More samples of the head than these are sorted by series before a query looks at them: it takes a
+    /// millisecond, and looking at them one by one would cost every query a tenth of that.
+    package var looseSamplesMax = 32_768
     /// Open database files per signal; more days are opened and closed as queries need them.
     package var openPartitionsMax = 16
 

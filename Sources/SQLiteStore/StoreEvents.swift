@@ -63,3 +63,27 @@ struct StoreExpired: InternalEvent {
     var level: Logger.Level? { .info }
     var message: String { "retention: deleted \(path)" }
 }
+
+/// Samples of series beyond what their metric may have on its target became part of another series.
+struct SeriesFolded: InternalEvent {
+    static let counter = "sidelight_store_folded_samples_total"
+    static let help =
+        "Samples of series beyond the bound on series of a metric and target, added up as __overflow__."
+    var increment: UInt64
+}
+
+/// A metric has as many series on a target as are kept apart.
+struct SeriesBoundReached: InternalEvent {
+    static let counter = "sidelight_store_series_bounds_reached_total"
+    static let help = "Metrics that reached the bound on their series on a target."
+    private let overflow: SeriesOverflow
+
+    init(_ overflow: SeriesOverflow) { self.overflow = overflow }
+
+    var level: Logger.Level? { .warning }
+    var message: String {
+        "\(overflow.metric) of job \"\(overflow.job)\", instance \"\(overflow.instance)\" has more"
+            + " than \(overflow.seriesMax) series: further ones are added up as"
+            + " \(SeriesAllowance.label)=\"true\""
+    }
+}

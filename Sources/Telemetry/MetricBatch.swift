@@ -45,10 +45,12 @@ package struct MetricMetadata: Hashable, Sendable {
 /// Metric samples in columns. A batch names its series once, as canonical label bytes; samples refer to
 /// them by index. Times are milliseconds since the epoch.
 package struct MetricBatch: Sendable {
-    /// Canonical label bytes of all series, one after the other (`Labels.bytes`).
+    /// Canonical label bytes of all series, one after the other (`Labels.bytes`); nothing for those
+    /// whose labels are `unread`.
     package var labelBytes: [UInt8] = []
     /// Where the labels of series `i` end in `labelBytes`.
     package var labelEnds: [UInt32] = []
+    package var unread: UnreadLabels?
     package var seriesIDs: [SeriesID] = []
 
     // One entry a float sample.
@@ -74,7 +76,18 @@ package struct MetricBatch: Sendable {
     }
 
     package func labels(_ series: Int) -> Labels {
-        Labels(canonicalBytes: Array(labelBytes[labelRange(series)]))
+        var bytes: [UInt8] = []
+        appendLabels(of: series, to: &bytes)
+        return Labels(canonicalBytes: bytes)
+    }
+
+    /// Appends the canonical label bytes of a series, wherever they are.
+    package func appendLabels(of series: Int, to bytes: inout [UInt8]) {
+        if let unread, unread.holds(series) {
+            unread.append(series, to: &bytes)
+        } else {
+            bytes.append(contentsOf: labelBytes[labelRange(series)])
+        }
     }
 
     /// Adds a series; it is the caller's to add each only once (a repeated one costs space, not

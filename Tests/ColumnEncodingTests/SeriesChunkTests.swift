@@ -61,6 +61,37 @@ import Testing
         #expect(reader.chunks(of: 999).isEmpty)
     }
 
+    @Test("a block in two parts tells chunks and summaries before its samples are there")
+    func apart() throws {
+        for samples in [5, 400, 2_000] {
+            let block = Self.histograms(seed: 4, samples: samples)
+            let parts = SeriesBlockCodec.encodeApart(block, effort: .compacted)
+            let whole = try SeriesBlockReader(SeriesBlockCodec.encode(block, effort: .compacted))
+            let reader = try SeriesBlockReader(parts.descriptions)
+            #expect(whole.hasSamples)
+            #expect(!reader.hasSamples)
+            #expect(reader.chunkCount == whole.chunkCount)
+            var scratch = SeriesScratch()
+            #expect(throws: ColumnDecodeError.self) { try reader.decode(0, &scratch) }
+            let other = Self.histograms(seed: 5, samples: samples + 1)
+            #expect(throws: ColumnDecodeError.self) {
+                try reader.attach(
+                    SeriesBlockCodec.encodeApart(other, effort: .compacted).payloads)
+            }
+            let before = reader.byteCount
+            #expect(try reader.attach(parts.payloads) == reader.byteCount - before)
+            #expect(try reader.attach(parts.payloads) == 0)
+            for chunk in 0..<whole.chunkCount {
+                #expect(reader.summary(chunk) == whole.summary(chunk))
+                try whole.decode(chunk, &scratch)
+                let (times, values) = (scratch.times, scratch.values)
+                try reader.decode(chunk, &scratch)
+                #expect(scratch.times == times)
+                #expect(scratch.values.map(\.bitPattern) == values.map(\.bitPattern))
+            }
+        }
+    }
+
     @Test("a summary says what the samples say")
     func summaries() throws {
         let block = Self.histograms(seed: 3, samples: 3_000)

@@ -57,6 +57,7 @@ final class StoreUnderTest {
 
     private func open() throws -> SQLiteTelemetryStore {
         var configuration = StoreConfiguration(directory: directory)
+        configuration.looseSamplesMax = 40
         if kind == .sqliteRestarted {
             configuration.blockRowsMax = 7
             configuration.wholeTraceSpansMax = 9

@@ -19,6 +19,8 @@
 /// payload = [count varint │ (index varint │ bit pattern u64) …, with exceptions]
 ///         │ integers after the first, nothing if all are equal
 /// ```
+/// Columns 30 and 31 may stand in a second container, so that long windows, which need the rest alone,
+/// read little.
 package enum SeriesBlockCodec {
     /// Six hours at the usual interval of 15 s: a header for each costs little, and the edge of a long
     /// window decodes little.
@@ -32,6 +34,15 @@ package enum SeriesBlockCodec {
         var encoder = SeriesBlockEncoder(block, effort: effort)
         encoder.run()
         return encoder.finish()
+    }
+
+    /// As `encode`, but what describes the chunks can be read without what is in them.
+    package static func encodeApart(
+        _ block: SeriesBlock, effort: EncodingEffort
+    ) -> SeparateSeriesBlock {
+        var encoder = SeriesBlockEncoder(block, effort: effort)
+        encoder.run()
+        return encoder.finishApart()
     }
 
     /// All samples of a block.
@@ -57,4 +68,12 @@ package enum SeriesBlockCodec {
         }
         return block
     }
+}
+
+/// An encoded block in two parts.
+package struct SeparateSeriesBlock: Sendable {
+    /// Enough for `SeriesBlockReader` to tell which chunks there are, and their summaries.
+    package var descriptions: [UInt8]
+    /// What `SeriesBlockReader.attach` takes.
+    package var payloads: [UInt8]
 }

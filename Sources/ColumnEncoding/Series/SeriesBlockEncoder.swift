@@ -59,10 +59,31 @@ struct SeriesBlockEncoder {
         values.append(chunkValues, stream: stream, hasSummary: hasSummary)
     }
 
+    /// Everything in one container.
     func finish() -> [UInt8] {
         var writer = ColumnContainerWriter(
             kind: .series, effort: effort, rows: block.sampleCount,
             bytesExpected: block.sampleCount * 2 + 512)
+        writeDescriptions(to: &writer)
+        writePayloads(to: &writer)
+        return writer.finish()
+    }
+
+    /// What describes the chunks and what is in them, each in a container of its own.
+    func finishApart() -> SeparateSeriesBlock {
+        var descriptions = ColumnContainerWriter(
+            kind: .series, effort: effort, rows: block.sampleCount,
+            bytesExpected: counts.count * 64 + 512)
+        writeDescriptions(to: &descriptions)
+        var payloads = ColumnContainerWriter(
+            kind: .series, effort: effort, rows: block.sampleCount,
+            bytesExpected: block.sampleCount * 2 + 512)
+        writePayloads(to: &payloads)
+        return SeparateSeriesBlock(
+            descriptions: descriptions.finish(), payloads: payloads.finish())
+    }
+
+    private func writeDescriptions(to writer: inout ColumnContainerWriter) {
         writer.add(1) { out, layout in
             out.appendVarint(series.count)
             IntegerCodec.encode(series, into: &out, layout: layout)
@@ -82,6 +103,9 @@ struct SeriesBlockEncoder {
         writer.add(11) { IntegerCodec.encode(times.lasts, into: &$0, layout: $1) }
         writer.add(12) { IntegerCodec.encode(times.lengths, into: &$0, layout: $1) }
         summaries.write(to: &writer)
+    }
+
+    private func writePayloads(to writer: inout ColumnContainerWriter) {
         if block.sampleCount < counts.count * SeriesBlockCodec.separateSamplesMin {
             writer.addPacked(30) { $0.append(contentsOf: times.payloads.bytes) }
             writer.addPacked(31) { $0.append(contentsOf: values.payloads.bytes) }
@@ -89,7 +113,6 @@ struct SeriesBlockEncoder {
             writer.addStored(30, times.payloads)
             writer.addStored(31, values.payloads)
         }
-        return writer.finish()
     }
 }
 

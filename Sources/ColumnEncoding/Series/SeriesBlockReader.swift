@@ -1,3 +1,4 @@
+import Synchronization
 import Telemetry
 
 /// An encoded block whose chunks are decoded one by one, in any order and from any thread. The columns
@@ -6,9 +7,26 @@ package final class SeriesBlockReader: Sendable {
     private let directory: ChunkDirectory
     /// None at all where every chunk is short.
     private let summaries: [ChunkSummary?]
-    private let times: Payloads
-    private let values: Payloads
+    private let samples: Mutex<Samples?>
     package let sampleCount: Int
+
+    /// What is in the chunks.
+    private final class Samples: Sendable {
+        let times: Payloads
+        let values: Payloads
+
+        init(
+            _ container: ColumnContainerReader, _ directory: ChunkDirectory
+        ) throws(ColumnDecodeError) {
+            times = try SeriesBlockReader.payloads(30, "times", directory.timeLengths, container)
+            values = try SeriesBlockReader.payloads(31, "values", directory.lengths, container)
+        }
+
+        var byteCount: Int {
+            times.bytes.count + values.bytes.count + values.starts.count * 8
+                + times.starts.count * 8
+        }
+    }
 
     /// Pieces of one run of bytes.
     struct Payloads: Sendable {
@@ -17,23 +35,46 @@ package final class SeriesBlockReader: Sendable {
         var starts: [Int]
     }
 
+    /// - Parameter bytes: with or without what is in the chunks.
     /// - Throws: if the block is damaged; what chunks hold is checked as they are decoded.
     package init(_ bytes: [UInt8]) throws(ColumnDecodeError) {
-        (directory, summaries, times, values, sampleCount) =
+        let samples: Samples?
+        (directory, summaries, samples, sampleCount) =
             try bytes
             .withUnsafeBufferPointer { (buffer) throws(ColumnDecodeError) in
                 let container = try ColumnContainerReader(
                     UnsafeRawBufferPointer(buffer), expecting: .series)
                 let directory = try ChunkDirectory(container)
-                let times = try SeriesBlockReader.payloads(
-                    30, "times", directory.timeLengths, container)
-                let values = try SeriesBlockReader.payloads(
-                    31, "values", directory.lengths, container)
+                // A column that is absent is an empty one.
+                let isWhole =
+                    container.has(30) || container.has(31)
+                    || directory.timeLengths.allSatisfy { $0 == 0 }
+                        && directory.lengths.allSatisfy { $0 == 0 }
                 return (
-                    directory, try SeriesBlockReader.summaries(container, directory), times, values,
-                    container.rows
+                    directory, try SeriesBlockReader.summaries(container, directory),
+                    isWhole ? try Samples(container, directory) : nil, container.rows
                 )
             }
+        self.samples = Mutex(samples)
+    }
+
+    /// Whether chunks can be decoded.
+    package var hasSamples: Bool { samples.withLock { $0 != nil } }
+
+    /// Takes what is in the chunks, so that they can be decoded.
+    /// - Returns: by how many bytes the block grew in memory.
+    package func attach(_ bytes: [UInt8]) throws(ColumnDecodeError) -> Int {
+        let attached = try bytes.withUnsafeBufferPointer {
+            (buffer) throws(ColumnDecodeError) in
+            try Samples(
+                try ColumnContainerReader(UnsafeRawBufferPointer(buffer), expecting: .series),
+                directory)
+        }
+        return samples.withLock { samples in
+            if samples != nil { return 0 }
+            samples = attached
+            return attached.byteCount
+        }
     }
 
     private static func payloads(
@@ -80,7 +121,8 @@ package final class SeriesBlockReader: Sendable {
     package var chunkCount: Int { directory.series.count }
     /// About the memory it takes.
     package var byteCount: Int {
-        times.bytes.count + values.bytes.count + chunkCount * 200 + times.starts.count * 32
+        chunkCount * 200 + directory.firstTimes.count * 32
+            + (samples.withLock { $0 }?.byteCount ?? 0)
     }
 
     package func series(_ chunk: Int) -> UInt32 { directory.series[chunk] }
@@ -116,8 +158,11 @@ package final class SeriesBlockReader: Sendable {
     package func decode(
         _ chunk: Int, _ scratch: inout SeriesScratch
     ) throws(ColumnDecodeError) {
-        try decodeTimes(Int(directory.streams[chunk]), count(chunk), &scratch)
-        let slot = try decodeIntegers(chunk, &scratch)
+        guard let samples = samples.withLock({ $0 }) else {
+            throw .corrupt(column: "values", offset: 0, reason: "are not at hand")
+        }
+        try decodeTimes(Int(directory.streams[chunk]), count(chunk), samples, &scratch)
+        let slot = try decodeIntegers(chunk, samples, &scratch)
         let integers = scratch.slots[slot].integers
         scratch.values.removeAll(keepingCapacity: true)
         let layout = ChunkLayout(rawValue: directory.layouts[chunk])
@@ -128,11 +173,11 @@ package final class SeriesBlockReader: Sendable {
         } else {
             DecimalScaling.append(integers, exponent: layout.exponent, to: &scratch.values)
         }
-        if layout.contains(.exceptions) { try putExceptions(chunk, &scratch.values) }
+        if layout.contains(.exceptions) { try putExceptions(chunk, samples, &scratch.values) }
     }
 
     private func decodeTimes(
-        _ stream: Int, _ count: Int, _ scratch: inout SeriesScratch
+        _ stream: Int, _ count: Int, _ samples: Samples, _ scratch: inout SeriesScratch
     ) throws(ColumnDecodeError) {
         let slot = stream & (SeriesScratch.streamSlots - 1)
         if scratch.streams[slot].holds(self, stream) {
@@ -141,7 +186,7 @@ package final class SeriesBlockReader: Sendable {
         }
         scratch.streams[slot].reader = nil
         scratch.times = []
-        try times.read(stream, "times") { (reader) throws(ColumnDecodeError) in
+        try samples.times.read(stream, "times") { (reader) throws(ColumnDecodeError) in
             try SeriesBlockReader.fill(
                 &scratch.streams[slot].integers, count: count,
                 first: directory.firstTimes[stream], from: &reader)
@@ -171,14 +216,15 @@ package final class SeriesBlockReader: Sendable {
 
     /// The slot of the scratch that holds the chunk's integers afterwards.
     private func decodeIntegers(
-        _ chunk: Int, _ scratch: inout SeriesScratch
+        _ chunk: Int, _ samples: Samples, _ scratch: inout SeriesScratch
     ) throws(ColumnDecodeError) -> Int {
         let slot = chunk & (SeriesScratch.chunkSlots - 1)
         if scratch.slots[slot].holds(self, chunk) { return slot }
         let layout = ChunkLayout(rawValue: directory.layouts[chunk])
         let source = directory.sources[chunk]
         // At most `depthMax` deep, as the directory has checked; a source is never in the same slot.
-        let sourceSlot = layout.contains(.predicted) ? try decodeIntegers(source, &scratch) : slot
+        let sourceSlot =
+            layout.contains(.predicted) ? try decodeIntegers(source, samples, &scratch) : slot
         let count = count(chunk)
         let first = directory.firsts[chunk]
         let shift = Int64(directory.shifts[chunk])
@@ -189,7 +235,7 @@ package final class SeriesBlockReader: Sendable {
             integers.removeAll(keepingCapacity: true)
             integers.append(contentsOf: repeatElement(first, count: count))
         } else {
-            try values.read(chunk, "values") { (reader) throws(ColumnDecodeError) in
+            try samples.values.read(chunk, "values") { (reader) throws(ColumnDecodeError) in
                 if layout.contains(.exceptions) {
                     try SeriesBlockReader.readExceptions(&reader, count) { _, _ in }
                 }
@@ -235,9 +281,10 @@ package final class SeriesBlockReader: Sendable {
     }
 
     private func putExceptions(
-        _ chunk: Int, _ out: inout [Double]
+        _ chunk: Int, _ samples: Samples, _ out: inout [Double]
     ) throws(ColumnDecodeError) {
-        try values.read(chunk, "values", isWhole: false) { (reader) throws(ColumnDecodeError) in
+        try samples.values.read(chunk, "values", isWhole: false) {
+            (reader) throws(ColumnDecodeError) in
             try SeriesBlockReader.readExceptions(&reader, out.count) { index, pattern in
                 out[index] = Double(bitPattern: pattern)
             }

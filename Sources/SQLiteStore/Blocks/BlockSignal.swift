@@ -54,8 +54,6 @@ final class HeadBatch<Batch: Sendable>: Sendable {
     }
 }
 
-final class HeadIdentity: Sendable {}
-
 /// What is remembered of a block in memory. The body stays on disk.
 final class BlockInfo: Sendable {
     let id: Int64

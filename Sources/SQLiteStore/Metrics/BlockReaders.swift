@@ -9,6 +9,7 @@ final class BlockReaders: Sendable {
         /// Keeps the key's identity alive.
         var info: MetricBlockInfo
         var reader: SeriesBlockReader
+        var bytes: Int
         var lastUse: UInt64
     }
 
@@ -37,11 +38,24 @@ final class BlockReaders: Sendable {
         guard let opened = try open() else { return nil }
         state.withLock { state in
             guard state.entries[key] == nil else { return }
-            state.entries[key] = Entry(info: info, reader: opened, lastUse: state.uses)
-            state.bytes += opened.byteCount
+            let bytes = opened.byteCount
+            state.entries[key] = Entry(
+                info: info, reader: opened, bytes: bytes, lastUse: state.uses)
+            state.bytes += bytes
             if state.bytes > bytesMax { state.evict(to: bytesMax / 4 * 3) }
         }
         return opened
+    }
+
+    /// Accounts for what an opened block takes more than before.
+    func grow(_ info: MetricBlockInfo, by bytes: Int) {
+        state.withLock { state in
+            let key = ObjectIdentifier(info)
+            guard state.entries[key] != nil else { return }
+            state.entries[key]?.bytes += bytes
+            state.bytes += bytes
+            if state.bytes > bytesMax { state.evict(to: bytesMax / 4 * 3) }
+        }
     }
 
     /// Lets go of blocks that no longer exist.
@@ -51,7 +65,7 @@ final class BlockReaders: Sendable {
                 guard let entry = state.entries.removeValue(forKey: ObjectIdentifier(block)) else {
                     continue
                 }
-                state.bytes -= entry.reader.byteCount
+                state.bytes -= entry.bytes
             }
         }
     }
@@ -61,7 +75,7 @@ extension BlockReaders.State {
     fileprivate mutating func evict(to bytesMax: Int) {
         for (key, entry) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
             if bytes <= bytesMax { return }
-            bytes -= entry.reader.byteCount
+            bytes -= entry.bytes
             entries[key] = nil
         }
     }

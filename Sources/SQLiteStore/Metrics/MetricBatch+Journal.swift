@@ -7,9 +7,10 @@ extension MetricBatch {
         var batch = self
         batch.labelBytes = []
         batch.labelEnds = []
+        batch.unread = nil
         batch.labelEnds.reserveCapacity(seriesCount)
         for series in 0..<seriesCount {
-            if keeps(series) { batch.labelBytes += labelBytes[labelRange(series)] }
+            if keeps(series) { appendLabels(of: series, to: &batch.labelBytes) }
             batch.labelEnds.append(UInt32(batch.labelBytes.count))
         }
         return batch

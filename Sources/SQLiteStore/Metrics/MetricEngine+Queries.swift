@@ -41,11 +41,13 @@ extension MetricEngine {
 
         /// The series that satisfy all matchers and have samples here.
         func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
-            var present = [Bool](repeating: false, count: index.count)
+            let found = index.match(matchers)
+            if found.isEmpty { return [] }
+            var isPresent = [Bool](repeating: false, count: index.count)
             for samples in batches {
-                for series in samples.series { present[Int(series)] = true }
+                samples.forEachRun(among: found) { series, _ in isPresent[Int(series)] = true }
             }
-            return index.match(matchers).filter { present[Int($0)] }
+            return found.filter { isPresent[Int($0)] }
         }
     }
 
@@ -54,6 +56,7 @@ extension MetricEngine {
         state.withLock { $0.pin(wanted) }
         defer { state.withLock { $0.unpin(wanted) } }
         for day in wanted { _ = try load(day) }
+        gatherHead()
         let first = UTCDay(containingMilliseconds: range.lowerBound)
         let last = UTCDay(containingMilliseconds: range.upperBound)
         let (days, head, lease) = state.withLock { state in
@@ -65,14 +68,14 @@ extension MetricEngine {
                     return day
                 },
                 (state.sealing + state.head).filter {
-                    $0.overlaps(range) || $0.extras != nil
+                    $0.overlaps(range) || !$0.extras.isEmpty
                 },
                 ReadLease(self, generation: state.generation)
             )
         }
         return View(
             days: days, heads: HeadView.grouping(head.filter { $0.overlaps(range) }),
-            extras: head.compactMap(\.extras), lease: lease)
+            extras: head.flatMap(\.extras), lease: lease)
     }
 
     /// Ends the use of a generation's blocks.
@@ -105,13 +108,10 @@ extension MetricEngine {
             guard !blocks.isEmpty else { continue }
             days.append((blocks, numbers.map { (slot($0, day.series.index), $0) }))
         }
-        var heads: [(batches: [HeadSamples], slots: [Int32])] = []
+        var heads: [(batches: [HeadSamples], slots: [(slot: Int, number: UInt32)])] = []
         for head in view.heads {
-            var slots = [Int32](repeating: -1, count: head.index.count)
-            for number in head.match(prepared) {
-                slots[Int(number)] = Int32(slot(number, head.index))
-            }
-            heads.append((head.batches, slots))
+            let numbers = head.match(prepared)
+            heads.append((head.batches, numbers.map { (slot($0, head.index), $0) }))
         }
         let extras = try extras(of: view, in: range)
         for batch in extras {
@@ -138,8 +138,8 @@ extension MetricEngine {
         let head = HeadPart(
             heads.map { head in
                 HeadPart.Source(
-                    batches: head.batches,
-                    slots: head.slots.map { $0 < 0 ? -1 : Int32(position[Int($0)]) })
+                    batches: head.batches, numbers: head.slots.map(\.number),
+                    slots: head.slots.map { position[$0.slot] })
             }, count: labels.count)
         return MetricSelection(
             labels: order.map { labels[$0] }, days: parts, head: head, extras: extras,
@@ -206,9 +206,30 @@ extension MetricEngine {
     func decode(
         _ chunk: Int, of reader: SeriesBlockReader, _ info: MetricBlockInfo,
         _ scratch: inout SeriesScratch
-    ) -> Bool {
+    ) throws(StoreError) -> Bool {
+        guard try readSamples(of: reader, info) else { return false }
         do throws(ColumnDecodeError) {
             try reader.decode(chunk, &scratch)
+            return true
+        } catch {
+            report(info, error.description)
+            return false
+        }
+    }
+
+    /// Reads what is in the chunks of a block, if it has not been read yet. False (counted and logged) if
+    /// it is missing or damaged.
+    func readSamples(
+        of reader: SeriesBlockReader, _ info: MetricBlockInfo
+    ) throws(StoreError) -> Bool {
+        if reader.hasSamples { return true }
+        guard let samples = try info.partition.read({ try MetricTables.samples(info.id, $0) })
+        else {
+            report(info, "samples are missing")
+            return false
+        }
+        do throws(ColumnDecodeError) {
+            readers.grow(info, by: try reader.attach(samples))
             return true
         } catch {
             report(info, error.description)

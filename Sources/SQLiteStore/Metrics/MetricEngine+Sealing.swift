@@ -21,7 +21,7 @@ extension MetricEngine {
         let registry = last.registry
         let labels = registry.index
         var extras: [UTCDay: [MetricBatch]] = [:]
-        for batch in batches.compactMap(\.extras) {
+        for batch in batches.flatMap(\.extras) {
             let times = batch.histograms.map(\.time) + batch.exemplars.map(\.time)
             for day in Set(times.map(UTCDay.init(containingMilliseconds:))) {
                 let part = batch.extras { UTCDay(containingMilliseconds: $0) == day }
@@ -52,7 +52,8 @@ extension MetricEngine {
             state.withLock { state in
                 if state.registry === registry {
                     state.registry = SeriesRegistry(
-                        beganAt: last.arrival, countMin: configuration.registeredSeriesMin)
+                        beganAt: last.arrival, countMin: configuration.registeredSeriesMin,
+                        seriesPerTargetMax: configuration.seriesPerTargetMax)
                 }
             }
         }

@@ -43,6 +43,8 @@ final class MetricEngine: MaintainedSignal {
     /// between reading and remembering.
     let partitionLock = Mutex(())
     let readers: BlockReaders
+    /// Held while batches of the head are put together.
+    let gatherLock = Mutex(())
     private let pending = Mutex<[PendingRecord]>([])
     private let sealedDays = Mutex<[UTCDay: UInt64]>([:])
 
@@ -59,7 +61,8 @@ final class MetricEngine: MaintainedSignal {
         state = Mutex(
             State(
                 registry: SeriesRegistry(
-                    beganAt: .zero, countMin: configuration.registeredSeriesMin)))
+                    beganAt: .zero, countMin: configuration.registeredSeriesMin,
+                    seriesPerTargetMax: configuration.seriesPerTargetMax)))
         readers = BlockReaders(bytesMax: configuration.openBlockBytesMax)
         partitions = try PartitionDirectory(
             directory: "\(configuration.directory)/metrics", signal: "metrics",
@@ -94,9 +97,14 @@ final class MetricEngine: MaintainedSignal {
     /// Numbers the series of a batch and encodes what the journal needs.
     func prepare(_ batch: MetricBatch) -> PreparedMetrics {
         let (registry, floor) = state.withLock { ($0.registry, $0.definitionFloor) }
-        let (numbers, needsLabels) = registry.number(batch, definitionFloor: floor)
-        let defined = numbers.indices.filter { needsLabels[$0] }.map { numbers[$0] }
-        let journalled = batch.keepingLabels { needsLabels[$0] }
+        let numbered = registry.number(batch, definitionFloor: floor)
+        let (batch, numbers, needs) = (numbered.batch, numbered.numbers, numbered.needsLabels)
+        if numbered.foldedSamples > 0 {
+            events.emit(SeriesFolded(increment: UInt64(numbered.foldedSamples)))
+            for overflow in numbered.overflows { events.emit(SeriesBoundReached(overflow)) }
+        }
+        let defined = numbers.indices.filter { needs[$0] }.map { numbers[$0] }
+        let journalled = batch.keepingLabels { needs[$0] }
         return PreparedMetrics(
             payload: MetricBatchCodec.encode(journalled, effort: .journal),
             samples: MetricEngine.headSamples(batch, numbers, registry), defined: defined,
@@ -106,7 +114,9 @@ final class MetricEngine: MaintainedSignal {
     /// Takes a journalled batch. Called in sequence order.
     func admit(_ prepared: PreparedMetrics, sequence: UInt64, arrival: Timestamp) {
         var samples = prepared.samples
+        samples.firstSequence = sequence
         samples.sequence = sequence
+        samples.firstArrival = arrival
         samples.arrival = arrival
         samples.registry.define(prepared.defined, at: sequence)
         state.withLock { state in
@@ -129,10 +139,10 @@ final class MetricEngine: MaintainedSignal {
             last = max(last, time)
         }
         return HeadSamples(
-            sequence: 0, arrival: .zero, registry: registry,
-            series: batch.sampleSeries.map { numbers[Int($0)] },
+            firstSequence: 0, sequence: 0, firstArrival: .zero, arrival: .zero,
+            registry: registry, series: batch.sampleSeries.map { numbers[Int($0)] },
             times: batch.sampleTimes, values: batch.sampleValues, first: first, last: last,
-            extras: batch.extras)
+            extras: batch.extras.map { [$0] } ?? [])
     }
 
     // MARK: Replay
@@ -210,16 +220,18 @@ final class MetricEngine: MaintainedSignal {
         state.withLock { state in
             guard let oldest = state.head.first else { return false }
             return state.headBytes >= configuration.headBytesMax
-                || now.nanoseconds(since: oldest.arrival) >= configuration.headAgeMax
+                || now.nanoseconds(since: oldest.firstArrival) >= configuration.headAgeMax
         }
     }
 
     var oldestUnsealed: UInt64? {
-        state.withLock { ($0.sealing.first ?? $0.head.first)?.sequence }
+        state.withLock { ($0.sealing.first ?? $0.head.first)?.firstSequence }
     }
 
     var headBytes: Int { state.withLock { $0.headBytes + $0.sealingBytes } }
     var seriesCount: Int { state.withLock { $0.registry }.count }
+
+    var seriesOverflows: [SeriesOverflow] { state.withLock { $0.registry }.overflows }
 
     func metadata() throws(StoreError) -> [MetricMetadata] {
         state.withLock { $0.metadata.values.sorted { $0.family < $1.family } }

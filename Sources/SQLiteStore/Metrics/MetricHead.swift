@@ -1,9 +1,12 @@
 import Store
 import Telemetry
 
-/// Samples of one journalled batch, by the numbers that a registry gave the series.
+/// Samples of journalled batches, by the numbers that a registry gave the series.
 struct HeadSamples: Sendable {
+    /// Of the first and the last batch that it is made of.
+    var firstSequence: UInt64
     var sequence: UInt64
+    var firstArrival: Timestamp
     var arrival: Timestamp
     var registry: SeriesRegistry
     var series: [UInt32]
@@ -13,12 +16,15 @@ struct HeadSamples: Sendable {
     var first: Int64
     var last: Int64
     /// Native histograms and exemplars with their labels: rare, and kept as they came.
-    var extras: MetricBatch?
+    var extras: [MetricBatch]
+    /// Where the samples of each series stand, if they stand series by series.
+    var runs: SeriesRuns?
 
     var bytes: Int {
         times.count * 20 + 256
-            + (extras.map { $0.labelBytes.count + $0.sampleCount * 400 + $0.exemplars.count * 100 }
-                ?? 0)
+            + extras.reduce(0) {
+                $0 + $1.labelBytes.count + $1.sampleCount * 400 + $1.exemplars.count * 100
+            }
     }
 
     func overlaps(_ range: ClosedRange<Int64>) -> Bool {

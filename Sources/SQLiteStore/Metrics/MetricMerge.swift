@@ -54,7 +54,9 @@ struct MetricMerge {
         parts[index].reader = nil
         parts[index].chunk = 0
         guard let info = parts[index].blocks.popLast() else { return }
-        guard let reader = try engine.open(info), reader.chunkCount > 0 else {
+        guard let reader = try engine.open(info), reader.chunkCount > 0,
+            try engine.readSamples(of: reader, info)
+        else {
             throw .damaged(path: "\(info.partition.path)#\(info.id)", reason: "cannot be merged")
         }
         parts[index].reader = reader

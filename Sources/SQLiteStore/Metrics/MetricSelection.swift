@@ -107,7 +107,7 @@ final class MetricSelection: SeriesSelection {
     ) throws(StoreError) {
         let first = reader.firstTime(chunk)
         let last = reader.lastTime(chunk)
-        guard engine.decode(chunk, of: reader, info, &scratch) else { return }
+        guard try engine.decode(chunk, of: reader, info, &scratch) else { return }
         if range.lowerBound <= first, last <= range.upperBound {
             target.times += scratch.times
             target.values += scratch.values
@@ -229,10 +229,12 @@ final class MetricSelection: SeriesSelection {
 
 /// The head's samples of a selection, gathered by series when the first is asked for.
 final class HeadPart: Sendable {
-    /// Batches numbered by one index, and what the selection calls its series; -1 if not selected.
+    /// Batches numbered by one index, the numbers that are selected, ascending, and what the selection
+    /// calls each.
     struct Source: Sendable {
         var batches: [HeadSamples]
-        var slots: [Int32]
+        var numbers: [UInt32]
+        var slots: [Int]
     }
 
     private struct Gathered: Sendable {
@@ -247,7 +249,7 @@ final class HeadPart: Sendable {
     private let gathered = Mutex<Gathered?>(nil)
 
     init(_ sources: [Source], count: Int) {
-        self.sources = sources.filter { !$0.batches.isEmpty }
+        self.sources = sources.filter { !$0.batches.isEmpty && !$0.numbers.isEmpty }
         self.count = count
     }
 
@@ -267,27 +269,43 @@ final class HeadPart: Sendable {
     /// Counts, then places: the order of arrival within a series stays.
     private func gather(_ range: ClosedRange<Int64>) -> Gathered {
         var ends = [Int](repeating: 0, count: count + 1)
-        forEach(range) { slot, _, _ in ends[slot + 1] += 1 }
+        forEachRun(range) { slot, _, run in ends[slot + 1] += run.count }
         for index in 1..<ends.count { ends[index] += ends[index - 1] }
         var next = ends
         var times = [Int64](repeating: 0, count: ends[count])
         var values = [Double](repeating: 0, count: ends[count])
-        forEach(range) { slot, time, value in
-            times[next[slot]] = time
-            values[next[slot]] = value
-            next[slot] += 1
+        forEachRun(range) { slot, batch, run in
+            var place = next[slot]
+            for index in run {
+                times[place] = batch.times[index]
+                values[place] = batch.values[index]
+                place += 1
+            }
+            next[slot] = place
         }
         return Gathered(starts: ends, times: times, values: values)
     }
 
+    /// Calls `body` with neighbouring samples of one series that lie within the range.
     @inline(__always)
-    private func forEach(_ range: ClosedRange<Int64>, _ body: (Int, Int64, Double) -> Void) {
+    private func forEachRun(
+        _ range: ClosedRange<Int64>, _ body: (Int, HeadSamples, Range<Int>) -> Void
+    ) {
         for source in sources {
+            let last = Int(source.numbers[source.numbers.count - 1])
+            var slots = [Int32](repeating: -1, count: last + 1)
+            for (number, slot) in zip(source.numbers, source.slots) {
+                slots[Int(number)] = Int32(slot)
+            }
             for batch in source.batches where batch.overlaps(range) {
-                for (index, series) in batch.series.enumerated() {
-                    let slot = Int(source.slots[Int(series)])
-                    guard slot >= 0, range.contains(batch.times[index]) else { continue }
-                    body(slot, batch.times[index], batch.values[index])
+                let isWithin = range.lowerBound <= batch.first && batch.last <= range.upperBound
+                batch.forEachRun(among: source.numbers) { series, run in
+                    guard series <= last, slots[Int(series)] >= 0 else { return }
+                    let slot = Int(slots[Int(series)])
+                    if isWithin { return body(slot, batch, run) }
+                    for index in run where range.contains(batch.times[index]) {
+                        body(slot, batch, index..<(index + 1))
+                    }
                 }
             }
         }

@@ -9,7 +9,8 @@ import Telemetry
 /// `series_block`: labels of the partition's series, numbered from 0 in order of arrival, as the label
 /// columns of an encoded metric batch. `block`: samples of a range of series; blocks with equal `part`
 /// come from one seal or merge, `part` being the journal sequence through which it reaches, so that of
-/// equal samples the higher part wins. `extra`: native histograms and exemplars.
+/// equal samples the higher part wins; `samples` has what is in a block's chunks, the block itself only
+/// their descriptions (older files have both in the block). `extra`: native histograms and exemplars.
 enum MetricTables {
     static let schema = """
         CREATE TABLE IF NOT EXISTS series_block(
@@ -19,6 +20,7 @@ enum MetricTables {
             samples INTEGER NOT NULL, first_time INTEGER NOT NULL, last_time INTEGER NOT NULL,
             first_series INTEGER NOT NULL, last_series INTEGER NOT NULL,
             superseded INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS samples(block INTEGER PRIMARY KEY, body BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS extra(
             id INTEGER PRIMARY KEY, first_time INTEGER NOT NULL, last_time INTEGER NOT NULL,
             body BLOB NOT NULL);
@@ -68,9 +70,13 @@ enum MetricTables {
             arguments: [
                 Int64(bitPattern: block.part), block.tier, block.samples, block.times.lowerBound,
                 block.times.upperBound, block.series.lowerBound, block.series.upperBound,
-                Data(block.body),
+                Data(block.body.descriptions),
             ])
-        return db.lastInsertedRowID
+        let id = db.lastInsertedRowID
+        try db.execute(
+            sql: "INSERT INTO samples(block, body) VALUES (?, ?)",
+            arguments: [id, Data(block.body.payloads)])
+        return id
     }
 
     static func loadBlocks(_ db: Database, partition: Partition) throws -> [MetricBlockInfo] {
@@ -99,6 +105,13 @@ enum MetricTables {
         ).map { Array($0) }
     }
 
+    /// What is in the chunks of a block; `nil` if it is in the block itself.
+    static func samples(_ id: Int64, _ db: Database) throws -> [UInt8]? {
+        try Data.fetchOne(
+            db.cachedStatement(sql: "SELECT body FROM samples WHERE block = ?"), arguments: [id]
+        ).map { Array($0) }
+    }
+
     static func supersede(_ ids: [Int64], _ db: Database) throws {
         for id in ids {
             try db.execute(sql: "UPDATE block SET superseded = 1 WHERE id = ?", arguments: [id])
@@ -107,11 +120,14 @@ enum MetricTables {
 
     static func delete(_ ids: [Int64], _ db: Database) throws {
         for id in ids {
+            try db.execute(sql: "DELETE FROM samples WHERE block = ?", arguments: [id])
             try db.execute(sql: "DELETE FROM block WHERE id = ?", arguments: [id])
         }
     }
 
     static func deleteSuperseded(_ db: Database) throws {
+        try db.execute(
+            sql: "DELETE FROM samples WHERE block IN (SELECT id FROM block WHERE superseded = 1)")
         try db.execute(sql: "DELETE FROM block WHERE superseded = 1")
     }
 
@@ -159,7 +175,7 @@ struct NewMetricBlock: Sendable {
     var samples: Int
     var times: ClosedRange<Int64>
     var series: ClosedRange<UInt32>
-    var body: [UInt8]
+    var body: SeparateSeriesBlock
 
     init(_ block: SeriesBlock, part: UInt64, tier: Int, effort: EncodingEffort) {
         self.part = part
@@ -173,7 +189,7 @@ struct NewMetricBlock: Sendable {
         }
         times = first...last
         series = (block.series.first ?? 0)...(block.series.last ?? 0)
-        body = SeriesBlockCodec.encode(block, effort: effort)
+        body = SeriesBlockCodec.encodeApart(block, effort: effort)
     }
 }
 

@@ -7,21 +7,27 @@ import Telemetry
 /// A registry only grows. Once most of its series have not been written for long, the engine begins a
 /// new one and those still written register again; the old one goes with the last batch it numbered.
 final class SeriesRegistry: Sendable {
-    private struct State {
+    fileprivate struct State {
         var series = NumberedSeries()
         /// Per series: the journal sequence of the last record with its labels; 0 if none.
         var definedAt: [UInt64] = []
         /// Per series: when it was last sealed, or came, in seconds.
         var lastUse: [UInt32] = []
+        var allowance: SeriesAllowance
+
+        init(seriesPerTargetMax: Int) {
+            allowance = SeriesAllowance(seriesMax: seriesPerTargetMax)
+        }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     /// Seconds since the epoch.
     private let beganAt: Int64
     /// Fewer series are not worth beginning anew.
     private let countMin: Int
 
-    init(beganAt: Timestamp, countMin: Int) {
+    init(beganAt: Timestamp, countMin: Int, seriesPerTargetMax: Int) {
+        state = Mutex(State(seriesPerTargetMax: seriesPerTargetMax))
         self.beganAt = beganAt.seconds
         self.countMin = countMin
     }
@@ -31,34 +37,35 @@ final class SeriesRegistry: Sendable {
     /// The series so far; later ones do not show in it.
     var index: SeriesIndex { state.withLock { $0.series.index } }
 
-    /// Numbers the series of a batch. `needsLabels` becomes true for series whose labels no record with
-    /// a sequence of at least `floor` holds.
-    func number(
-        _ batch: MetricBatch, definitionFloor floor: UInt64
-    ) -> (numbers: [UInt32], needsLabels: [Bool]) {
-        var numbers = [UInt32](repeating: 0, count: batch.seriesCount)
-        var needsLabels = [Bool](repeating: false, count: batch.seriesCount)
-        state.withLock { state in
-            batch.labelBytes.withUnsafeBytes { labels in
-                for series in numbers.indices {
-                    let id = batch.seriesIDs[series]
-                    if let known = state.series.find(id) {
-                        numbers[series] = known
-                        needsLabels[series] = state.definedAt[Int(known)] < floor
-                    } else {
-                        numbers[series] = state.series.add(
-                            id,
-                            labels: UnsafeRawBufferPointer(
-                                rebasing: labels[batch.labelRange(series)]))
-                        state.definedAt.append(0)
-                        state.lastUse.append(.max)
-                        needsLabels[series] = true
-                    }
-                }
-            }
-        }
-        return (numbers, needsLabels)
+    /// Series of a batch with their numbers.
+    struct Numbered {
+        var batch: MetricBatch
+        var numbers: [UInt32]
+        /// Whether no record with a sequence of at least the floor holds the labels of a series.
+        var needsLabels: [Bool]
+        /// Samples of series beyond what their metric may have on its target.
+        var foldedSamples = 0
+        /// Metrics that had none such before.
+        var overflows: [SeriesOverflow] = []
     }
+
+    /// Numbers the series of a batch. What is beyond the bound on series is part of others afterwards.
+    func number(_ batch: MetricBatch, definitionFloor floor: UInt64) -> Numbered {
+        state.withLock { state in
+            var beyond: [Int] = []
+            let numbered = state.number(batch, floor: floor, beyond: &beyond)
+            if beyond.isEmpty { return numbered }
+            let before = state.allowance.foldedSamples
+            let folded = state.allowance.folding(batch, beyond: beyond)
+            // What stands for the others is admitted, and native histograms are not bounded.
+            var whole = state.number(folded, floor: floor, beyond: &beyond, admitsAll: true)
+            whole.foldedSamples = state.allowance.foldedSamples - before
+            whole.overflows = state.allowance.takeNewOverflows()
+            return whole
+        }
+    }
+
+    var overflows: [SeriesOverflow] { state.withLock { $0.allowance.overflows } }
 
     /// Notes that the record with this sequence holds the labels of `series`.
     func define(_ series: [UInt32], at sequence: UInt64) {
@@ -94,6 +101,38 @@ final class SeriesRegistry: Sendable {
             let active = state.lastUse.count { Int64($0) >= limit }
             return active * 2 < state.series.count
         }
+    }
+}
+
+extension SeriesRegistry.State {
+    /// - Parameter beyond: gets the series that are not admitted and have no number.
+    fileprivate mutating func number(
+        _ batch: MetricBatch, floor: UInt64, beyond: inout [Int], admitsAll: Bool = false
+    ) -> SeriesRegistry.Numbered {
+        var numbers = [UInt32](repeating: 0, count: batch.seriesCount)
+        var needsLabels = [Bool](repeating: false, count: batch.seriesCount)
+        var labels: [UInt8] = []
+        for index in numbers.indices {
+            let id = batch.seriesIDs[index]
+            if let known = series.find(id) {
+                numbers[index] = known
+                needsLabels[index] = definedAt[Int(known)] < floor
+                continue
+            }
+            labels.removeAll(keepingCapacity: true)
+            batch.appendLabels(of: index, to: &labels)
+            labels.withUnsafeBytes { labels in
+                guard admitsAll || allowance.admits(labels) else {
+                    beyond.append(index)
+                    return
+                }
+                numbers[index] = series.add(id, labels: labels)
+                definedAt.append(0)
+                lastUse.append(.max)
+                needsLabels[index] = true
+            }
+        }
+        return SeriesRegistry.Numbered(batch: batch, numbers: numbers, needsLabels: needsLabels)
     }
 }
 

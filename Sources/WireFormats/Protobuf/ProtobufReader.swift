@@ -157,6 +157,19 @@ package struct ProtobufReader {
         return ProtobufReader(body, offset: start, end: offset)
     }
 
+    /// Goes on at an offset of the body that lies before the end of the message and has been looked at
+    /// already.
+    @inline(__always)
+    mutating func advance(to offset: Int) {
+        self.offset = min(max(offset, self.offset), end)
+    }
+
+    /// Bytes of the body by their offsets; none if they do not all lie before the end of the message.
+    func withBytes(_ range: Range<Int>, _ read: (UnsafeRawBufferPointer) -> Void) {
+        guard range.lowerBound >= 0, range.upperBound <= end else { return }
+        read(UnsafeRawBufferPointer(rebasing: body[range]))
+    }
+
     /// Moves behind a length-delimited field and returns where its content starts.
     @inline(__always)
     private mutating func run(_ field: StaticString) throws(DecodeError) -> Int {

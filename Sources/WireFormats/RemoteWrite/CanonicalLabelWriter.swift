@@ -56,6 +56,11 @@ struct CanonicalLabelWriter {
     /// The identity of the last accepted series.
     private(set) var contentHash = ContentHash(high: 0, low: 0)
 
+    /// Whether the last accepted series has these bytes.
+    func lastEquals(_ other: [UInt8]) -> Bool {
+        bytes[seriesStart..<cursor].elementsEqual(other)
+    }
+
     /// Starts a series.
     @inline(__always)
     mutating func begin() {

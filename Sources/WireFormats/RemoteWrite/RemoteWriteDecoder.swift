@@ -36,11 +36,22 @@ struct RemoteWriteDecoder {
     private var labels: CanonicalLabelWriter
     private var tally = RejectionTally()
     private var repairedStrings = 0
+    /// Where the labels of the messages lie, as far as that was found out before.
+    private let runs: [LabelRun]
+    private var nextRun = 0
+    private var unread: [Range<UInt32>] = []
+    /// Series with labels in the simple order that were read from their messages.
+    private(set) var new: [LabelRun] = []
 
-    init(bodyBytes: Int) {
-        labels = CanonicalLabelWriter(bytesMax: bodyBytes)
+    /// - Parameters:
+    ///   - labelBytes: what the labels that must be read take at most.
+    ///   - runs: of the first messages of the body, in their order.
+    init(bodyBytes: Int, labelBytes: Int, runs: [LabelRun] = []) {
+        labels = CanonicalLabelWriter(bytesMax: labelBytes)
+        self.runs = runs
+        unread.reserveCapacity(runs.count)
         // A series with its first sample takes 200 to 600 bytes.
-        let series = min(bodyBytes / 400, 65_536)
+        let series = max(runs.count, min(bodyBytes / 400, 65_536))
         batch.labelEnds.reserveCapacity(series)
         batch.seriesIDs.reserveCapacity(series)
         batch.sampleSeries.reserveCapacity(series)
@@ -54,20 +65,61 @@ struct RemoteWriteDecoder {
             batch: batch, rejections: tally.rejections, repairedStrings: repairedStrings)
     }
 
+    /// - Parameter body: what was decoded.
+    mutating func finish(_ body: [UInt8]) -> Decoded<MetricBatch> {
+        if unread.contains(where: { !$0.isEmpty }) {
+            batch.unread = UnreadLabels(body: body, runs: unread) { LabelRun.read($0, to: &$1) }
+        }
+        return finish()
+    }
+
     mutating func request(_ message: ProtobufReader) throws(DecodeError) {
         var message = message
         while true {
             let key = try message.nextKey()
             switch key {
             case 0: return
-            case RequestField.timeSeries: try series(try message.message("timeseries"))
+            case RequestField.timeSeries:
+                let series = try message.message("timeseries")
+                if try !knownSeries(series) { try self.series(series) }
             case RequestField.metadata: try metadata(try message.message("metadata"))
             default: try message.skip(key)
             }
         }
     }
 
+    /// Reads the samples of a series whose labels are known.
+    /// - Returns: false, and nothing is read, if the labels must be read.
+    @inline(__always)
+    private mutating func knownSeries(_ message: ProtobufReader) throws(DecodeError) -> Bool {
+        guard nextRun < runs.count else { return false }
+        let run = runs[nextRun]
+        nextRun &+= 1
+        guard let id = run.id else { return false }
+        var message = message
+        message.advance(to: Int(run.end))
+        let series = UInt32(truncatingIfNeeded: batch.labelEnds.count)
+        let start = batch.sampleTimes.count
+        while true {
+            switch try message.nextKey() {
+            case 0:
+                batch.labelEnds.append(labels.endOffset)
+                batch.seriesIDs.append(id)
+                unread.append(run.start..<run.end)
+                return true
+            case SeriesField.samples: try sample(try message.message("sample"), series)
+            default:
+                // Anything else is rare; labels behind samples would change the series.
+                batch.sampleSeries.removeSubrange(start...)
+                batch.sampleTimes.removeSubrange(start...)
+                batch.sampleValues.removeSubrange(start...)
+                return false
+            }
+        }
+    }
+
     private mutating func series(_ message: ProtobufReader) throws(DecodeError) {
+        let whole = message
         var message = message
         let start = (
             samples: batch.sampleTimes.count, histograms: batch.histograms.count,
@@ -82,6 +134,8 @@ struct RemoteWriteDecoder {
             case 0:
                 if let reason = finishSeries() {
                     reject(reason, samples: start.samples, start.histograms, start.exemplars)
+                } else {
+                    learn(whole)
                 }
                 return
             case SeriesField.labels: try labels.append(try message.message("label"))
@@ -99,6 +153,21 @@ struct RemoteWriteDecoder {
         batch.labelEnds.append(labels.endOffset)
         batch.seriesIDs.append(SeriesID(labels.contentHash))
         return nil
+    }
+
+    /// Notes the run of labels of the series just read, if it says the same as all of the message.
+    @inline(__always)
+    private mutating func learn(_ message: ProtobufReader) {
+        if runs.isEmpty { return }
+        unread.append(0..<0)
+        guard nextRun > 0, nextRun <= runs.count else { return }
+        var run = runs[nextRun - 1]
+        guard Int(run.start) == message.offset, !run.isEmpty else { return }
+        var simple: [UInt8] = []
+        message.withBytes(Int(run.start)..<Int(run.end)) { LabelRun.read($0, to: &simple) }
+        guard labels.lastEquals(simple) else { return }
+        run.id = SeriesID(labels.contentHash)
+        new.append(run)
     }
 
     private mutating func reject(

@@ -49,6 +49,8 @@ struct ServeConfiguration: Sendable {
     var isInsecureAllowed: Bool
     var externalURL: String?
     /// Nanoseconds between evaluations of rule groups that name none.
+    /// Series of a metric that are kept apart on one target.
+    var seriesPerTarget: Int
     var evaluationInterval: Int64
     var logLevel: String
 
@@ -83,6 +85,7 @@ struct ServeConfiguration: Sendable {
         traceRetention = try settings.duration("retention-traces", default: retention)
         logRetention = try settings.duration("retention-logs", default: retention)
         metricRetention = try settings.duration("retention-metrics", default: retention)
+        seriesPerTarget = try ServeConfiguration.seriesPerTarget(settings)
         let durabilityName = try settings.string("durability", default: "process")
         guard let durability = Durability(rawValue: durabilityName) else {
             throw ConfigurationError(
@@ -115,6 +118,15 @@ struct ServeConfiguration: Sendable {
         guard gethostname(&name, name.count - 1) == 0 else { return nil }
         let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func seriesPerTarget(_ settings: Settings) throws -> Int {
+        let text = try settings.string("series-per-target", default: "100000")
+        guard let count = Int(text), count > 0 else {
+            throw ConfigurationError(
+                description: "series-per-target is \"\(text)\", expected a number of series")
+        }
+        return count
     }
 
     private static func otlpTranslation(_ settings: Settings) throws -> OTLPTranslation {

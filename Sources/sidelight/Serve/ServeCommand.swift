@@ -134,6 +134,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long metrics are kept.", valueName: "duration"))
     var retentionMetrics: String?
     @Option(
+        name: .customLong("series-per-target"),
+        help: ArgumentHelp(
+            "Series of a metric kept apart on one target; further ones are added up (default: 100000).",
+            valueName: "count"))
+    var seriesPerTarget: String?
+    @Option(
         help: ArgumentHelp(
             "process: acknowledged data survives kill -9 (default). power: and loss of power.",
             valueName: "process|power"))
@@ -173,6 +179,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("retention-traces", retentionTraces), ("span-metrics", spanMetrics),
             ("span-metrics-interval", spanMetricsInterval),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
+            ("series-per-target", seriesPerTarget),
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),
             ("insecure", insecure ? "true" : nil),

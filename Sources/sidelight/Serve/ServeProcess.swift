@@ -215,6 +215,7 @@ enum ServeProcess {
         store.spanRetention = configuration.traceRetention
         store.logRetention = configuration.logRetention
         store.metricRetention = configuration.metricRetention
+        store.seriesPerTargetMax = configuration.seriesPerTarget
         do {
             let opened = try SQLiteTelemetryStore(
                 configuration: store, clock: clock, events: events, derivation: deriver)
