@@ -48,7 +48,9 @@ func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    .testTarget(
+        name: name, dependencies: dependencies,
+        swiftSettings: strict + [.unsafeFlags(["-Onone"])])
 }
 
 let package = Package(

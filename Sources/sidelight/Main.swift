@@ -10,7 +10,8 @@ struct Sidelight: AsyncParsableCommand {
         version: ProgramVersion.current,
         subcommands: [
             ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self,
-            ExportCommand.self, QueryCommand.self, CheckCommand.self, RulesCommand.self, SLOCommand.self,
+            ExportCommand.self, QueryCommand.self, CheckCommand.self, RulesCommand.self,
+            SLOCommand.self,
             DemoCommand.self, DemoServicesCommand.self,
             DemoFunctionCommand.self,
         ])
