@@ -52,9 +52,10 @@ struct ErrorBudgetTests {
         let budget = try budget(lab)
         let ratio = try #require(try reading(budget, at: 30)?.errorRatio)
         let exact = 1_000 / (good + failed - 100)
-        #expect(abs(ratio - exact) < 1e-9, "\(ratio) \(exact)")
+        // Rates are extrapolated to the ends of the window, counters that begin at zero a little less.
+        #expect(abs(ratio / exact - 1) < 1e-3, "\(ratio) \(exact)")
         // The mean of the hours' ratios would be a thousandth of a seven hundredth.
-        #expect(abs(budget.remaining(ratio) - (1 - exact / 0.01)) < 1e-6)
+        #expect(abs(budget.remaining(ratio) - (1 - exact / 0.01)) < 1e-4)
     }
 
     @Test("have a history from the moment they are asked for")
