@@ -113,6 +113,11 @@ final class ReplayStore: MetricStore {
     }
 
     func metricMetadata() throws(StoreError) -> [MetricMetadata] { [] }
+
+    /// None: what rules record carries no exemplars.
+    func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars] { [] }
 }
 
 extension ReplayStore.State {
