@@ -54,6 +54,8 @@ package final class SQLiteTelemetryStore: Sendable {
         var logConfiguration = configuration
         logConfiguration.headBytesMax = min(
             configuration.headBytesMax, configuration.logHeadBytesMax)
+        logConfiguration.headBytesLimit = min(
+            configuration.headBytesLimit, configuration.logHeadBytesLimit)
         let logs = try BlockStore<LogSignal>(
             configuration: logConfiguration, retention: configuration.logRetention, events: events)
         let metrics = try MetricEngine(configuration: configuration, events: events)
