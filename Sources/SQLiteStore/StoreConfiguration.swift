@@ -12,6 +12,8 @@ package struct StoreConfiguration: Sendable {
     /// Nothing is derived from spans any more: a store opened without derivation then drops the state of an
     /// earlier one instead of keeping the journal for it.
     package var forgetsDerivedState = false
+    /// The same of what was derived from logs.
+    package var forgetsDerivedLogState = false
     /// A head is sealed into blocks when it holds this much …
     package var headBytesMax = 48 << 20
     /// That of log records: queries look at its lines without columns, and a burst takes three such heads,

@@ -36,6 +36,9 @@ final class DeriverProbe {
             of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
         ) throws(StoreError) -> [String] { [] }
         func metricMetadata() throws(StoreError) -> [MetricMetadata] { [] }
+        func exemplars(
+            matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+        ) throws(StoreError) -> [SeriesExemplars] { [] }
     }
 
     static let start = Timestamp(seconds: 1_795_255_200)
