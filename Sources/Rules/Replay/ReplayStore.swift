@@ -113,6 +113,10 @@ final class ReplayStore: MetricStore {
     }
 
     func metricMetadata() throws(StoreError) -> [MetricMetadata] { [] }
+
+    func exemplars(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesExemplars] { [] }
 }
 
 extension ReplayStore.State {
