@@ -136,6 +136,9 @@ def lines(end: int, first_body: bytes) -> Queries:
         window = {"query": query, "start": end - 1800, "end": end, "limit": 50}
         return name, "/loki/api/v1/query_range?" + urlencode({**window, **extra})
 
+    def instant(name: str, query: str) -> tuple[str, str]:
+        return name, "/loki/api/v1/query?" + urlencode({"query": query, "time": end})
+
     every = '{app=~".+"}'
     return [
         ask("line_of_trace", f'{{app="{app}"}} |= "{first["trace_id"]}"'),
@@ -149,12 +152,12 @@ def lines(end: int, first_body: bytes) -> Queries:
         ask(
             "codes_per_minute",
             'sum by (response_code) (count_over_time({app="frontend"} | json [1m]))', step=60),
-        ask(
+        instant(
             "count_by_two_fields", "sum by (authority, response_code) "
-            f"(count_over_time({every} | json [30m]))", start=end, step=60),
-        ask(
+            f"(count_over_time({every} | json [30m]))"),
+        instant(
             "quantile_by_field", f"quantile_over_time(0.99, {every} | json | unwrap duration [30m])"
-            " by (authority)", start=end, step=60),
+            " by (authority)"),
         ask(
             "quantile_per_minute",
             f"quantile_over_time(0.99, {every} | json | unwrap duration [1m]) by (authority)",

@@ -3,9 +3,9 @@ import Store
 import Synchronization
 import Telemetry
 
-/// The state derived from spans, kept in the catalog together with the journal sequence that it reaches:
+/// The state derived from the batches of a signal, kept in the catalog together with the journal sequence that it reaches:
 /// a restart restores it and shows the derivation what the journal holds beyond.
-final class DerivedState: Sendable {
+final class DerivedState<Batch: Sendable>: Sendable {
     private struct State {
         /// The last batch that the derivation has been shown.
         var through: UInt64 = 0
@@ -15,9 +15,9 @@ final class DerivedState: Sendable {
     }
 
     /// At full load heads are sealed several times a second; a checkpoint each time would be waste.
-    private static let pauseNanoseconds: Int64 = 2_000_000_000
+    private static var pauseNanoseconds: Int64 { 2_000_000_000 }
 
-    private let derivation: any SpanDerivation
+    private let derivation: Derivation<Batch>
     private let catalog: CatalogFile
     private let clock: any Clock
     /// Held while the derivation is shown a batch, so that a checkpoint reaches a known sequence.
@@ -25,14 +25,15 @@ final class DerivedState: Sendable {
 
     /// Restores the last checkpoint. One that cannot be read is reported, and the state starts anew.
     init(
-        _ derivation: any SpanDerivation, catalog: CatalogFile, clock: any Clock, events: EventLog
+        _ derivation: Derivation<Batch>, catalog: CatalogFile, clock: any Clock, events: EventLog
     ) throws(StoreError) {
         self.derivation = derivation
         self.catalog = catalog
         self.clock = clock
-        guard let saved = try catalog.derivedState() else {
+        guard let saved = try catalog.derivedState(derivation.place) else {
             // From here on every program knows that the journal must be kept for it.
-            try catalog.saveDerivedState(derivation.checkpoint(), through: 0)
+            try catalog.saveDerivedState(
+                derivation.checkpoint(), through: 0, derivation.place)
             return
         }
         state.withLock { $0.through = saved.through }
@@ -40,7 +41,7 @@ final class DerivedState: Sendable {
             events.emit(
                 StoreDamage(
                     kind: "checkpoint", path: catalog.path,
-                    reason: "metrics derived from spans start anew"))
+                    reason: "metrics derived from \(derivation.place.signal) start anew"))
         }
     }
 
@@ -50,7 +51,7 @@ final class DerivedState: Sendable {
     var oldestUnsaved: UInt64? { state.withLock { $0.firstUnsaved } }
 
     func prepare(
-        _ batch: SpanBatch
+        _ batch: Batch
     ) -> @Sendable (_ sequence: UInt64, _ arrival: Timestamp) -> Void {
         let add = derivation.prepare(batch)
         return { [self] sequence, arrival in
@@ -75,11 +76,37 @@ final class DerivedState: Sendable {
             return (state.through, derivation.checkpoint())
         }
         guard let due else { return }
-        try catalog.saveDerivedState(due.bytes, through: due.through)
+        try catalog.saveDerivedState(due.bytes, through: due.through, derivation.place)
         state.withLock { state in
             state.savedAt = now
             // Sequences of other signals lie between; the next batch is beyond `through` all the same.
             state.firstUnsaved = state.through > due.through ? due.through + 1 : nil
         }
+    }
+}
+
+/// What derives something of batches, of whichever signal.
+struct Derivation<Batch: Sendable>: Sendable {
+    let place: DerivedStatePlace
+    let prepare: @Sendable (Batch) -> @Sendable (_ arrival: Timestamp) -> Void
+    let checkpoint: @Sendable () -> [UInt8]
+    let restore: @Sendable ([UInt8]) -> Bool
+}
+
+extension Derivation where Batch == SpanBatch {
+    init(_ derivation: any SpanDerivation) {
+        place = .spans
+        prepare = { derivation.prepare($0) }
+        checkpoint = { derivation.checkpoint() }
+        restore = { derivation.restore($0) }
+    }
+}
+
+extension Derivation where Batch == LogBatch {
+    init(_ derivation: any LogDerivation) {
+        place = .logs
+        prepare = { derivation.prepare($0) }
+        checkpoint = { derivation.checkpoint() }
+        restore = { derivation.restore($0) }
     }
 }

@@ -8,20 +8,23 @@ import Telemetry
 final class JournalRelease: Sendable {
     private let journal: Journal
     private let digests: DigestGate
-    private let derived: DerivedState?
+    private let derived: DerivedState<SpanBatch>?
+    private let derivedLogs: DerivedState<LogBatch>?
     private let clock: any Clock
     private let events: EventLog
     private let unsealed: @Sendable () -> [UInt64?]
 
     /// - Parameter unsealed: per signal, the lowest sequence that only memory holds.
     init(
-        journal: Journal, digests: DigestGate, derived: DerivedState?, clock: any Clock,
+        journal: Journal, digests: DigestGate, derived: DerivedState<SpanBatch>?,
+        derivedLogs: DerivedState<LogBatch>?, clock: any Clock,
         events: EventLog,
         unsealed: @escaping @Sendable () -> [UInt64?]
     ) {
         self.journal = journal
         self.digests = digests
         self.derived = derived
+        self.derivedLogs = derivedLogs
         self.clock = clock
         self.events = events
         self.unsealed = unsealed
@@ -31,6 +34,7 @@ final class JournalRelease: Sendable {
         do throws(StoreError) {
             // What it does not reach stays in the journal.
             try derived?.save()
+            try derivedLogs?.save()
         } catch {
             events.emit(
                 StoreMaintenanceFailed(

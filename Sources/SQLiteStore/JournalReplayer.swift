@@ -14,8 +14,9 @@ struct JournalReplayer {
     private let logs: BlockStore<LogSignal>
     private let metrics: MetricEngine
     private let digests: DigestGate
-    private let derived: DerivedState?
-    private let derivedThrough: UInt64?
+    private let derived: DerivedState<SpanBatch>?
+    private let derivedLogs: DerivedState<LogBatch>?
+    private let derivedThrough: [UInt64?]
     private var sealed: [String: UInt64] = [:]
     /// Records that could not be read although their checksum holds.
     private(set) var failures: [String] = []
@@ -23,19 +24,21 @@ struct JournalReplayer {
 
     init(
         spans: BlockStore<SpanSignal>, logs: BlockStore<LogSignal>, metrics: MetricEngine,
-        digests: DigestGate, derived: DerivedState?, derivedThrough: UInt64?
+        digests: DigestGate, derived: DerivedState<SpanBatch>?,
+        derivedLogs: DerivedState<LogBatch>?, derivedThrough: [UInt64?]
     ) {
         self.spans = spans
         self.logs = logs
         self.metrics = metrics
         self.digests = digests
         self.derived = derived
+        self.derivedLogs = derivedLogs
         self.derivedThrough = derivedThrough
     }
 
     /// The highest sequence that any file knows of.
     func sealedThrough() throws(StoreError) -> UInt64 {
-        var highest = max(try metrics.sealedThrough(), derivedThrough ?? 0)
+        var highest = derivedThrough.reduce(try metrics.sealedThrough()) { max($0, $1 ?? 0) }
         for directory in [spans.partitions, logs.partitions] {
             for day in directory.days {
                 highest = max(highest, try directory.partition(for: day).sealedThrough())
@@ -51,10 +54,7 @@ struct JournalReplayer {
             case .spans:
                 try takeSpans(record)
             case .logs:
-                if try isSealed(record, in: logs.partitions) { return }
-                logs.admit(
-                    try LogBatchCodec.decode(record.payload), sequence: record.sequence,
-                    arrival: record.arrival)
+                try takeLogs(record)
             case .metrics:
                 try metrics.replay(
                     record.payload, sequence: record.sequence, arrival: record.arrival)
@@ -84,6 +84,15 @@ struct JournalReplayer {
         if !isSealed {
             spans.admit(batch, sequence: record.sequence, arrival: record.arrival)
         }
+    }
+
+    private mutating func takeLogs(_ record: JournalRecord) throws {
+        let isSealed = try isSealed(record, in: logs.partitions)
+        let isDerived = derivedLogs.map { record.sequence <= $0.through } ?? true
+        if isSealed && isDerived { return }
+        let batch = try LogBatchCodec.decode(record.payload)
+        if !isDerived { derivedLogs?.prepare(batch)(record.sequence, record.arrival) }
+        if !isSealed { logs.admit(batch, sequence: record.sequence, arrival: record.arrival) }
     }
 
     /// To be called after the last record.

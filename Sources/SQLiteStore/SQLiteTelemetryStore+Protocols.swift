@@ -67,10 +67,12 @@ extension SQLiteTelemetryStore: LogStore {
         append(
             kind: .logs, digest: digest, hasRoom: logs.hasRoom(for: LogSignal.memoryBytes(batch)),
             prepare: {
-                JournalledBatch(
+                let derive = derivedLogs?.prepare(batch)
+                return JournalledBatch(
                     payload: LogBatchCodec.encode(batch, effort: .journal)
                 ) { sequence, arrival in
                     logs.admit(batch, sequence: sequence, arrival: arrival)
+                    derive?(sequence, arrival)
                     if logs.needsSeal(at: arrival) { self.sealSoon() }
                 }
             }, completion: completion)

@@ -19,7 +19,8 @@ package final class SQLiteTelemetryStore: Sendable {
     private let committer: GroupCommitter
     private let release: JournalRelease
     private let digests: DigestGate
-    let derived: DerivedState?
+    let derived: DerivedState<SpanBatch>?
+    let derivedLogs: DerivedState<LogBatch>?
     private let maintenance: Maintenance
     private let lock: FolderLock
     private let alarm: WriteAlarm
@@ -31,11 +32,13 @@ package final class SQLiteTelemetryStore: Sendable {
 
     /// Opens or creates the store in `configuration.directory`, replays the journal and starts the
     /// background work.
-    /// - Parameter derivation: is shown every stored batch of spans once.
+    /// - Parameters:
+    ///   - derivation: is shown every stored batch of spans once.
+    ///   - logDerivation: every stored batch of log records.
     package init(
         configuration: StoreConfiguration, fileSystem: any FileSystem = PosixFileSystem(),
         clock: any Clock = SystemClock(), events: EventLog,
-        derivation: (any SpanDerivation)? = nil
+        derivation: (any SpanDerivation)? = nil, logDerivation: (any LogDerivation)? = nil
     ) throws(StoreError) {
         self.clock = clock
         self.events = events
@@ -57,6 +60,8 @@ package final class SQLiteTelemetryStore: Sendable {
         var logConfiguration = configuration
         logConfiguration.headBytesMax = min(
             configuration.headBytesMax, configuration.logHeadBytesMax)
+        logConfiguration.headBytesLimit = min(
+            configuration.headBytesLimit, configuration.logHeadBytesLimit)
         let logs = try BlockStore<LogSignal>(
             configuration: logConfiguration, retention: configuration.logRetention, events: events)
         let metrics = try MetricEngine(configuration: configuration, events: events)
@@ -66,11 +71,18 @@ package final class SQLiteTelemetryStore: Sendable {
         let digests = DigestGate(clock: clock)
         self.digests = digests
         let (derived, derivedThrough) = try SQLiteTelemetryStore.derivedState(
-            derivation, configuration, catalog: catalog, clock: clock, events: events)
+            derivation.map { Derivation($0) }, .spans,
+            isForgotten: configuration.forgetsDerivedState,
+            catalog: catalog, clock: clock, events: events)
         self.derived = derived
+        let (derivedLogs, derivedLogsThrough) = try SQLiteTelemetryStore.derivedState(
+            logDerivation.map { Derivation($0) }, .logs,
+            isForgotten: configuration.forgetsDerivedLogState, catalog: catalog, clock: clock,
+            events: events)
+        self.derivedLogs = derivedLogs
         var replayer = JournalReplayer(
             spans: spans, logs: logs, metrics: metrics, digests: digests, derived: derived,
-            derivedThrough: derivedThrough)
+            derivedLogs: derivedLogs, derivedThrough: [derivedThrough, derivedLogsThrough])
         do {
             (journal, replay) = try Journal.open(
                 directory: "\(directory)/journal", fileSystem: fileSystem,
@@ -91,11 +103,13 @@ package final class SQLiteTelemetryStore: Sendable {
         let committer = GroupCommitter(journal: journal)
         self.committer = committer
         release = JournalRelease(
-            journal: journal, digests: digests, derived: derived, clock: clock, events: events,
-            unsealed: { [derived] in
+            journal: journal, digests: digests, derived: derived, derivedLogs: derivedLogs,
+            clock: clock, events: events,
+            unsealed: { [derived, derivedLogs] in
                 [
                     spans.oldestUnsealed, logs.oldestUnsealed, metrics.oldestUnsealed,
                     derived.map(\.oldestUnsaved) ?? derivedThrough.map { $0 + 1 },
+                    derivedLogs.map(\.oldestUnsaved) ?? derivedLogsThrough.map { $0 + 1 },
                 ]
             })
         let release = release
@@ -107,17 +121,17 @@ package final class SQLiteTelemetryStore: Sendable {
 
     /// The derived state, and how far a checkpoint of it reaches. A program that derives nothing keeps the
     /// checkpoint, and in the journal what lies beyond, for one that does.
-    private static func derivedState(
-        _ derivation: (any SpanDerivation)?, _ configuration: StoreConfiguration,
+    private static func derivedState<Batch>(
+        _ derivation: Derivation<Batch>?, _ place: DerivedStatePlace, isForgotten: Bool,
         catalog: CatalogFile, clock: any Clock, events: EventLog
-    ) throws(StoreError) -> (state: DerivedState?, through: UInt64?) {
+    ) throws(StoreError) -> (state: DerivedState<Batch>?, through: UInt64?) {
         if let derivation {
             let state = try DerivedState(
                 derivation, catalog: catalog, clock: clock, events: events)
             return (state, state.through)
         }
-        if configuration.forgetsDerivedState { try catalog.deleteDerivedState() }
-        return (nil, try catalog.derivedState()?.through)
+        if isForgotten { try catalog.deleteDerivedState(place) }
+        return (nil, try catalog.derivedState(place)?.through)
     }
 
     /// Takes nothing more, seals everything and closes all files.
@@ -125,6 +139,7 @@ package final class SQLiteTelemetryStore: Sendable {
         maintenance.stop()
         try seal()
         try derived?.save(isLast: true)
+        try derivedLogs?.save(isLast: true)
         release.run(through: committer)
         committer.close()
         do {

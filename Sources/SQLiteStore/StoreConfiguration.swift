@@ -12,11 +12,14 @@ package struct StoreConfiguration: Sendable {
     /// Nothing is derived from spans any more: a store opened without derivation then drops the state of an
     /// earlier one instead of keeping the journal for it.
     package var forgetsDerivedState = false
+    /// The same of what was derived from logs.
+    package var forgetsDerivedLogState = false
     /// A head is sealed into blocks when it holds this much …
     package var headBytesMax = 48 << 20
     /// That of log records: queries look at its lines without columns, and a burst takes three such heads,
     /// full, being sealed and becoming blocks.
     package var logHeadBytesMax = 32 << 20
+    package var logHeadBytesLimit = 4 * 32 << 20
     /// … or when its oldest batch is this old: bounds what a restart must replay.
     package var headAgeMax: Int64 = 60 * 1_000_000_000
     /// Heads and batches being sealed, per signal. Beyond it appends are refused as overloaded: four

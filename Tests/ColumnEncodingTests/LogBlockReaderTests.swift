@@ -27,6 +27,9 @@ struct LogBlockReaderTests {
                     "\(found.resource(at: found.resourceIndices[place]))"
                         == "\(batch.resource(at: batch.resourceIndices[row]))")
             }
+            #expect(
+                LogLine.byteCounts(of: batch)
+                    == (0..<batch.count).map { UInt32(LogLine.string(batch, row: $0).utf8.count) })
             #expect(try reader.times() == batch.times.map(\.nanoseconds))
             #expect(try reader.hasBodies() == batch.bodyTypes.contains { $0 != .empty })
         }

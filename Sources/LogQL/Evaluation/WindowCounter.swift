@@ -67,10 +67,16 @@ struct WindowCounter: FieldConsumer {
     private mutating func countEach(
         _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ groups: inout CodeGroups
     ) throws(QueryError) {
+        // Rows are mostly in order of time, many of them in the same windows.
+        var known: ClosedRange<Int>?
+        var span: (first: Int64, last: Int64) = (.max, .min)
         for row in rows {
-            guard let windows = windows(of: Timestamp(nanoseconds: batch.times[Int(row)])) else {
-                continue
+            let time = batch.times[Int(row)]
+            if time < span.first || time > span.last {
+                known = windows(of: Timestamp(nanoseconds: time))
+                span = (time, lastTime(inWindowsOf: time))
             }
+            guard let windows = known else { continue }
             let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
                 try self.series(labels)
             }
@@ -105,6 +111,19 @@ struct WindowCounter: FieldConsumer {
         guard lastAge >= 0 else { return nil }
         let last = min((overflow ? .max : lastAge) / stepLength, Int64(steps.count - 1))
         return first <= last ? Int(first)...Int(last) : nil
+    }
+
+    /// The last instant, from `time` on, that is in the same windows; `time` if that is not simple.
+    private func lastTime(inWindowsOf time: Int64) -> Int64 {
+        let start = Timestamp(milliseconds: steps.start)
+        let age = Timestamp(nanoseconds: time).advanced(byNanoseconds: query.offset)
+            .nanoseconds(since: start)
+        let (lastAge, overflow) = age.addingReportingOverflow(query.interval - 1)
+        guard age > 0, !overflow, stepLength < 1 << 62, stepLength > 0 else { return time }
+        // Until the next step begins, and until the next window takes in the line.
+        let toStep = (stepLength - age % stepLength) % stepLength
+        let toWindow = stepLength - 1 - lastAge % stepLength
+        return time &+ min(toStep, toWindow)
     }
 
     /// Counts lines into the windows of a series.

@@ -134,7 +134,7 @@ enum Quantile {
 
     /// NaN first.
     @inline(__always)
-    private static func precedes(_ a: Double, _ b: Double) -> Bool { a < b || a.isNaN && !b.isNaN }
+    static func precedes(_ a: Double, _ b: Double) -> Bool { a < b || a.isNaN && !b.isNaN }
 
     /// The value that sorting would put at `rank`, which is then there (Hoare's quickselect; the pivot is
     /// the median of three).

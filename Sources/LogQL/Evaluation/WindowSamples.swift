@@ -20,6 +20,8 @@ struct WindowSamples: FieldConsumer {
     private let context: QueryContext
     private var series: [Series] = []
     private var indices: [Labels: Int] = [:]
+    /// What is kept instead of values, where it is enough.
+    private var tally: ValueTally?
     private var heldSamples = 0
 
     /// - Parameter grouping: labels that make a series.
@@ -32,6 +34,7 @@ struct WindowSamples: FieldConsumer {
         self.steps = steps
         self.grouping = grouping
         self.context = context
+        tally = query.function == .quantileOverTime && steps.count == 1 ? ValueTally() : nil
         do throws(ExpressionError) {
             reader = try ValueReader(unwrap)
         } catch {
@@ -50,8 +53,12 @@ struct WindowSamples: FieldConsumer {
     ) throws(QueryError) {
         guard let value = reader.value(&labels, batch, row: row) else { return }
         try labels.throwFailure()
-        let key = grouping.key(&labels, batch, row: row)
-        add(value, at: batch.times[row].nanoseconds, to: try index(of: key))
+        let number = try index(of: grouping.key(&labels, batch, row: row))
+        if let known = tally?.valueCount {
+            tally?.add(value, to: number)
+            return try hold(2 * ((tally?.valueCount ?? known) - known))
+        }
+        add(value, at: batch.times[row].nanoseconds, to: number)
         try hold(2)
     }
 
@@ -67,6 +74,10 @@ struct WindowSamples: FieldConsumer {
         }
         // A value that is none is an error, which needs the whole record.
         guard values.dropFirst().allSatisfy({ $0 != nil }) else { return .needsAll }
+        guard tally == nil else {
+            try count(rows, texts, values, batch, &groups)
+            return .done
+        }
         try hold(2 * rows.count)
         for row in rows {
             let code = Int(texts.codes[Int(row)])
@@ -77,6 +88,26 @@ struct WindowSamples: FieldConsumer {
             add(value, at: batch.times[Int(row)], to: number)
         }
         return .done
+    }
+
+    private mutating func count(
+        _ rows: [Int32], _ texts: LogFieldColumn, _ values: [Double?], _ batch: LogFieldBatch,
+        _ groups: inout CodeGroups
+    ) throws(QueryError) {
+        var codes: [Int] = []
+        var numbers: [Int32] = []
+        codes.reserveCapacity(rows.count)
+        numbers.reserveCapacity(rows.count)
+        for row in rows where texts.codes[Int(row)] > 0 {
+            codes.append(Int(texts.codes[Int(row)]))
+            let number = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
+                try index(of: labels)
+            }
+            numbers.append(Int32(truncatingIfNeeded: number))
+        }
+        let before = tally?.valueCount ?? 0
+        tally?.add(codes: codes, values, series: numbers, seriesCount: series.count)
+        try hold(((tally?.valueCount ?? 0) - before) * (series.count + 1))
     }
 
     @inline(__always)
@@ -107,6 +138,12 @@ struct WindowSamples: FieldConsumer {
 
     /// In order of first appearance; no value where a window holds no line.
     mutating func results() throws(QueryError) -> [StepSeries] {
+        if let tally {
+            let values = tally.quantiles(query.parameter ?? 0)
+            return zip(series, values).map { series, value in
+                StepSeries(labels: series.labels, values: [value ?? StepValue.absent])
+            }
+        }
         var results: [StepSeries] = []
         var function = WindowReduction(query)
         for number in series.indices {

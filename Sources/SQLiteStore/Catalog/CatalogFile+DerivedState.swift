@@ -3,7 +3,15 @@ import GRDB
 import Store
 import Telemetry
 
-/// A checkpoint of what is derived from spans.
+/// Where the checkpoint of what is derived from a signal stands.
+enum DerivedStatePlace: Sendable {
+    case spans, logs
+
+    var signal: String { self == .spans ? "spans" : "access logs" }
+    fileprivate var table: String { self == .spans ? "derived_state" : "derived_log_state" }
+}
+
+/// A checkpoint of what is derived from a signal.
 struct SavedDerivedState {
     /// The last journal record that the state covers.
     var through: UInt64
@@ -13,11 +21,11 @@ struct SavedDerivedState {
 }
 
 extension CatalogFile {
-    func derivedState() throws(StoreError) -> SavedDerivedState? {
+    func derivedState(_ place: DerivedStatePlace) throws(StoreError) -> SavedDerivedState? {
         try perform {
             try $0.read { db in
                 let row = try Row.fetchOne(
-                    db, sql: "SELECT through, checksum, state FROM derived_state WHERE id = 1")
+                    db, sql: "SELECT through, checksum, state FROM \(place.table) WHERE id = 1")
                 guard let row else { return nil }
                 let through: Int64 = row[0]
                 let checksum: Data = row[1]
@@ -29,11 +37,13 @@ extension CatalogFile {
         }
     }
 
-    func saveDerivedState(_ bytes: [UInt8], through: UInt64) throws(StoreError) {
+    func saveDerivedState(
+        _ bytes: [UInt8], through: UInt64, _ place: DerivedStatePlace
+    ) throws(StoreError) {
         try perform {
             try $0.write { db in
                 try db.execute(
-                    sql: "INSERT OR REPLACE INTO derived_state VALUES (1, ?, ?, ?)",
+                    sql: "INSERT OR REPLACE INTO \(place.table) VALUES (1, ?, ?, ?)",
                     arguments: [
                         Int64(bitPattern: through), Data(CatalogFile.checksum(bytes)), Data(bytes),
                     ])
@@ -41,8 +51,8 @@ extension CatalogFile {
         }
     }
 
-    func deleteDerivedState() throws(StoreError) {
-        try perform { try $0.write { try $0.execute(sql: "DELETE FROM derived_state") } }
+    func deleteDerivedState(_ place: DerivedStatePlace) throws(StoreError) {
+        try perform { try $0.write { try $0.execute(sql: "DELETE FROM \(place.table)") } }
     }
 
     private static func checksum(_ bytes: [UInt8]) -> [UInt8] {

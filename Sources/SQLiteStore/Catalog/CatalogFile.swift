@@ -98,6 +98,15 @@ package final class CatalogFile: Catalog {
                     );
                     """)
         }
+        migrator.registerMigration("derived log state") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE derived_log_state(
+                        id INTEGER PRIMARY KEY CHECK (id = 1), through INTEGER NOT NULL,
+                        checksum BLOB NOT NULL, state BLOB NOT NULL
+                    );
+                    """)
+        }
         return migrator
     }
 

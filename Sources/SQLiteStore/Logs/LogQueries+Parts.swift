@@ -25,6 +25,13 @@ extension BlockStore where Signal == LogSignal {
         case rows(LogBatch, rest: [Int])
     }
 
+    /// Records of a part that the visitor wants besides columns; no rows stand for those that match.
+    private struct Asked: Sendable {
+        var part: LogPart
+        var rows: [Int32]?
+        var bound: Timestamp
+    }
+
     /// - Parameter request: `nil` if rows are wanted.
     func scan(
         _ request: LogFieldRequest?, _ search: LogSearch,
@@ -36,21 +43,33 @@ extension BlockStore where Signal == LogSignal {
             var width = 1
             while first < parts.count {
                 let start = first
-                let loaded = try Concurrently.map(min(width, parts.count - first)) {
-                    (place) throws(StoreError) in
+                let count = min(width, parts.count - first)
+                let loaded = try Concurrently.map(count) { (place) throws(StoreError) in
                     try load(parts[start + place].part, request, search)
                 }
-                for (place, loaded) in loaded.enumerated() {
+                var isDone = false
+                var asked: [Asked] = []
+                for (place, loaded) in loaded.enumerated() where !isDone {
+                    let part = parts[start + place].part
                     let bound = Self.bound(after: start + place, of: parts, search.direction)
-                    let goesOn = try deliver(
-                        loaded, of: parts[start + place].part, search, bound, visit)
-                    if !goesOn { return }
+                    switch try deliver(loaded, of: part, search, bound, visit) {
+                    case .goOn: continue
+                    case .stop: isDone = true
+                    case .askForRows: asked.append(Asked(part: part, rows: nil, bound: bound))
+                    case .askFor(let rows):
+                        asked.append(Asked(part: part, rows: rows, bound: bound))
+                    }
                 }
-                first += loaded.count
+                // Also after a stop, which came without knowing them.
+                let isStopped = try deliver(asked, search, visit)
+                if isDone || isStopped { return }
+                first += count
                 width = min(2 * width, request == nil ? Self.rowPartsMax : Self.columnPartsMax)
             }
         }
     }
+
+    // MARK: Reading
 
     private func load(
         _ part: LogPart, _ request: LogFieldRequest?, _ search: LogSearch
@@ -79,43 +98,65 @@ extension BlockStore where Signal == LogSignal {
         }
     }
 
-    /// - Returns: false when the visitor wants no more.
+    private func loadRows(
+        _ asked: Asked, _ search: LogSearch
+    ) throws(StoreError) -> Loaded {
+        guard let wanted = asked.rows else { return try loadRows(of: asked.part, search) }
+        // None of a block that has been damaged meanwhile.
+        let times = try times(of: asked.part)
+        guard !times.isEmpty else { return .rows(LogBatch(), rest: []) }
+        let rows = search.ordered(wanted.map { Int($0) }) { times[$0] }
+        let first = try batch(Array(rows.prefix(Self.firstRows)), of: asked.part)
+        return .rows(first, rest: Array(rows.dropFirst(Self.firstRows)))
+    }
+
+    // MARK: Handing out
+
     private func deliver(
         _ loaded: Loaded, of part: LogPart, _ search: LogSearch, _ bound: Timestamp,
         _ visit: (LogFieldPart, Timestamp) -> LogFieldAnswer
-    ) throws(StoreError) -> Bool {
+    ) throws(StoreError) -> LogFieldAnswer {
         switch loaded {
         case .rows(let batch, let rest):
             return try deliver(batch, rest, of: part, search, bound, visit)
         case .columns(let fields):
             let accepted = fields.streams.map { search.accepts($0) }
-            switch visit(.columns(fields, isAccepted: accepted), bound) {
-            case .goOn: return true
-            case .stop: return false
-            case .askForRows:
-                return try deliver(
-                    try loadRows(of: part, search), of: part, search, bound, visit)
-            case .askFor(let rows):
-                let rows = search.ordered(rows.map { Int($0) }) { fields.times[$0] }
-                let first = try batch(Array(rows.prefix(Self.firstRows)), of: part)
-                return try deliver(
-                    first, Array(rows.dropFirst(Self.firstRows)), of: part, search, bound, visit)
+            return visit(.columns(fields, isAccepted: accepted), bound)
+        }
+    }
+
+    /// Hands out the records that were asked for, read several parts at once.
+    /// - Returns: whether the visitor wants no more.
+    private func deliver(
+        _ asked: [Asked], _ search: LogSearch,
+        _ visit: (LogFieldPart, Timestamp) -> LogFieldAnswer
+    ) throws(StoreError) -> Bool {
+        var isStopped = false
+        for start in stride(from: 0, to: asked.count, by: Self.rowPartsMax) {
+            let now = Array(asked[start..<min(start + Self.rowPartsMax, asked.count)])
+            let rows = try Concurrently.map(now.count) { (place) throws(StoreError) in
+                try loadRows(now[place], search)
+            }
+            for (asked, rows) in zip(now, rows) {
+                let answer = try deliver(rows, of: asked.part, search, asked.bound, visit)
+                isStopped = isStopped || answer == .stop
             }
         }
+        return isStopped
     }
 
     /// Hands out the first records and then the rest, if the visitor goes on.
     private func deliver(
         _ first: LogBatch, _ rest: [Int], of part: LogPart, _ search: LogSearch,
         _ bound: Timestamp, _ visit: (LogFieldPart, Timestamp) -> LogFieldAnswer
-    ) throws(StoreError) -> Bool {
+    ) throws(StoreError) -> LogFieldAnswer {
         guard !rest.isEmpty, let last = first.times.last else {
-            return visit(.rows(first), bound) != .stop
+            return visit(.rows(first), bound) == .stop ? .stop : .goOn
         }
         let isNewestFirst = search.direction == .newestFirst
         let next = isNewestFirst ? max(last, bound) : min(last, bound)
-        guard visit(.rows(first), next) != .stop else { return false }
-        return visit(.rows(try batch(rest, of: part)), bound) != .stop
+        if visit(.rows(first), next) == .stop { return .stop }
+        return visit(.rows(try batch(rest, of: part)), bound) == .stop ? .stop : .goOn
     }
 
     // MARK: Records
@@ -129,6 +170,14 @@ extension BlockStore where Signal == LogSignal {
                 try Self.batch(rows, of: reader)
             }
             return found ?? LogBatch()
+        }
+    }
+
+    /// Nanoseconds.
+    private func times(of part: LogPart) throws(StoreError) -> [Int64] {
+        switch part {
+        case .head(let head): return head.batch.times.map(\.nanoseconds)
+        case .block: return try fields(LogFieldRequest([]), of: part)?.times ?? []
         }
     }
 

@@ -10,6 +10,8 @@ struct LogSearch: Sendable {
     let direction: ScanDirection
     /// Of which every line that matches holds all.
     let pieces: [LinePiece]
+    /// The same for records without a body, by the identifiers that they must have as fields.
+    private let fieldPieces: [LinePiece]
     /// Ids in the texts that lines must hold, as keys of the blocks' filters.
     private let lineKeys: [UInt64]
     private let traceKey: UInt64?
@@ -20,6 +22,7 @@ struct LogSearch: Sendable {
         self.range = range
         self.direction = direction
         pieces = predicate.requiredTexts.flatMap { LinePiece.all(of: $0) }
+        fieldPieces = predicate.identifiers.flatMap { LinePiece.all(of: $0.value) }
         lineKeys = predicate.requiredTexts.flatMap { LogIdentifierKeys.keys(ofText: $0) }
         traceKey = predicate.traceID.map { FuseFilter.key($0) }
     }
@@ -52,12 +55,13 @@ struct LogSearch: Sendable {
     /// The rows of a batch that match, in order of direction.
     func rows(of batch: LogBatch) -> [Int] {
         guard range.overlaps(batch.times) else { return [] }
-        let accepted = (0..<batch.shared.resources.count).map { index in
-            accepts(LogStream.labels(of: batch.resource(at: UInt32(index))))
+        let streams = (0..<batch.shared.resources.count).map { index in
+            LogStream.labels(of: batch.resource(at: UInt32(index)))
         }
+        let accepted = streams.map { accepts($0) }
         guard accepted.contains(true) else { return [] }
         var candidates: [Int]?
-        for piece in pieces {
+        for piece in pieces(streams, hasBodies: batch.bodyTypes.contains { $0 != .empty }) {
             let rows = piece.rows(of: batch)
             candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
             if candidates?.isEmpty ?? false { return [] }
@@ -74,12 +78,13 @@ struct LogSearch: Sendable {
     func rows(of reader: LogBlockReader) throws(ColumnDecodeError) -> [Int] {
         var candidates: [Int32]?
         if let trace = predicate.traceID { candidates = try reader.rows(of: trace) }
-        for piece in pieces {
+        let streams = try reader.resources().map { LogStream.labels(of: $0) }
+        for piece in pieces(streams, hasBodies: try reader.hasBodies()) {
             if candidates?.isEmpty ?? false { return [] }
             guard let rows = try reader.rows(holding: piece) else { continue }
             candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
         }
-        let accepted = try reader.resources().map { accepts(LogStream.labels(of: $0)) }
+        let accepted = streams.map { accepts($0) }
         let resources = try reader.resourceIndices()
         let times = try reader.times()
         let (start, end) = (range.start.nanoseconds, range.end.nanoseconds)
@@ -87,6 +92,14 @@ struct LogSearch: Sendable {
             start <= times[row] && times[row] < end && accepted[Int(resources[row])]
         }
         return ordered(rows.map { Int($0) }) { times[$0] }
+    }
+
+    /// What lines of a part must hold. A label of a stream comes before a field.
+    private func pieces(_ streams: [Labels], hasBodies: Bool) -> [LinePiece] {
+        let isOfStreams = predicate.identifiers.contains { identifier in
+            streams.contains { $0[identifier.name] != nil }
+        }
+        return hasBodies || isOfStreams ? pieces : pieces + fieldPieces
     }
 
     /// By time, in order of direction; rows of one time stay in their order.

@@ -36,6 +36,8 @@ struct ServeConfiguration: Sendable {
     var spanMetrics: SpanMetricNaming?
     /// Nanoseconds between samples derived from spans.
     var spanMetricsInterval: Int64
+    /// Whose access logs are counted; `nil`: nobody's.
+    var accessLogMetrics: AccessLogServices?
     var rules: [String]
     /// Specifications of objectives.
     var slos: [String]
@@ -73,6 +75,7 @@ struct ServeConfiguration: Sendable {
         logs = try LogConfiguration(settings)
         spanMetrics = try ServeConfiguration.spanMetrics(settings)
         spanMetricsInterval = try settings.duration("span-metrics-interval", default: "15s")
+        accessLogMetrics = try ServeConfiguration.accessLogMetrics(settings)
         rules = try settings.list("rules")
         slos = try settings.list("slos")
         webhooks = try settings.list("webhook")
@@ -153,6 +156,16 @@ struct ServeConfiguration: Sendable {
                 description: "span-metrics is \"\(text)\", expected tempo, otel or off")
         }
         return naming
+    }
+
+    private static func accessLogMetrics(_ settings: Settings) throws -> AccessLogServices? {
+        let text = try settings.string("access-log-metrics", default: "off")
+        if text == "off" { return nil }
+        guard let services = AccessLogServices(text) else {
+            throw ConfigurationError(
+                description: "access-log-metrics is \"\(text)\", expected SERVICE,…, * or off")
+        }
+        return services
     }
 
     static func address(

@@ -115,6 +115,11 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Time between samples of span metrics (default: 15s).", valueName: "duration"))
     var spanMetricsInterval: String?
+    @Option(
+        help: ArgumentHelp(
+            "Services whose access logs become request metrics: NAME,…, *, or off (default).",
+            valueName: "services"))
+    var accessLogMetrics: String?
     @Option(help: ArgumentHelp("Prometheus rule file; may be repeated.", valueName: "file"))
     var rules: [String] = []
     @Option(
@@ -178,6 +183,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
             ("retention-traces", retentionTraces), ("span-metrics", spanMetrics),
             ("span-metrics-interval", spanMetricsInterval),
+            ("access-log-metrics", accessLogMetrics),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
             ("series-per-target", seriesPerTarget),
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),

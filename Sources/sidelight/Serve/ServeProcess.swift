@@ -20,7 +20,9 @@ enum ServeProcess {
         try checkExposure(configuration, hasTokens: tokens != nil)
         let strategies = try loadStrategies(configuration)
         let deriver = configuration.spanMetrics.map { SpanDeriver(naming: $0) }
-        let store = try openStore(configuration, deriver, clock: clock, events: events)
+        let logDeriver = configuration.accessLogMetrics.map { AccessLogDeriver(services: $0) }
+        let store = try openStore(
+            configuration, deriver, logDeriver, clock: clock, events: events)
         let pool = BlockingPool(
             name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
         defer { pool.stop() }
@@ -75,6 +77,12 @@ enum ServeProcess {
                 intervalNanoseconds: configuration.spanMetricsInterval)
         }
         derived?.start()
+        let derivedLogs = logDeriver.map { deriver in
+            AccessLogMetricsLoop(
+                deriver, metrics: store, clock: clock, events: events,
+                intervalNanoseconds: configuration.spanMetricsInterval)
+        }
+        derivedLogs?.start()
         let doctor = DoctorLoop(spans: store, metrics: store, clock: clock, events: events)
         doctor.start()
         listeners.announce(logger)
@@ -94,6 +102,7 @@ enum ServeProcess {
         await alerting.stop()
         doctor.stop()
         derived?.stop()
+        derivedLogs?.stop()
         do {
             try store.close()
         } catch {
@@ -206,19 +215,21 @@ enum ServeProcess {
     }
 
     private static func openStore(
-        _ configuration: ServeConfiguration, _ deriver: SpanDeriver?, clock: any Clock,
-        events: EventLog
+        _ configuration: ServeConfiguration, _ deriver: SpanDeriver?,
+        _ logDeriver: AccessLogDeriver?, clock: any Clock, events: EventLog
     ) throws -> SQLiteTelemetryStore {
         var store = StoreConfiguration(directory: "\(configuration.data)/tenants/default")
         store.durability = configuration.durability
         store.forgetsDerivedState = deriver == nil
+        store.forgetsDerivedLogState = logDeriver == nil
         store.spanRetention = configuration.traceRetention
         store.logRetention = configuration.logRetention
         store.metricRetention = configuration.metricRetention
         store.seriesPerTargetMax = configuration.seriesPerTarget
         do {
             let opened = try SQLiteTelemetryStore(
-                configuration: store, clock: clock, events: events, derivation: deriver)
+                configuration: store, clock: clock, events: events, derivation: deriver,
+                logDerivation: logDeriver)
             if opened.replay.records > 0 {
                 events.logger.info("replayed \(opened.replay.records) records of the journal")
             }
