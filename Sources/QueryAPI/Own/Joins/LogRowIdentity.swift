@@ -22,7 +22,10 @@ struct LogRowIdentity: Hashable, Sendable {
         spanID = batch.spanIDs[row]
         for cell in batch.attributeRange(row) where batch.attributes.types[cell] == .string {
             let text = {
-                batch.strings[StringID(truncatingIfNeeded: batch.attributes.payloads[cell])]
+                let text = batch.strings[
+                    StringID(truncatingIfNeeded: batch.attributes.payloads[cell])]
+                // What a proxy logs for what there is not.
+                return text == "-" ? "" : text
             }
             switch batch.strings[batch.attributes.keys[cell]] {
             case "request_id", "x-request-id": requestID = text()
