@@ -47,7 +47,7 @@ struct PrometheusServerTests {
             #expect(
                 answer.text == #"{"status":"success","data":[{"name":"happened_total","#
                     + #""help":"Times.","type":"COUNTER","metric":[{"label":[{"name":"way","#
-                    + #""value":"a"}],"counter":{"value":2}}]}]}"#)
+                    + #""value":"a"}],"counter":{"value":2.0}}]}]}"#)
             #expect(
                 try await server.get("/api/v1/status/self_metrics?metric_name_pattern=(").status
                     == 400)

@@ -24,13 +24,17 @@ package struct ScrapeRoutes: Sendable {
     }
 
     package func register(on router: inout Router, prefix: String = "") {
+        // No group: what is below /api/v1 and not there is for others to answer.
         let options = RouteOptions(errors: Self.errors)
-        router.group(prefix + "/api/v1", options: options) { group in
-            group.on(.get, "/targets") { try targets($0) }
-            group.on(.get, "/targets/metadata") { try metadata($0) }
-            group.on(.get, "/targets/relabel_steps") { try relabelSteps($0) }
-            group.on(.get, "/scrape_pools") { _ in pools() }
-            group.on(.get, "/scrape_pools/config") { try poolConfiguration($0) }
+        let root = prefix + "/api/v1"
+        router.on(.get, root + "/targets", options: options) { try targets($0) }
+        router.on(.get, root + "/targets/metadata", options: options) { try metadata($0) }
+        router.on(.get, root + "/targets/relabel_steps", options: options) {
+            try relabelSteps($0)
+        }
+        router.on(.get, root + "/scrape_pools", options: options) { _ in pools() }
+        router.on(.get, root + "/scrape_pools/config", options: options) {
+            try poolConfiguration($0)
         }
     }
 

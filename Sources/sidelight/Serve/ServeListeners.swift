@@ -69,7 +69,8 @@ struct ServeListeners {
             OTLPHTTPReceiver(ingest).register(on: &$0)
         }
         try await add("Zipkin", configuration.zipkin, "--zipkin", parts) { router in
-            let api = ZipkinAPI(store: parts.store, runner: parts.queries)
+            let api = ZipkinAPI(
+                store: parts.store, metrics: parts.store, runner: parts.queries)
             for prefix in ["", "/zipkin"] {
                 ZipkinReceiver(ingest).register(on: &router, prefix: prefix)
                 api.register(on: &router, prefix: prefix)
@@ -101,7 +102,8 @@ struct ServeListeners {
 
     private mutating func openJaegerQueries(_ parts: ServeParts) async throws(ListenError) {
         guard let address = parts.configuration.jaegerQueryGRPC else { return }
-        let api = JaegerAPI(store: parts.store, runner: parts.queries)
+        let api = JaegerAPI(
+            store: parts.store, metrics: parts.store, runner: parts.queries)
         let listener = try await GRPCListener.open(
             .init(address: address, flag: "--jaeger-query-grpc"),
             services: [JaegerQueryService(api, tokens: parts.tokens)], events: parts.events)

@@ -50,7 +50,6 @@ struct NativeDifferentialTests {
         "increase(size[5m])", "increase(size[5m] offset 3m)", "sum(size)",
         "sum by (job) (rate(size[5m]))", "sum without (job) (increase(size[4m]))", "size @ end()",
         "size offset -1m", "size + on (job) size", "sum(rate(size[5m])) + sum(size)",
-        "rate(size[10m:30s])", "last_over_time(size[3m])", "avg by (job) (size)",
     ]
 
     @Test(
