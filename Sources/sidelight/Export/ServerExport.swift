@@ -15,7 +15,7 @@ struct ServerExport {
     func run(
         _ request: ExportRequest, into file: ExportFile, progress: (Double, ExportCounts) -> Void
     ) async throws -> ExportCounts {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
+        let client = CommandHTTP.client()
         do {
             var counts = ExportCounts()
             let windows = Self.windows(request.range)

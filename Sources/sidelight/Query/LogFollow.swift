@@ -16,7 +16,7 @@ struct LogFollow {
         }
         let client = WebSocketClient(host: host, port: url.port ?? 80)
         var headers = address.token.map { [(name: "authorization", value: "Bearer \($0)")] } ?? []
-        if output != .json { headers.append(LokiClient.shortLabels) }
+        if output != .json { headers.append(LokiHeader.shortLabels) }
         let printer = LogQueryPrinter(output: output)
         do {
             try await client.read(url.path + path, headers: headers) { message in
@@ -24,9 +24,9 @@ struct LogFollow {
                 return true
             }
         } catch let WebSocketClient.Failure.refused(status, body) {
-            throw LokiClient.Failure.refused(status: status, body: body)
+            throw QueryClient.Failure.refused(status: status, body: body)
         } catch let error as WebSocketClient.Failure {
-            throw LokiClient.Failure.unreachable("\(address.url): \(error)")
+            throw QueryClient.Failure.unreachable("\(address.url): \(error)")
         }
     }
 

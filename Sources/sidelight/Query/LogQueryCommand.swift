@@ -60,13 +60,14 @@ struct LogQueryCommand: AsyncParsableCommand {
                     address: address, output: output, path: try followPath(now)
                 ).run()
             } else {
-                let answer = try await LokiClient(address: address).get(
-                    try path(now, isMetric: isMetric), hasShortLabels: output != .json)
+                let answer = try await QueryClient(address: address).get(
+                    try path(now, isMetric: isMetric),
+                    headers: output == .json ? [] : [LokiHeader.shortLabels])
                 try LogQueryPrinter(output: output).print(answer)
             }
         } catch let error as ConfigurationError {
             try Failure.exit(.usage, error.description)
-        } catch let error as LokiClient.Failure {
+        } catch let error as QueryClient.Failure {
             try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
         }
     }
@@ -87,7 +88,7 @@ struct LogQueryCommand: AsyncParsableCommand {
         }
         if isMetric, from == nil {
             items.append(("time", String((end ?? now).nanoseconds)))
-            return "/loki/api/v1/query?" + LokiClient.encoded(items)
+            return "/loki/api/v1/query?" + QueryClient.encoded(items)
         }
         let last = end ?? now
         let hour: Int64 = 3_600_000_000_000
@@ -99,7 +100,7 @@ struct LogQueryCommand: AsyncParsableCommand {
         items.append(("end", String(last.nanoseconds)))
         items.append(("limit", String(limit)))
         if let step { items.append(("step", step)) }
-        return "/loki/api/v1/query_range?" + LokiClient.encoded(items)
+        return "/loki/api/v1/query_range?" + QueryClient.encoded(items)
     }
 
     private func followPath(_ now: Timestamp) throws(ConfigurationError) -> String {
@@ -110,7 +111,7 @@ struct LogQueryCommand: AsyncParsableCommand {
             let start = try TimeArgument.parse(from, flag: "--from", now: now)
             items.append(("start", String(start.nanoseconds)))
         }
-        return "/loki/api/v1/tail?" + LokiClient.encoded(items)
+        return "/loki/api/v1/tail?" + QueryClient.encoded(items)
     }
 
     private func address() throws -> ServerAddress {

@@ -28,17 +28,24 @@ struct QueryClient {
 
     private static let answerBytesMax = 512 << 20
 
-    func get(_ path: String) async throws -> [UInt8] {
+    /// - Parameter headers: beside the token.
+    func get(
+        _ path: String, headers: [(name: String, value: String)] = []
+    ) async throws -> [UInt8] {
         var request = HTTPClientRequest(url: address.url + path)
         if let token = address.token {
             request.headers.add(name: "authorization", value: "Bearer \(token)")
         }
+        for header in headers { request.headers.add(name: header.name, value: header.value) }
+        let client = CommandHTTP.client()
         let response: HTTPClientResponse
         let body: ByteBuffer
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: .minutes(5))
+            response = try await client.execute(request, timeout: .minutes(5))
             body = try await response.body.collect(upTo: Self.answerBytesMax)
+            try await client.shutdown()
         } catch {
+            try await client.shutdown()
             throw Failure.unreachable(
                 "cannot reach \(address.url) (\(error)); start sidelight serve, or name it with "
                     + "--server")

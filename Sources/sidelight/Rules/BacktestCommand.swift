@@ -149,7 +149,7 @@ struct RulesBacktestCommand: AsyncParsableCommand {
         } catch let error as ConfigurationError {
             try Failure.exit(.usage, error.description)
         }
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
+        let client = CommandHTTP.client()
         let (status, body): (UInt, Data)
         do {
             (status, body) = try await Self.post(request, to: address, client)

@@ -71,20 +71,8 @@ enum ServeProcess {
             try store.close()
             try Failure.exit(.unreachable, error.description)
         }
-        let derived = deriver.map { deriver in
-            DerivedMetricsLoop(
-                deriver, metrics: store, clock: clock, events: events,
-                intervalNanoseconds: configuration.spanMetricsInterval)
-        }
-        derived?.start()
-        let derivedLogs = logDeriver.map { deriver in
-            AccessLogMetricsLoop(
-                deriver, metrics: store, clock: clock, events: events,
-                intervalNanoseconds: configuration.spanMetricsInterval)
-        }
-        derivedLogs?.start()
-        let doctor = DoctorLoop(spans: store, metrics: store, clock: clock, events: events)
-        doctor.start()
+        let loops = ServeLoops(
+            configuration, deriver, logDeriver, store: store, clock: clock, events: events)
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
@@ -100,9 +88,7 @@ enum ServeProcess {
         await listeners.close()
         await scraping?.stop()
         await alerting.stop()
-        doctor.stop()
-        derived?.stop()
-        derivedLogs?.stop()
+        loops.stop()
         do {
             try store.close()
         } catch {

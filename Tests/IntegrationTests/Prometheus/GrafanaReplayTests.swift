@@ -123,7 +123,13 @@ struct GrafanaReplayTests {
             if call.isError {
                 #expect(try Self.kind(left) == Self.kind(right), "\(name): \(left.text)")
             } else if call.isExact {
-                #expect(left.text == right.text, "\(name)")
+                // Sums of floats may end in another digit: their order is nobody's promise.
+                let difference =
+                    call.path.hasSuffix("/query") || call.path.hasSuffix("/query_range")
+                    ? try ComparedAnswer(left).difference(from: try ComparedAnswer(right))
+                    : left.text == right.text
+                        ? nil : "\(left.text.prefix(400)) \(right.text.prefix(400))"
+                #expect(difference == nil, "\(name)")
             }
         }
         await theirs.stop()
