@@ -9,6 +9,7 @@ RATE = "sum(rate(istio_requests_total[5m])) by (destination_service)"
 QUANTILE = (
     "histogram_quantile(0.99, sum(rate(istio_request_duration_milliseconds_bucket[5m]))"
     " by (le, destination_service))")
+BUCKETS = "istio_request_duration_milliseconds_bucket"
 TOP_BUCKETS = "topk(10, rate(istio_request_duration_milliseconds_bucket[5m]))"
 TOP_SUMS = (
     "topk(10, sum(rate(istio_requests_total[5m]))"
@@ -119,11 +120,11 @@ def month(end: int, days: int, extra: str) -> Queries:
         "query": f"sum(increase(istio_requests_total[{days}d]))", "start": end - 86_400 * 7,
         "end": end, "step": 86_400}
     return [
-        instant("increase_all", f'sum(increase({{__name__=~".+"}}[{days}d]))'),
+        instant("increase_buckets", f"sum(increase({BUCKETS}[{days}d]))"),
         instant("increase_requests", f"sum(increase(istio_requests_total[{days}d]))"),
-        instant("average_all", f'avg(avg_over_time({{__name__=~".+"}}[{days}d]))'),
+        instant("average_buckets", f"avg(avg_over_time({BUCKETS}[{days}d]))"),
         ("increase_daily", "/api/v1/query_range?" + urlencode(daily) + extra),
-        instant("last_rate", "sum(rate(istio_requests_total[10m]))"),
+        instant("last_rate", "sum(rate(istio_requests_total[30m]))"),
     ]
 
 

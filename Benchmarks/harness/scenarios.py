@@ -167,10 +167,10 @@ def samples_growth(series: int):
 
 
 def samples_month(bench: Bench, kind) -> Figures:
-    """2,000 series over 30 days, a sample every two minutes; increases over all of it, and how long the
-    next start takes."""
+    """5,000 series over 30 days, a sample every five minutes, 2,000 of them buckets; increases over all
+    of it, and how long the next start takes."""
     days = 1 if bench.scale.quick else 30
-    pack = sample_pack("samples-month", 2_000, days * 720, "--interval", "120")
+    pack = sample_pack("samples-month", 5_000, days * 288, "--interval", "300")
     with Run(bench, "samples-month", kind, pack) as run:
         run.load(Load(pack, servers.WRITE_PATH, REMOTE_WRITE))
         run.settle()
