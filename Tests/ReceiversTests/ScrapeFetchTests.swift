@@ -66,30 +66,6 @@ struct ScrapeFetchTests {
         #expect(lines.dropFirst() == ["gzip", "5.0", "Bearer secret", "a b"])
     }
 
-    @Test("through a proxy the target need not be known here")
-    func proxy() async throws {
-        let bed = TestBed()
-        var router = Router()
-        router.on(.get, "/metrics") { Self.plain("host \($0.headers["host"] ?? "-")") }
-        let proxy = try await HTTPListener.open(
-            HTTPListener.Configuration(
-                address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen"),
-            routes: router.compiled(), events: bed.events)
-        let file = try ScrapeFile.parse(
-            "scrape_configs:\n- job_name: j\n  proxy_url: http://127.0.0.1:\(proxy.address.port)/\n"
-                + "  static_configs: [{targets: [\"nowhere.invalid:81\"]}]", path: "p.yml")
-        let job = try #require(file.jobs.first)
-        var problems: [String] = []
-        guard case .fixed(let groups) = job.sources[0] else { return }
-        let target = try #require(
-            ScrapeTarget.targets(of: groups, job: job, problems: &problems).first)
-        let fetcher = HTTPScrapeFetcher(version: "1")
-        let answer = try await fetcher.fetch(target, for: job)
-        #expect(String(decoding: answer.body, as: UTF8.self) == "host nowhere.invalid:81")
-        await fetcher.shutdown()
-        await proxy.shutdown(within: .seconds(1))
-    }
-
     @Test("a gzip body is expanded; one beyond the limit is cut where the limit is")
     func gzip() async throws {
         let text = (0..<10_000).map { "metric_\($0) \($0)\n" }.joined()

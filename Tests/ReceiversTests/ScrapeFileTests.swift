@@ -120,7 +120,7 @@ struct ScrapeFileTests {
         "what is not understood is refused with file and line",
         arguments: [
             ("scrape_configs:\n- job_name: a\n  tls_config: {}", "p.yml:3"),
-            ("scrape_configs:\n- job_name: a\n  proxy_url: socks5://a:1", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  proxy_url: http://a:1", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  proxy_from_environment: true", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  consul_sd_configs: []", "p.yml:3"),
             ("scrape_configs:\n- scrape_interval: 1s", "p.yml:2"),

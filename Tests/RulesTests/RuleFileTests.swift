@@ -71,7 +71,6 @@ import Testing
         (rule("alert: a\n    expr: up\n    labels: {__name__: x}"), 6, "cannot be set"),
         (rule("alert: a\n    expr: up[5m]"), 5, "not an instant vector"),
         (rule("alert: a\n    expr: up ==="), 5, "parse error"),
-        (rule("alert: a\n    expr: info(x)"), 5, "not supported yet"),
         (rule("alert: a\n    expr: |\n      up\n        ==\n        ) 1"), 8, "parse error"),
         (rule("alert: a\n    expr: up\n    annotations: {x: '{{ frange .X }}'}"), 6, "range"),
         (

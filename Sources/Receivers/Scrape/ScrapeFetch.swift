@@ -1,6 +1,5 @@
 import AsyncHTTPClient
 import Compression
-import HTTPServer
 import NIOCore
 import NIOHTTP1
 import Platform
@@ -48,7 +47,6 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     /// What sets clients apart.
     private struct Way: Hashable {
         var followsRedirects: Bool
-        var proxy: ListenAddress?
     }
 
     private struct Clients {
@@ -63,9 +61,9 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     package init(version: String) { self.version = version }
 
     private func client(
-        followsRedirects: Bool, _ access: ScrapeAccess
+        followsRedirects: Bool
     ) throws(ScrapeFailure) -> HTTPClient {
-        let way = Way(followsRedirects: followsRedirects, proxy: access.proxy)
+        let way = Way(followsRedirects: followsRedirects)
         let client = clients.withLock { clients -> HTTPClient? in
             if let known = clients.byWay[way] { return known }
             guard !clients.isShutDown else { return nil }
@@ -83,7 +81,6 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
                 ? .follow(max: 10, allowCycles: false) : .disallow)
         settings.timeout.connect = .seconds(10)
         settings.connectionPool.retryConnectionEstablishment = false
-        settings.proxy = way.proxy.map { .server(host: $0.host, port: $0.port) }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
@@ -99,7 +96,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
             value: "\(Double(target.timeout) / 1_000)")
         try authorize(&request, job.access)
         let limit = job.limits.bodyBytes > 0 ? job.limits.bodyBytes : ScrapeLimits.bodyBytesStandard
-        let client = try client(followsRedirects: job.followsRedirects, job.access)
+        let client = try client(followsRedirects: job.followsRedirects)
         let response = try await exchange(request, client, limit: limit, timeout: target.timeout)
         guard response.status == 200 else {
             throw ScrapeFailure("server returned HTTP status \(response.status)")
@@ -119,7 +116,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
         request.headers.add(name: "accept", value: "application/json")
         try authorize(&request, access)
         let response = try await exchange(
-            request, try client(followsRedirects: true, access), limit: Self.listBytesMax,
+            request, try client(followsRedirects: true), limit: Self.listBytesMax,
             timeout: Self.listTimeout)
         guard response.status == 200 else {
             throw ScrapeFailure("\(url) returned HTTP status \(response.status)")

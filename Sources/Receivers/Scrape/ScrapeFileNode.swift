@@ -65,12 +65,15 @@ struct ScrapeFileNode {
         of text: String, path: String
     ) throws(ScrapeFileError) -> [ScrapeFileNode] {
         do {
-            let sequence = try Yams.compose_all(yaml: text)
-            let nodes = Array(sequence)
-            // It ends at the first mistake.
-            if let error = sequence.error { throw error }
-            return nodes.map { ScrapeFileNode(path: path, what: "the file", node: $0) }
-                .filter { !$0.isNull }
+            var nodes: [ScrapeFileNode] = []
+            var documents = try Yams.compose_all(yaml: text)
+            while let node = documents.next() {
+                let document = ScrapeFileNode(path: path, what: "the file", node: node)
+                if !document.isNull { nodes.append(document) }
+            }
+            // A sequence of documents ends at a mistake as if there were no more.
+            if let error = documents.error { throw error }
+            return nodes
         } catch {
             throw ScrapeFileError(path: path, reason: "not readable as YAML: \(error)")
         }

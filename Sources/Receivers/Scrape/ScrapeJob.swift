@@ -1,4 +1,3 @@
-import HTTPServer
 import Telemetry
 import WireFormats
 
@@ -95,8 +94,6 @@ package struct ScrapeAccess: Sendable, Hashable {
     }
 
     package var method = Method.none
-    /// Over which plain HTTP proxy it is asked; `nil` asks directly.
-    package var proxy: ListenAddress?
 
     package init() {}
 }

@@ -1,4 +1,3 @@
-import HTTPServer
 import RegularExpressions
 
 /// Reads one entry of `scrape_configs`.
@@ -212,30 +211,12 @@ extension ScrapeAccess {
             method = .header(type: type, credentials: credentials)
         case "bearer_token":
             method = .header(type: "Bearer", credentials: .text(try value.text()))
-        case "proxy_url": proxy = try Self.proxy(value)
         case "bearer_token_file":
             method = .header(
                 type: "Bearer", credentials: .file(folder.resolving(try value.text())))
         default: return false
         }
         return true
-    }
-}
-
-extension ScrapeAccess {
-    fileprivate static func proxy(_ node: ScrapeFileNode) throws(ScrapeFileError) -> ListenAddress?
-    {
-        let text = try node.text()
-        if text.isEmpty { return nil }
-        var rest = text[...]
-        if rest.hasSuffix("/") { rest = rest.dropLast() }
-        guard rest.hasPrefix("http://"), let address = ListenAddress(String(rest.dropFirst(7))),
-            address.port > 0
-        else {
-            throw node.failure(
-                "\(node.what) must be http://HOST:PORT without user and path, not \"\(text)\"")
-        }
-        return address
     }
 }
 
