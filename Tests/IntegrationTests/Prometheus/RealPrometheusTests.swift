@@ -118,7 +118,7 @@ struct RealPrometheusTests {
                 of: ours.url, "prometheus_build_info{version=~\"2.+\"}") == 1)
         let metadata = try await Wire.get(
             ours.url
-                + "/api/v1/targets/metadata?metric=prometheus_http_requests_total"
+                + "/api/v1/targets/metadata?metric=process_cpu_seconds_total"
                 + "&match_target=%7Bjob%3D%22prometheus%22%7D"
         ).text
         #expect(metadata.contains(#""place":"here""#), "\(metadata)")
