@@ -41,6 +41,8 @@ final class HeadBatch<Batch: Sendable>: Sendable {
     let batch: Batch
     let bytes: Int
     let bounds: ClosedRange<Timestamp>
+    /// Tells it from other batches while anybody knows it. A cache that keeps this does not keep the rows.
+    let identity = HeadIdentity()
 
     init(
         sequence: UInt64, arrival: Timestamp, batch: Batch, bytes: Int,
@@ -53,6 +55,9 @@ final class HeadBatch<Batch: Sendable>: Sendable {
         self.bounds = bounds
     }
 }
+
+/// Nothing but an address of its own.
+final class HeadIdentity: Sendable {}
 
 /// What is remembered of a block in memory. The body stays on disk.
 final class BlockInfo: Sendable {

@@ -10,7 +10,7 @@ extension BlockStore where Signal == LogSignal {
     ) throws(StoreError) -> LogFieldBatch? {
         let owner: any AnyObject & Sendable =
             switch part {
-            case .head(let head): head
+            case .head(let head): head.identity
             case .block(let block): block
             }
         let known = fieldCache.entry(of: owner)
