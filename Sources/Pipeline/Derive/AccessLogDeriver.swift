@@ -38,14 +38,8 @@ package final class AccessLogMetricsLoop: Sendable {
     private let metrics: any MetricStore
     private let clock: any Clock
     private let events: EventLog
-    private let intervalNanoseconds: Int64
+    private let writes: DerivedWrites
     private let samples = Mutex(AccessLogSamples())
-    private let isStopping = Atomic(false)
-    private let wake = WakeUp()
-    private let thread = WorkerThread(name: "derive-logs", capacity: 1)
-
-    /// How long the last write may take before the program ends without knowing its outcome.
-    private static let lastWriteNanoseconds: Int64 = 2_000_000_000
 
     package init(
         _ deriver: AccessLogDeriver, metrics: any MetricStore, clock: any Clock, events: EventLog,
@@ -55,28 +49,13 @@ package final class AccessLogMetricsLoop: Sendable {
         self.metrics = metrics
         self.clock = clock
         self.events = events
-        self.intervalNanoseconds = intervalNanoseconds
+        writes = DerivedWrites(name: "derive-logs", intervalNanoseconds: intervalNanoseconds)
     }
 
-    package func start() {
-        let isStarted = thread.submit { [self] in
-            while !isStopping.load(ordering: .acquiring) {
-                wake.wait(nanoseconds: intervalNanoseconds)
-                if !isStopping.load(ordering: .acquiring) { write() }
-            }
-        }
-        precondition(isStarted, "BUG: started twice")
-    }
+    package func start() { writes.start { [self] in write(then: $0) } }
 
     /// Writes what was counted since the last time; nothing is written afterwards.
-    package func stop() {
-        isStopping.store(true, ordering: .releasing)
-        wake.signal()
-        thread.stop()
-        let done = WakeUp()
-        write { done.signal() }
-        done.wait(nanoseconds: Self.lastWriteNanoseconds)
-    }
+    package func stop() { writes.stop { [self] in write(then: $0) } }
 
     /// Writes the totals as they are now.
     package func write(then completion: @escaping @Sendable () -> Void = {}) {
