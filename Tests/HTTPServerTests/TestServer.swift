@@ -8,6 +8,7 @@ import Platform
 /// A server on a free port for the duration of `body`.
 func withServer<Result>(
     limits: HTTPLimits = HTTPLimits(), tokens: TokenSet? = nil, events: EventLog = .forTests,
+    grace: Duration = .seconds(2),
     routes: (inout Router) -> Void, _ body: (HTTPListener) async throws -> Result
 ) async throws -> Result {
     var router = Router()
@@ -19,10 +20,10 @@ func withServer<Result>(
         configuration, routes: router.compiled(), events: events)
     do {
         let result = try await body(listener)
-        await listener.shutdown(within: .seconds(2))
+        await listener.shutdown(within: grace)
         return result
     } catch {
-        await listener.shutdown(within: .seconds(2))
+        await listener.shutdown(within: grace)
         throw error
     }
 }

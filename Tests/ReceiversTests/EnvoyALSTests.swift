@@ -123,9 +123,9 @@ struct EnvoyALSTests {
         _ = try await call(bed) { writer, listener in
             try await writer.write(Self.message(path: "/a"))
             while bed.store.logs.isEmpty { await Task.yield() }
-            await listener.shutdown(within: .seconds(20))
+            await listener.shutdown(within: .seconds(300))
         }
-        #expect(clock.now - started < .seconds(15))
+        #expect(clock.now - started < .seconds(200))
         #expect(bed.store.logs.map(\.count) == [1])
     }
 }
