@@ -4,6 +4,8 @@ import Telemetry
 struct ComparisonReading: SpanReading {
     let comparison: MetricsFunction.Comparison
     let windows: MetricWindows
+    /// Whether spans count for those that were not kept.
+    var isWeighted = false
 
     private static let intrinsics: [Intrinsic] = [.name, .kind, .status, .statusMessage]
 
@@ -36,6 +38,7 @@ struct ComparisonReading: SpanReading {
         guard !rows.isEmpty else { return [] }
         var intervals = MetricWindows.Search(windows)
         let intervalOf = rows.map { intervals.index(table.batch.starts[$0]) }
+        let weights = isWeighted ? table.weights(rows) : []
         var counts: [Count] = []
         for field in Self.fields(of: table.batch, rows) {
             let column = table.column(field, rows)
@@ -46,7 +49,7 @@ struct ComparisonReading: SpanReading {
                 guard cell.kind != .null, cell.kind != .other else { continue }
                 let number = Int(values.number(0, cell))
                 if number == found.count { found.append([:]) }
-                found[number][intervalOf[index], default: 0] += 1
+                found[number][intervalOf[index], default: 0] += isWeighted ? weights[index] : 1
             }
             for (pair, byInterval) in zip(values.pairs, found) {
                 counts.append(

@@ -16,11 +16,17 @@ final class MetricAccumulator: SpanAccumulator {
     private var exemplars: ExemplarCollector
     private var heldSamples = 0
 
-    /// - Parameter exemplarsMax: examples of all series together.
+    private let isWeighted: Bool
+
+    /// - Parameters:
+    ///   - exemplarsMax: examples of all series together.
+    ///   - isWeighted: whether spans count for those that a sampler did not keep. Extremes are not changed
+    ///     by it.
     init(
         _ function: MetricsFunction, _ windows: MetricWindows, exemplarsMax: Int,
-        _ context: QueryContext
+        isWeighted: Bool = false, _ context: QueryContext
     ) {
+        self.isWeighted = isWeighted
         exemplars = ExemplarCollector(limit: exemplarsMax, windows: windows.count)
         self.function = function
         self.windows = windows
@@ -33,7 +39,7 @@ final class MetricAccumulator: SpanAccumulator {
     var reading: MetricReading {
         MetricReading(
             grouping: function.grouping, measured: function.field, windows: windows,
-            hasExemplars: exemplars.isWanted)
+            hasExemplars: exemplars.isWanted, isWeighted: isWeighted)
     }
 
     func take(_ part: MetricReading.Part) throws(QueryError) {
@@ -41,13 +47,18 @@ final class MetricAccumulator: SpanAccumulator {
         var numbers: [Int] = []
         for key in part.keys { numbers.append(try groups.number(key)) }
         try makeRoom()
-        if function.field == nil {
+        if function.field == nil, isWeighted {
+            for index in part.series.indices {
+                values[numbers[Int(part.series[index])]][Int(part.intervals[index])] +=
+                    part.weights[index]
+            }
+        } else if function.field == nil {
             count(part, numbers)
         } else {
             for index in part.series.indices {
                 measure(
                     part.cells[index], numbers[Int(part.series[index])],
-                    Int(part.intervals[index]))
+                    Int(part.intervals[index]), isWeighted ? part.weights[index] : 1)
             }
         }
         for index in part.traces.indices {
@@ -97,17 +108,19 @@ final class MetricAccumulator: SpanAccumulator {
 
     private var initialValue: Double { function.field == nil ? 0 : .nan }
 
-    private func measure(_ cell: Cell, _ series: Int, _ window: Int) {
+    private func measure(_ cell: Cell, _ series: Int, _ window: Int, _ weight: Double) {
         guard let measure = cell.measure else { return }
         let old = values[series][window]
         switch function.function {
         case .minOverTime: values[series][window] = old.isNaN ? measure : min(old, measure)
         case .maxOverTime: values[series][window] = old.isNaN ? measure : max(old, measure)
-        case .sumOverTime: values[series][window] = old.isNaN ? measure : old + measure
+        case .sumOverTime:
+            values[series][window] = old.isNaN ? weight * measure : old + weight * measure
         case .avgOverTime:
-            values[series][window] = old.isNaN ? measure : old + measure
-            counts[series][window] += 1
-        case .quantileOverTime, .histogramOverTime: histograms[series].add(cell, window)
+            values[series][window] = old.isNaN ? weight * measure : old + weight * measure
+            counts[series][window] += weight
+        case .quantileOverTime, .histogramOverTime:
+            histograms[series].add(cell, window, weight: weight)
         case .rate, .countOverTime, .compare: break
         }
     }

@@ -6,6 +6,8 @@ struct MetricReading: SpanReading {
     let measured: Field?
     let windows: MetricWindows
     let hasExemplars: Bool
+    /// Whether spans count for those that were not kept.
+    var isWeighted = false
 
     /// Of the spans of one batch that count.
     struct Part: Sendable {
@@ -16,6 +18,8 @@ struct MetricReading: SpanReading {
         var intervals: [UInt32] = []
         /// Numbers, of functions that measure.
         var cells: [Cell] = []
+        /// Of extrapolation only.
+        var weights: [Double] = []
         /// Of examples only.
         var traces: [TraceID] = []
         var starts: [Timestamp] = []
@@ -44,6 +48,7 @@ struct MetricReading: SpanReading {
         var intervals = MetricWindows.Search(windows)
         let starts = table.batch.starts
         part.intervals = rows.map { UInt32(truncatingIfNeeded: intervals.index(starts[$0])) }
+        if isWeighted { part.weights = table.weights(rows) }
         if hasExemplars {
             part.traces = rows.map { table.batch.traceIDs[$0] }
             part.starts = rows.map { starts[$0] }
