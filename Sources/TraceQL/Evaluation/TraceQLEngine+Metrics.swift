@@ -20,7 +20,7 @@ extension TraceQLEngine {
         var run = MetricRun(
             engine: self, windows: windows,
             exemplarsMax: parsed.exemplarsHint(atMost: exemplarsMax),
-            isWeighted: parsed.asksToExtrapolate, context: context)
+            isExtrapolated: parsed.asksToExtrapolate, context: context)
         let series = try run.series(of: metrics)
         return MetricResult(
             windows: windows, series: series.sorted(by: MetricSeries.precedes),
@@ -33,17 +33,17 @@ private struct MetricRun {
     let engine: TraceQLEngine
     let windows: MetricWindows
     let exemplarsMax: Int
-    let isWeighted: Bool
+    let isExtrapolated: Bool
     let context: QueryContext
     var inspectedSpans = 0
     var isPartial = false
 
     init(
-        engine: TraceQLEngine, windows: MetricWindows, exemplarsMax: Int, isWeighted: Bool,
+        engine: TraceQLEngine, windows: MetricWindows, exemplarsMax: Int, isExtrapolated: Bool,
         context: QueryContext
     ) {
         self.engine = engine
-        self.isWeighted = isWeighted
+        self.isExtrapolated = isExtrapolated
         self.exemplarsMax = exemplarsMax
         self.windows = windows
         self.context = context
@@ -81,7 +81,7 @@ private struct MetricRun {
     ) throws(QueryError) -> [MetricSeries] {
         if case .compare(let comparison) = function.function {
             let accumulator = ComparisonAccumulator(
-                comparison, windows, isWeighted: isWeighted, context)
+                comparison, windows, isExtrapolated: isExtrapolated, context)
             let fields = comparison.filter.fields + stages.flatMap(\.fields)
             var scan = scan(stages, fields)
             scan.fields.formUnion(ComparisonAccumulator.columns)
@@ -90,7 +90,7 @@ private struct MetricRun {
             return try accumulator.results()
         }
         let accumulator = MetricAccumulator(
-            function, windows, exemplarsMax: exemplarsMax, isWeighted: isWeighted, context)
+            function, windows, exemplarsMax: exemplarsMax, isExtrapolated: isExtrapolated, context)
         let fields = function.grouping + (function.field.map { [$0] } ?? [])
         try read(scan(stages, fields + stages.flatMap(\.fields)), stages, into: accumulator)
         return try accumulator.results()
@@ -103,7 +103,7 @@ private struct MetricRun {
             Driver(stages), in: windows.range, reading: fields,
             unit: isAlone ? .spans : .traces(spansEach: engine.limits.traceSpansMax))
         // Trace states say how spans were sampled.
-        if isWeighted { scan.fields.formUnion(.rest) }
+        if isExtrapolated { scan.fields.formUnion(.rest) }
         return scan
     }
 

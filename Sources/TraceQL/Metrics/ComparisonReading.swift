@@ -4,8 +4,8 @@ import Telemetry
 struct ComparisonReading: SpanReading {
     let comparison: MetricsFunction.Comparison
     let windows: MetricWindows
-    /// Whether spans count for those that were not kept.
-    var isWeighted = false
+    /// Whether spans count for those that samplers did not keep, as their trace states say.
+    var isExtrapolated = false
 
     private static let intrinsics: [Intrinsic] = [.name, .kind, .status, .statusMessage]
 
@@ -25,8 +25,24 @@ struct ComparisonReading: SpanReading {
         let inWindow = rows.filter { isInSelectedTime(table.batch.starts[$0]) }
         let selected = table.select(comparison.filter, inWindow)
         return Part(
-            selection: counts(table, selected),
-            baseline: counts(table, SortedRows.difference(rows, selected)))
+            selection: extrapolated(table, selected),
+            baseline: extrapolated(table, SortedRows.difference(rows, selected)))
+    }
+
+    /// Spans of one weight are counted together: there are few.
+    private func extrapolated(_ table: SpanTable, _ rows: [Int]) -> [Count] {
+        guard isExtrapolated else { return counts(table, rows) }
+        var rowsOfWeight: [Double: [Int]] = [:]
+        for (row, weight) in zip(rows, table.samplingWeights(rows)) {
+            rowsOfWeight[weight, default: []].append(row)
+        }
+        return rowsOfWeight.flatMap { weight, rows in
+            counts(table, rows).map { count in
+                var count = count
+                count.byInterval = count.byInterval.mapValues { $0 * weight }
+                return count
+            }
+        }
     }
 
     private func isInSelectedTime(_ time: Timestamp) -> Bool {
@@ -38,7 +54,6 @@ struct ComparisonReading: SpanReading {
         guard !rows.isEmpty else { return [] }
         var intervals = MetricWindows.Search(windows)
         let intervalOf = rows.map { intervals.index(table.batch.starts[$0]) }
-        let weights = isWeighted ? table.weights(rows) : []
         var counts: [Count] = []
         for field in Self.fields(of: table.batch, rows) {
             let column = table.column(field, rows)
@@ -49,7 +64,7 @@ struct ComparisonReading: SpanReading {
                 guard cell.kind != .null, cell.kind != .other else { continue }
                 let number = Int(values.number(0, cell))
                 if number == found.count { found.append([:]) }
-                found[number][intervalOf[index], default: 0] += isWeighted ? weights[index] : 1
+                found[number][intervalOf[index], default: 0] += 1
             }
             for (pair, byInterval) in zip(values.pairs, found) {
                 counts.append(

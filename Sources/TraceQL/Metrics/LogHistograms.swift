@@ -18,11 +18,12 @@ struct LogHistograms {
         counts = [Double](repeating: 0, count: count * Self.bucketCount)
     }
 
-    /// - Parameter weight: how many spans it stands for.
-    mutating func add(_ cell: Cell, _ window: Int, weight: Double = 1) {
+    /// - Parameter count: how many spans the one with this value stands for.
+    mutating func add(_ cell: Cell, _ window: Int, count: Double) {
         guard let number = cell.number, number > 0, number.isFinite else { return }
         if cell.kind == .duration { unit = 1e9 }
-        counts[window * Self.bucketCount + Self.bucket(number)] += weight
+        let slot = window * Self.bucketCount + Self.bucket(number)
+        counts[slot] += count
     }
 
     /// The bucket of the smallest power of two that is not below `number`.

@@ -16,17 +16,17 @@ final class MetricAccumulator: SpanAccumulator {
     private var exemplars: ExemplarCollector
     private var heldSamples = 0
 
-    private let isWeighted: Bool
+    private let isExtrapolated: Bool
 
     /// - Parameters:
     ///   - exemplarsMax: examples of all series together.
-    ///   - isWeighted: whether spans count for those that a sampler did not keep. Extremes are not changed
-    ///     by it.
+    ///   - isExtrapolated: whether spans count for those that samplers did not keep. Extremes are not
+    ///     changed by it.
     init(
         _ function: MetricsFunction, _ windows: MetricWindows, exemplarsMax: Int,
-        isWeighted: Bool = false, _ context: QueryContext
+        isExtrapolated: Bool = false, _ context: QueryContext
     ) {
-        self.isWeighted = isWeighted
+        self.isExtrapolated = isExtrapolated
         exemplars = ExemplarCollector(limit: exemplarsMax, windows: windows.count)
         self.function = function
         self.windows = windows
@@ -39,7 +39,7 @@ final class MetricAccumulator: SpanAccumulator {
     var reading: MetricReading {
         MetricReading(
             grouping: function.grouping, measured: function.field, windows: windows,
-            hasExemplars: exemplars.isWanted, isWeighted: isWeighted)
+            hasExemplars: exemplars.isWanted, isExtrapolated: isExtrapolated)
     }
 
     func take(_ part: MetricReading.Part) throws(QueryError) {
@@ -47,18 +47,14 @@ final class MetricAccumulator: SpanAccumulator {
         var numbers: [Int] = []
         for key in part.keys { numbers.append(try groups.number(key)) }
         try makeRoom()
-        if function.field == nil, isWeighted {
-            for index in part.series.indices {
-                values[numbers[Int(part.series[index])]][Int(part.intervals[index])] +=
-                    part.weights[index]
-            }
-        } else if function.field == nil {
+        if function.field == nil {
             count(part, numbers)
         } else {
             for index in part.series.indices {
                 measure(
                     part.cells[index], numbers[Int(part.series[index])],
-                    Int(part.intervals[index]), isWeighted ? part.weights[index] : 1)
+                    Int(part.intervals[index]),
+                    count: part.counts.isEmpty ? 1 : part.counts[index])
             }
         }
         for index in part.traces.indices {
@@ -71,16 +67,16 @@ final class MetricAccumulator: SpanAccumulator {
 
     /// Spans of one interval and series mostly stand together.
     private func count(_ part: MetricReading.Part, _ numbers: [Int]) {
-        var run = 0
+        var run = 0.0
         for index in part.series.indices {
-            run += 1
+            run += part.counts.isEmpty ? 1 : part.counts[index]
             let next = index + 1
             if next < part.series.count, part.series[next] == part.series[index],
                 part.intervals[next] == part.intervals[index]
             {
                 continue
             }
-            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += Double(run)
+            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += run
             run = 0
         }
     }
@@ -108,19 +104,19 @@ final class MetricAccumulator: SpanAccumulator {
 
     private var initialValue: Double { function.field == nil ? 0 : .nan }
 
-    private func measure(_ cell: Cell, _ series: Int, _ window: Int, _ weight: Double) {
+    /// - Parameter count: how many spans the one measured stands for.
+    private func measure(_ cell: Cell, _ series: Int, _ window: Int, count: Double) {
         guard let measure = cell.measure else { return }
         let old = values[series][window]
         switch function.function {
         case .minOverTime: values[series][window] = old.isNaN ? measure : min(old, measure)
         case .maxOverTime: values[series][window] = old.isNaN ? measure : max(old, measure)
-        case .sumOverTime:
-            values[series][window] = old.isNaN ? weight * measure : old + weight * measure
+        case .sumOverTime: values[series][window] = (old.isNaN ? 0 : old) + measure * count
         case .avgOverTime:
-            values[series][window] = old.isNaN ? weight * measure : old + weight * measure
-            counts[series][window] += weight
+            values[series][window] = (old.isNaN ? 0 : old) + measure * count
+            counts[series][window] += count
         case .quantileOverTime, .histogramOverTime:
-            histograms[series].add(cell, window, weight: weight)
+            histograms[series].add(cell, window, count: count)
         case .rate, .countOverTime, .compare: break
         }
     }

@@ -6,8 +6,8 @@ struct MetricReading: SpanReading {
     let measured: Field?
     let windows: MetricWindows
     let hasExemplars: Bool
-    /// Whether spans count for those that were not kept.
-    var isWeighted = false
+    /// Whether spans count for those that samplers did not keep, as their trace states say.
+    var isExtrapolated = false
 
     /// Of the spans of one batch that count.
     struct Part: Sendable {
@@ -16,10 +16,10 @@ struct MetricReading: SpanReading {
         /// Places in `keys`.
         var series: [UInt32] = []
         var intervals: [UInt32] = []
+        /// How many spans each stands for; empty: itself.
+        var counts: [Double] = []
         /// Numbers, of functions that measure.
         var cells: [Cell] = []
-        /// Of extrapolation only.
-        var weights: [Double] = []
         /// Of examples only.
         var traces: [TraceID] = []
         var starts: [Timestamp] = []
@@ -48,10 +48,13 @@ struct MetricReading: SpanReading {
         var intervals = MetricWindows.Search(windows)
         let starts = table.batch.starts
         part.intervals = rows.map { UInt32(truncatingIfNeeded: intervals.index(starts[$0])) }
-        if isWeighted { part.weights = table.weights(rows) }
         if hasExemplars {
             part.traces = rows.map { table.batch.traceIDs[$0] }
             part.starts = rows.map { starts[$0] }
+        }
+        if isExtrapolated {
+            let weights = table.samplingWeights(rows)
+            part.counts = part.counts.isEmpty ? weights : zip(part.counts, weights).map(*)
         }
         return part
     }

@@ -31,7 +31,7 @@ enum SamplingWeights {
 
 extension SpanTable {
     /// What each of the spans at `rows` stands for. Few trace states differ.
-    func weights(_ rows: [Int]) -> [Double] {
+    func samplingWeights(_ rows: [Int]) -> [Double] {
         var known: [StringID: Double] = [:]
         return rows.map { row in
             let state = batch.traceStates[row]
