@@ -54,7 +54,7 @@ struct MetricReading: SpanReading {
         }
         if isExtrapolated {
             let weights = table.samplingWeights(rows)
-            part.counts = part.counts.isEmpty ? weights : zip(part.counts, weights).map(*)
+            part.counts = part.counts.isEmpty ? weights : zip(part.counts, weights).map { $0 * $1 }
         }
         return part
     }
