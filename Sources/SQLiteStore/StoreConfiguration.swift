@@ -44,6 +44,10 @@ package struct StoreConfiguration: Sendable {
     package var loadedSeriesMax = 2_000_000
     /// Traces up to this many spans are read at once, about 10 MiB; larger ones piece by piece.
     package var wholeTraceSpansMax = 16_384
+    /// Traces of all blocks that are kept in a directory for queries of whole traces, some 25 bytes each.
+    /// With more such a query reads the ids of all blocks, and holds those of the blocks that it looks
+    /// at.
+    package var directoryTracesMax = 2_000_000
     /// Blocks of spans with decoded columns that are kept for the next query: some 80 of 8,192 rows.
     package var readerBytesMax = 48 << 20
     /// Columns of fields of log records that are kept for the next query: four of some two million

@@ -112,6 +112,8 @@ package enum AttributeTest: Sendable, Hashable {
     case equals(AttributeValue)
     /// The value's text form (`AttributeValue.text`) is this: how untyped tags (Jaeger, Zipkin) match.
     case text(String)
+    /// The text form of the value, or of one of an array's elements, is this.
+    case textOfAny(String)
 }
 
 /// One condition on a span.

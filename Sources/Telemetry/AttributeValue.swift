@@ -76,6 +76,16 @@ extension AttributeValue {
         }
     }
 
+    /// Whether `text` is the text of this value or, with `orElement`, of an element of this array.
+    package func hasText(_ wanted: String, orElement: Bool) -> Bool {
+        if orElement, case .array(let elements) = self,
+            elements.contains(where: { $0.text == wanted })
+        {
+            return true
+        }
+        return text == wanted
+    }
+
     /// Appends this value as JSON (RFC 8259); NaN and infinities as strings, bytes in hexadecimal.
     package func appendJSON(to output: inout String) {
         switch self {

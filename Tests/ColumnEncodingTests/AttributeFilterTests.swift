@@ -66,6 +66,25 @@ struct AttributeFilterTests {
         #expect(filter.byteCount < 200)
     }
 
+    @Test("a key that has arrays is open: an element may be looked for")
+    func arrays() throws {
+        var batch = SpanBatch()
+        let resource = batch.append(Resource())
+        let scope = batch.append(Scope())
+        var span = SpanRecord(
+            traceID: TraceID(high: 1, low: 2), spanID: SpanID(1), name: "n", start: .zero,
+            duration: 0)
+        span.attributes = [
+            Attribute("hosts", .array([.string("a"), .int(5)])), Attribute("plain", .int(1)),
+        ]
+        batch.append(span, resource: resource, scope: scope)
+        let filter = try #require(built(batch))
+        #expect(filter.mayHave(key: "hosts", text: "a"))
+        #expect(filter.mayHave(key: "hosts", text: "5"))
+        #expect(filter.mayHave(key: "hosts", at: .span))
+        #expect(!filter.mayHave(key: "plain", text: "2"))
+    }
+
     @Test("is read back as it was written, and not from less")
     func storage() throws {
         var batches = RandomBatches(seed: 42)

@@ -103,8 +103,8 @@ struct TempoTests {
                 "invalid step: \"x\" is not a duration such as 15s\n"
             ),
             (
-                "/api/metrics/query_range?q={}|compare({parent=1})",
-                "not supported yet: intrinsic (parent)\n"
+                "/api/metrics/query_range?q={}|rate()with(nonsense=1)",
+                "not supported yet: hint nonsense\n"
             ),
             (
                 "/api/v2/search/tag/nonsense/values",

@@ -48,19 +48,20 @@ struct JaegerQueryServiceTests {
 
     /// The messages that a call is answered with.
     private func call(
-        _ method: String, tokens: TokenSet? = nil,
+        _ method: String, version: Int = 3, tokens: TokenSet? = nil,
         _ write: (inout ProtobufWriter) -> Void = { _ in }
     ) async throws -> [[UInt8]] {
         let runner = QueryRunner(
             pool: BlockingPool(name: "queries", threads: 2, capacity: 64),
             clock: ManualClock(wallNanoseconds: Self.start.nanoseconds))
         let events = EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let service = JaegerQueryService(
-            JaegerAPI(store: store(), runner: runner), tokens: tokens)
+        let api = JaegerAPI(store: store(), runner: runner)
         let listener = try await GRPCListener.open(
             .init(
                 address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--jaeger-query-grpc"),
-            services: [service], events: events)
+            services: [
+                JaegerQueryService(api, tokens: tokens), JaegerQueryServiceV2(api, tokens: tokens),
+            ], events: events)
         var writer = ProtobufWriter()
         write(&writer)
         let message = writer.bytes
@@ -73,7 +74,8 @@ struct JaegerQueryServiceTests {
                 try await client.serverStreaming(
                     request: ClientRequest(message: message),
                     descriptor: MethodDescriptor(
-                        fullyQualifiedService: "jaeger.api_v3.QueryService", method: method),
+                        fullyQualifiedService: "jaeger.api_v\(version).QueryService",
+                        method: method),
                     serializer: Bytes(), deserializer: Bytes(), options: .defaults
                 ) { response in
                     var messages: [[UInt8]] = []
@@ -157,11 +159,141 @@ struct JaegerQueryServiceTests {
         #expect(try spans(number) == 2_500)
     }
 
-    private func failure(_ method: String, _ write: (inout ProtobufWriter) -> Void) async
-        -> RPCError?
-    {
+    @Test("a filter of a search is honoured, and refused beside other conditions")
+    func filter() async throws {
+        /// `Call { op = "eq", args = [{ attr: { key, level } }, { scalar: { value, type } }] }`
+        func eq(_ writer: inout ProtobufWriter, _ key: String, _ value: String) {
+            writer.message(10) { call in
+                call.string(1, "eq")
+                call.message(2) { term in
+                    term.message(1) {
+                        $0.string(1, key)
+                        $0.string(2, "span")
+                    }
+                }
+                call.message(2) { term in
+                    term.message(4) {
+                        $0.string(1, value)
+                        $0.string(2, "int")
+                    }
+                }
+            }
+        }
+        let found = try await call("FindTraces") { write(&$0) { eq(&$0, "n", "400") } }
+        #expect(try spans(found) == 2_500)
+        let nothing = try await call("FindTraces") { write(&$0) { eq(&$0, "n", "4000") } }
+        #expect(nothing.isEmpty)
+        let both = await failure("FindTraces") {
+            write(&$0) { query in
+                query.string(1, "web")
+                eq(&query, "n", "400")
+            }
+        }
+        #expect(both?.code == .invalidArgument)
+        let wrong = await failure("FindTraces") { write(&$0) { eq(&$0, "n", "x") } }
+        #expect(wrong?.code == .invalidArgument)
+    }
+
+    // MARK: The older version
+
+    /// The spans of `SpansResponseChunk`s, as the fields of each.
+    private func models(_ messages: [[UInt8]]) throws -> [[UInt32: [[UInt8]]]] {
+        try messages.flatMap { message in
+            try Self.fields(message)[1, default: []].map { try Self.fields($0) }
+        }
+    }
+
+    /// The bytes of every field with a length; numbers as their varint.
+    private static func fields(_ message: [UInt8]) throws -> [UInt32: [[UInt8]]] {
+        var found: [UInt32: [[UInt8]]] = [:]
+        try message.withUnsafeBytes { bytes in
+            var reader = ProtobufReader(bytes)
+            while reader.remaining > 0 {
+                let key = try reader.nextKey()
+                if key & 7 == 2 {
+                    found[key >> 3, default: []].append(Array(try reader.bytes("field")))
+                } else if key & 7 == 0 {
+                    let value = try reader.varint("field")
+                    found[key >> 3, default: []].append([UInt8(truncatingIfNeeded: value)])
+                } else {
+                    try reader.skip(key)
+                }
+            }
+        }
+        return found
+    }
+
+    private static let binaryID: [UInt8] =
+        [0, 0, 0, 0, 0, 0, 0, 0xA] + [0, 0, 0, 0, 0, 0, 0, 1]
+
+    private func writeID(_ id: [UInt8], to writer: inout ProtobufWriter) {
+        id.withUnsafeBytes { writer.presentBytes(1, $0) }
+    }
+
+    @Test("api_v2 answers with spans in Jaeger's model")
+    func oldTraces() async throws {
+        let spans = try models(
+            try await call("GetTrace", version: 2) { writeID(Self.binaryID, to: &$0) })
+        try #require(spans.count == 2)
+        let second = spans[1]
+        #expect(second[1] == [Self.binaryID])
+        #expect(second[2] == [[0, 0, 0, 0, 0, 0, 0, 2]])
+        #expect(second[3] == [Array("call".utf8)])
+        let tags = try (second[8] ?? []).map { try Self.fields($0) }
+        #expect(tags.contains { $0[1] == [Array("n".utf8)] && $0[2] == [[2]] && $0[5] == [[2]] })
+        #expect(
+            tags.contains {
+                $0[1] == [Array("span.kind".utf8)] && $0[3] == [Array("server".utf8)]
+            })
+        let process = try Self.fields(try #require(second[10]?.first))
+        #expect(process[1] == [Array("web".utf8)])
+        // 5 ms and no seconds.
+        #expect(try Self.fields(try #require(second[7]?.first))[1] == nil)
+
+        let found = try await call("FindTraces", version: 2) {
+            write(&$0) { query in
+                query.message(3) {
+                    $0.string(1, "n")
+                    $0.string(2, "400")
+                }
+            }
+        }
+        #expect(try models(found).count == 2_500)
+        #expect(found.count == 5)
+    }
+
+    @Test("api_v2 lists services, operations and dependencies, and archives nothing")
+    func oldLists() async throws {
+        var services = ProtobufWriter()
+        services.string(1, "batch")
+        services.string(1, "web")
+        #expect(try await call("GetServices", version: 2) == [services.bytes])
+        var operations = ProtobufWriter()
+        operations.string(1, "call")
+        operations.message(2) {
+            $0.string(1, "call")
+            $0.string(2, "server")
+        }
+        let answer = try await call("GetOperations", version: 2) { $0.string(1, "web") }
+        #expect(answer == [operations.bytes])
+        #expect(try await call("GetDependencies", version: 2) == [[]])
+        let archive = await failure("ArchiveTrace", version: 2) {
+            writeID(Self.binaryID, to: &$0)
+        }
+        #expect(archive?.code == .unimplemented)
+        let short = await failure("GetTrace", version: 2) { writeID([1, 2], to: &$0) }
+        #expect(short?.code == .invalidArgument)
+        let missing = await failure("GetTrace", version: 2) {
+            writeID([0, 0, 0, 0, 0, 0, 0, 9], to: &$0)
+        }
+        #expect(missing?.code == .notFound)
+    }
+
+    private func failure(
+        _ method: String, version: Int = 3, _ write: (inout ProtobufWriter) -> Void
+    ) async -> RPCError? {
         do {
-            _ = try await call(method, write)
+            _ = try await call(method, version: version, write)
             return nil
         } catch { return error as? RPCError }
     }

@@ -88,10 +88,11 @@ import Testing
         }
 
         private func test() -> AttributeTest {
-            switch below(4) {
+            switch below(5) {
             case 0: .exists
             case 1: .equals(value())
             case 2: .text(value().text)
+            case 3: .textOfAny(["v1", "true", "0", "1", "[0]"][below(5)])
             default: .text(["v1", "true", "0", "1", "-1", "007", "+1", "0.5", "nan"][below(9)])
             }
         }

@@ -61,6 +61,7 @@ final class StoreUnderTest {
         if kind == .sqliteRestarted {
             configuration.blockRowsMax = 7
             configuration.wholeTraceSpansMax = 9
+            configuration.directoryTracesMax = 25
         }
         return try SQLiteTelemetryStore(
             configuration: configuration, clock: clock,

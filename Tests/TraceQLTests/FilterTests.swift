@@ -91,7 +91,7 @@ struct FilterTests {
             ("{ parent.span.http.status_code = 200 }", [2]),
             ("{ parent.resource.service.name = \"web\" }", [2, 3]),
             ("{ parent.region = \"eu\" }", [2]), ("{ .list != nil }", [1]),
-            ("{ .list = \"x\" }", []),
+            ("{ .list = \"x\" }", [1]),
             ("{ name = .missing }", []), ("{ \"call\" = name }", [2]),
             ("{ (status = error) = true }", [3]),
         ] as [(String, [UInt64])])

@@ -16,6 +16,7 @@ struct NaiveTrace {
         case truth(Bool)
         case status(SpanStatus)
         case kind(SpanKind)
+        case list([Value])
         case other
     }
 
@@ -189,6 +190,7 @@ struct NaiveTrace {
         case .double(let number): .number(number)
         case .string(let text): .text(text)
         case .bool(let flag): .truth(flag)
+        case .array(let elements): .list(elements.map { Self.value($0) })
         default: .other
         }
     }
@@ -215,6 +217,16 @@ struct NaiveTrace {
     private static func holds(_ operation: BinaryOperator, _ a: Value, _ b: Value) -> Bool {
         if let x = number(a), let y = number(b) { return holds(operation, x, y) }
         switch (a, b) {
+        case (.list, .list): return false
+        case (.list(let elements), _):
+            return operation == .notEqual || operation == .doesNotMatch
+                ? elements.allSatisfy { holds(operation, $0, b) }
+                : elements.contains { holds(operation, $0, b) }
+        case (_, .list(let elements)):
+            guard operation != .matches, operation != .doesNotMatch else { return false }
+            return operation == .notEqual
+                ? elements.allSatisfy { holds(operation, a, $0) }
+                : elements.contains { holds(operation, a, $0) }
         case (.text(let x), .text(let y)):
             if operation == .matches || operation == .doesNotMatch {
                 return y.split(separator: "|").contains { $0 == x } == (operation == .matches)

@@ -7,9 +7,10 @@ import Telemetry
 /// stored = version u8 │ open keys varint │ hash u64 of each, ascending │ fuse filter
 /// ```
 /// The fuse filter holds each key with the place it stands at, and each key with the text of each of
-/// its values, except keys of very many values: those are *open*, and of them only the key is known.
+/// its values, except keys of very many values and those that have arrays, whose elements are looked for
+/// too: those are *open*, and of them only the key is known.
 package struct AttributeFilter: Sendable {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     private let openKeys: [UInt64]
     private let filter: FuseFilter
@@ -180,7 +181,7 @@ package struct AttributeFilterBuilder {
     }
 
     private mutating func append(_ type: AttributeType, _ payload: UInt64, to number: Int) {
-        guard keys[number].values.count < Self.valuesPerKeyMax else {
+        guard type != .array, keys[number].values.count < Self.valuesPerKeyMax else {
             entries -= keys[number].values.count
             keys[number].values = []
             keys[number].isOpen = true

@@ -11,13 +11,20 @@ package struct AttributeValueTest {
     }
 
     private let wanted: Wanted
+    /// Whether an array passes if one of its elements does.
+    private let looksIntoArrays: Bool
 
-    private init(_ wanted: Wanted) { self.wanted = wanted }
+    private init(_ wanted: Wanted, looksIntoArrays: Bool = false) {
+        self.wanted = wanted
+        self.looksIntoArrays = looksIntoArrays
+    }
 
     package static let exists = AttributeValueTest(.anything)
 
-    /// A value whose `AttributeValue.text` is `text`.
-    package static func text(_ text: String) -> AttributeValueTest {
+    /// A value whose `AttributeValue.text` is `text`; `orElement`: also an array of which an element's is.
+    package static func text(
+        _ text: String, orElement: Bool = false
+    ) -> AttributeValueTest {
         // "007" and "1.0" are numbers, but not the text of one.
         let int = Int64(text).flatMap { String($0) == text ? $0 : nil }
         let double = Double(text).flatMap { AttributeValue.double($0).text == text ? $0 : nil }
@@ -28,7 +35,8 @@ package struct AttributeValueTest {
             default: nil
             }
         return AttributeValueTest(
-            .text(bytes: Array(text.utf8), text: text, int: int, double: double, flag: flag))
+            .text(bytes: Array(text.utf8), text: text, int: int, double: double, flag: flag),
+            looksIntoArrays: orElement)
     }
 
     /// A value of this type that is equal.
@@ -114,7 +122,9 @@ package struct AttributeValueTest {
             switch type {
             case .string: return bytes.count == wanted.count && bytes.elementsEqual(wanted)
             case .bytes: return AttributeValue.bytes(Array(bytes)).text == text
-            default: return (AttributeValue(encoded: bytes) ?? .empty).text == text
+            default:
+                return (AttributeValue(encoded: bytes) ?? .empty).hasText(
+                    text, orElement: looksIntoArrays)
             }
         }
     }

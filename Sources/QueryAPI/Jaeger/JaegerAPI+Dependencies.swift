@@ -6,7 +6,7 @@ import WireFormats
 
 extension JaegerAPI {
     /// Jaeger's default for both versions: a day.
-    private static let lookback: Int64 = 86_400 * 1_000_000_000
+    static let dependencyLookback: Int64 = 86_400 * 1_000_000_000
     /// Says that older spans of the range were not counted.
     static let partialHeader = "x-sidelight-partial"
 
@@ -16,7 +16,7 @@ extension JaegerAPI {
         let end = try parameters.integer("endTs").map { Timestamp(milliseconds: $0) } ?? now
         let lookback =
             try parameters.integer("lookback")
-            .map { Timestamp(milliseconds: max(0, $0)).nanoseconds } ?? Self.lookback
+            .map { Timestamp(milliseconds: max(0, $0)).nanoseconds } ?? Self.dependencyLookback
         let service = request.parameters["service"] ?? ""
         let graph = try await graph(
             TimeRange(start: end.advanced(byNanoseconds: -lookback), end: end))
@@ -41,7 +41,8 @@ extension JaegerAPI {
         }
         let end = try time("endTime", "end_time") ?? now
         let start =
-            try time("startTime", "start_time") ?? end.advanced(byNanoseconds: -Self.lookback)
+            try time("startTime", "start_time")
+            ?? end.advanced(byNanoseconds: -Self.dependencyLookback)
         let graph = try await graph(TimeRange(start: start, end: end))
         var writer = JSONWriter()
         writer.object {
@@ -52,7 +53,7 @@ extension JaegerAPI {
         return answer(writer.bytes, graph)
     }
 
-    private func graph(_ range: TimeRange) async throws -> DependencyGraph {
+    func graph(_ range: TimeRange) async throws -> DependencyGraph {
         try await runner.run { [store, metrics, runner] context in
             var graph = try DependencyGraph(
                 store, in: range, spansMax: runner.answerLimits.dependencySpansMax,

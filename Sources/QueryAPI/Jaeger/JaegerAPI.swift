@@ -46,15 +46,21 @@ package struct JaegerAPI: Sendable {
     /// `/api/traces`: a search, or the traces named by `traceID`.
     func search(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = JaegerParameters(parameters: request.parameters, now: now)
-        let query = try parameters.traceQuery(limits: runner.answerLimits)
+        var query = try parameters.traceQuery(limits: runner.answerLimits)
+        try query.readPage(request.parameters)
         let wanted = Array(try parameters.traceIDs().prefix(runner.answerLimits.tracesMax))
-        let bytes = try await runner.run { [searcher] context in
-            guard wanted.isEmpty else {
-                return try answer(try searcher.traces(wanted, context: context), wanted: wanted)
-            }
-            return try answer(try searcher.traces(of: query, context: context))
+        guard wanted.isEmpty else {
+            return .json(
+                try await runner.run { [searcher] context in
+                    try answer(try searcher.traces(wanted, context: context), wanted: wanted)
+                })
         }
-        return .json(bytes)
+        let asked = query
+        let (bytes, found) = try await runner.run { [searcher] context in
+            let found = try searcher.traces(of: asked, context: context)
+            return (try answer(found.traces), found)
+        }
+        return .json(bytes).with(found.count, next: found.next)
     }
 
     /// `/api/traces/{id}`. `start`, `end` and `raw` are accepted and change nothing: a trace is found by

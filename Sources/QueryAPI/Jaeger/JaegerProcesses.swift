@@ -4,7 +4,7 @@ import WireFormats
 /// The processes of a trace in Jaeger's model: resources with equal attributes are one. They stand after
 /// the spans, so they are kept as JSON until a trace that is written piece by piece is at its end.
 struct JaegerProcesses {
-    private static let noService = "OTLPResourceNoServiceName"
+    static let noService = "OTLPResourceNoServiceName"
 
     private var numbers: [Resource: Int] = [:]
     private var written: [[UInt8]] = []

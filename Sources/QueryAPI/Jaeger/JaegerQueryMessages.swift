@@ -3,7 +3,7 @@ import Store
 import Telemetry
 import WireFormats
 
-/// Requests of Jaeger's `api_v3.QueryService`, read by hand.
+/// Requests of Jaeger's query services, read by hand; most messages of `api_v2` and `api_v3` are alike.
 enum JaegerQueryMessages {
     /// Traces of a search that names no number.
     private static let limit = 100
@@ -47,6 +47,7 @@ enum JaegerQueryMessages {
         var query = TraceQuery(range: .all, limit: limit)
         var start: Timestamp?
         var end: Timestamp?
+        var filter: Result<JaegerFilter, any Error>?
         try read(message) { (reader, key) throws(DecodeError) in
             guard key == ProtobufKey.length(1) else { return try reader.skip(key) }
             var inner = try reader.message("query")
@@ -55,6 +56,9 @@ enum JaegerQueryMessages {
                 switch key {
                 case ProtobufKey.length(4): start = try time(&inner, "start_time_min")
                 case ProtobufKey.length(5): end = try time(&inner, "start_time_max")
+                case ProtobufKey.length(10):
+                    var term = try inner.message("filter")
+                    filter = Result { try JaegerFilter(&term) }
                 default: try readField(key, &inner, into: &query)
                 }
             }
@@ -64,7 +68,48 @@ enum JaegerQueryMessages {
         }
         query.range = TimeRange(start: start, end: end.advanced(byNanoseconds: 1))
         query.limit = min(query.limit, limits.tracesMax)
+        switch filter {
+        case nil: break
+        case .success(let filter)?: query.traceQL = try JaegerV3.alone(filter, in: query).traceQL()
+        case .failure(let error as HTTPError)?: throw error
+        case .failure(let error)?: throw JaegerFilter.malformed("\(error)")
+        }
         return query
+    }
+
+    /// `api_v2`'s `GetTraceRequest { trace_id = 1, … }`: 16 bytes, or 8 of a short id. The times and
+    /// `raw_traces` change nothing.
+    static func binaryTrace(_ message: [UInt8]) throws(HTTPError) -> TraceID {
+        var bytes: [UInt8] = []
+        try read(message) { (reader, key) throws(DecodeError) in
+            switch key {
+            case ProtobufKey.length(1): bytes = Array(try reader.bytes("trace_id"))
+            default: try reader.skip(key)
+            }
+        }
+        guard bytes.count == 16 || bytes.count == 8 else {
+            throw .badRequest("trace_id has 16 bytes, not \(bytes.count)")
+        }
+        func word(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+            bytes.reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        return TraceID(high: word(bytes.dropLast(8)), low: word(bytes.suffix(8)))
+    }
+
+    /// `GetDependenciesRequest { start_time = 1, end_time = 2 }`; without them the last day.
+    static func range(_ message: [UInt8], now: Timestamp) throws(HTTPError) -> TimeRange {
+        var start: Timestamp?
+        var end: Timestamp?
+        try read(message) { (reader, key) throws(DecodeError) in
+            switch key {
+            case ProtobufKey.length(1): start = try time(&reader, "start_time")
+            case ProtobufKey.length(2): end = try time(&reader, "end_time")
+            default: try reader.skip(key)
+            }
+        }
+        let last = end ?? now
+        return TimeRange(
+            start: start ?? last.advanced(byNanoseconds: -JaegerAPI.dependencyLookback), end: last)
     }
 
     /// `TraceQueryParameters`, but its times.

@@ -8,14 +8,14 @@ struct JaegerTrace {
     private let spans: SpanBatch
     /// The process of each resource: resources with equal attributes are one process.
     private let processes: [UInt32: Int]
-    private let links: LinkKeys
+    private let links: JaegerLinkKeys
 
     /// - Parameters:
     ///   - spans: all of one trace, or some.
     ///   - processes: those of the trace; grows by what the spans refer to.
     init(_ spans: SpanBatch, _ processes: inout JaegerProcesses) {
         self.spans = spans
-        links = LinkKeys(spans.strings)
+        links = JaegerLinkKeys(spans.strings)
         self.processes = processes.numbers(of: spans)
     }
 
@@ -126,7 +126,7 @@ struct JaegerTrace {
 }
 
 /// Attributes of links and events that mean something to Jaeger.
-private struct LinkKeys {
+struct JaegerLinkKeys {
     private let referenceType: StringID?
     private let childOf: StringID?
     private let event: StringID?

@@ -43,10 +43,23 @@ enum JaegerV3 {
                 throw malformed("query.attributes", "\(error)")
             }
         }
-        guard form["filter", "filter"] == nil else {
-            throw malformed("query.filter", "filters are not supported; use query.attributes")
+        if let filter = form["filter", "filter"] {
+            query.traceQL = try alone(try JaegerFilter(json: filter), in: query).traceQL()
         }
+        try query.readPage(parameters)
         return query
+    }
+
+    /// A filter says all that a search looks for.
+    static func alone(
+        _ filter: JaegerFilter, in query: TraceQuery
+    ) throws(HTTPError) -> JaegerFilter {
+        guard query.predicates == [SpanPredicate()] else {
+            throw malformed(
+                "query.filter",
+                "service, operation, attributes and durations are written in the filter beside it")
+        }
+        return filter
     }
 
     static func malformed(_ name: String, _ reason: String) -> HTTPError {
@@ -149,13 +162,12 @@ extension JaegerAPI {
     /// `/api/v3/traces`.
     func searchV3(_ request: HTTPRequest) async throws -> HTTPResponse {
         let query = try JaegerV3.traceQuery(request.parameters, limits: runner.answerLimits)
-        let (bytes, isCut) = try await runner.run { [searcher] context in
-            let traces = try searcher.traces(of: query, context: context)
-            return (
-                try answerV3(traces.map(\.spans)), traces.contains { $0.cutFrom != nil }
-            )
+        let (bytes, found) = try await runner.run { [searcher] context in
+            let found = try searcher.traces(of: query, context: context)
+            return (try answerV3(found.traces.map(\.spans)), found)
         }
-        let response = HTTPResponse.json(bytes)
+        let isCut = found.traces.contains { $0.cutFrom != nil }
+        let response = HTTPResponse.json(bytes).with(found.count, next: found.next)
         return isCut ? response.with(Self.partialHeader, "true") : response
     }
 
@@ -180,10 +192,11 @@ extension JaegerAPI {
     /// `/api/v3/trace-summaries`: what a list of search results shows, without the spans.
     func summariesV3(_ request: HTTPRequest) async throws -> HTTPResponse {
         let query = try JaegerV3.traceQuery(request.parameters, limits: runner.answerLimits)
-        let bytes = try await runner.run { [searcher] context in
-            try summaries(query, searcher, context)
+        let (bytes, page) = try await runner.run { [searcher] context in
+            let page = try searcher.hits(query, context: context)
+            return (try summaries(page.hits, searcher, context), page)
         }
-        return .json(bytes)
+        return .json(bytes).with(page.count, next: page.next?.text(of: query.identity))
     }
 
     /// Traces that are read together, and held until their summaries are written.
@@ -191,10 +204,8 @@ extension JaegerAPI {
 
     /// A very large trace is read piece by piece.
     private func summaries(
-        _ query: TraceQuery, _ searcher: TraceSearch, _ context: QueryContext
+        _ hits: [TraceSearch.Hit], _ searcher: TraceSearch, _ context: QueryContext
     ) throws -> [UInt8] {
-        let hits = try searcher.newest(
-            query.limit, matching: query.predicates, in: query.range, context: context)
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("summaries")

@@ -32,6 +32,7 @@ package struct SidelightAPI: Sendable {
             $0.on(.get, "/logs/spans", rowSpans)
             $0.on(.get, "/alerts/history", alertHistory)
             $0.on(.get, "/status", status)
+            $0.on(.get, "/search", search)
         }
     }
 

@@ -74,11 +74,11 @@ package struct TempoAPI: Sendable {
         let parameters = TempoParameters(request.parameters, now: now)
         let search = try parameters.search(runner.answerLimits)
         let limit = runner.answerLimits.bytesMax
-        let bytes = try await runner.run { [engine] context in
-            try TempoSearchAnswer.bytes(
-                try engine.search(search, context: context), bytesMax: limit)
+        let (bytes, result) = try await runner.run { [engine] context in
+            let result = try engine.search(search, context: context)
+            return (try TempoSearchAnswer.bytes(result, bytesMax: limit), result)
         }
-        return .json(bytes)
+        return .json(bytes).with(result.count, next: result.next?.text(of: search.identity))
     }
 
     /// `/api/status/buildinfo`.

@@ -64,6 +64,17 @@ struct TempoParameters {
             throw .badRequest("invalid maxDuration: must be greater than minDuration")
         }
         search.traceDuration = shortest...longest
+        let cursor = parameters["cursor"] ?? ""
+        if !cursor.isEmpty {
+            do throws(QueryError) {
+                search.page.after = try SearchCursor(cursor, of: search.identity)
+            } catch { throw HTTPError(error) }
+        }
+        switch parameters["count"] ?? "" {
+        case "": break
+        case "exact": search.page.wantsCount = true
+        default: throw .badRequest("count is \"exact\" or is left out")
+        }
         return search
     }
 
@@ -142,5 +153,12 @@ struct TempoParameters {
         if range.end.nanoseconds(since: range.start) >= 60 * second { return second }
         let fine = second / 20
         return max(fine, wanted / fine * fine)
+    }
+}
+
+extension TraceQLSearch {
+    /// What is searched for, wherever and however much of it.
+    var identity: String {
+        "\(query) \(traceDuration.lowerBound) \(traceDuration.upperBound)"
     }
 }

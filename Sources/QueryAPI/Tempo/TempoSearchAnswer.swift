@@ -8,9 +8,11 @@ enum TempoSearchAnswer {
     /// What stands where the root of a trace has not been received.
     static let missingRoot = "<root span not yet received>"
 
+    /// - Parameter further: writes members behind those of Tempo.
     /// - Throws: `execution` when the answer grows beyond `bytesMax`.
     static func bytes(
-        _ result: TraceQLSearchResult, bytesMax: Int
+        _ result: TraceQLSearchResult, bytesMax: Int,
+        further: (inout JSONWriter) -> Void = { _ in }
     ) throws(QueryError) -> [UInt8] {
         var writer = JSONWriter(capacity: 1_024)
         writer.beginObject()
@@ -34,6 +36,7 @@ enum TempoSearchAnswer {
             writer.field("status", "PARTIAL")
             writer.field("message", "a trace was too large to be judged whole")
         }
+        further(&writer)
         writer.endObject()
         return writer.bytes
     }

@@ -1,6 +1,7 @@
 import QueryCore
 import Store
 import Telemetry
+import TraceQL
 
 /// Finds the newest traces that have one span satisfying all conditions, and reads traces whole. Shared
 /// by every API that searches traces.
@@ -17,18 +18,49 @@ struct TraceSearch: Sendable {
     /// Traces read together share the reading of blocks; between, the limits are looked at.
     private static let tracesAtOnce = 128
 
-    /// At most `limit` traces with a span that satisfies any of `predicates`, newest matching span first,
-    /// traces of equal times by id: the same question on the same data has one answer.
-    ///
-    /// The scan ends as soon as no later span can change the answer.
+    /// Hits with how many there are in all.
+    struct Page: Sendable {
+        var hits: [Hit]
+        var count: ResultCount
+        /// Where the next page goes on; `nil` if there is none.
+        var next: SearchCursor?
+    }
+
+    /// Traces with how many there are in all.
+    struct Found: Sendable {
+        var traces: [BoundedTrace]
+        var count: ResultCount
+        /// Where the next page goes on, as text; `nil` if there is none.
+        var next: String?
+    }
+
+    /// At most `limit` traces with a span that satisfies any of the query's predicates, newest matching span
+    /// first, traces of equal times by id: the same question on the same data has one answer.
+    func hits(_ query: TraceQuery, context: QueryContext) throws -> Page {
+        let page = try query.page()
+        guard let traceQL = query.traceQL else {
+            return try newest(
+                query.limit, matching: query.predicates, in: query.range, page, context: context)
+        }
+        let search = TraceQLSearch(
+            query: traceQL, range: query.range, limit: query.limit, spansPerSet: 0, page: page)
+        let result = try TraceQLEngine(store: store).search(search, context: context)
+        let hits = result.traces.map { Hit(trace: $0.id, newestStart: $0.newestStart) }
+        return Page(hits: hits, count: result.count, next: result.next)
+    }
+
+    /// The scan ends as soon as no later span can change the answer, unless all are to be counted.
     func newest(
         _ limit: Int, matching predicates: [SpanPredicate], in range: TimeRange,
-        context: QueryContext
-    ) throws -> [Hit] {
-        guard limit > 0, !range.isEmpty else { return [] }
-        var ranking = TraceRanking(limit: limit)
+        _ page: SearchPage = SearchPage(), context: QueryContext
+    ) throws -> Page {
+        guard limit > 0, !range.isEmpty else {
+            return Page(hits: [], count: ResultCount(0, isExact: limit > 0))
+        }
+        var ranking = TraceRanking(limit: limit, page: page)
         var failure: QueryError?
-        for predicate in predicates {
+        var isExhausted = true
+        for (number, predicate) in predicates.enumerated() {
             let scan = SpanScan(predicate, in: range, fields: .times)
             try store.scanSpans(scan, read: Self.newest) { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
@@ -36,11 +68,23 @@ struct TraceSearch: Sendable {
                     return false
                 }
                 for (trace, start) in spans { ranking.add(trace, start: start) }
-                return !ranking.isSettled(below: bound)
+                // Of several predicates each is scanned from the newest span on.
+                if number == predicates.count - 1 { ranking.settle(below: bound) }
+                guard ranking.isSettled(below: bound) else { return true }
+                isExhausted = false
+                return false
             }
             if let failure { throw failure }
         }
-        return ranking.best()
+        let hits = ranking.best()
+        let count = ranking.count(isExhausted: isExhausted)
+        let shown = (page.after?.count ?? 0) + hits.count
+        var next: SearchCursor?
+        if let last = hits.last, hits.count == limit, !count.isExact || count.value > shown {
+            next = SearchCursor(
+                newestStart: last.newestStart, trace: last.trace, count: shown)
+        }
+        return Page(hits: hits, count: count, next: next)
     }
 
     /// The newest start in each run of spans of one trace.
@@ -59,10 +103,11 @@ struct TraceSearch: Sendable {
     }
 
     /// The traces that a search form asks for.
-    func traces(of query: TraceQuery, context: QueryContext) throws -> [BoundedTrace] {
-        let hits = try newest(
-            query.limit, matching: query.predicates, in: query.range, context: context)
-        return try traces(hits.map(\.trace), context: context)
+    func traces(of query: TraceQuery, context: QueryContext) throws -> Found {
+        let page = try hits(query, context: context)
+        let traces = try traces(page.hits.map(\.trace), context: context)
+        return Found(
+            traces: traces, count: page.count, next: page.next?.text(of: query.identity))
     }
 
     /// Each trace, in the order given; traces that are not there are left out, and of one that is larger
@@ -85,52 +130,5 @@ struct TraceSearch: Sendable {
             }
         }
         return found
-    }
-}
-
-/// The newest `limit` traces of those added.
-struct TraceRanking {
-    private let limit: Int
-    private var newest: [TraceID: Timestamp] = [:]
-    /// The start of the trace that stands last in the answer, of those seen when it was computed; grows
-    /// only, so what lies below can never enter. `nil` until `limit` traces have been seen.
-    private var threshold: Timestamp?
-
-    init(limit: Int) { self.limit = limit }
-
-    mutating func add(_ trace: TraceID, start: Timestamp) {
-        if let threshold, start < threshold { return }
-        if let known = newest[trace], known >= start { return }
-        newest[trace] = start
-        // Twice the answer at least, so that the cost of sorting is shared by as many additions.
-        if newest.count >= 2 * limit + 1_024 { prune() }
-    }
-
-    /// Whether spans that start at `bound` or before cannot change the answer. At equal times the id
-    /// decides, so only a bound truly below is enough.
-    mutating func isSettled(below bound: Timestamp) -> Bool {
-        guard newest.count >= limit else { return false }
-        prune()
-        guard let threshold else { return false }
-        return bound < threshold
-    }
-
-    func best() -> [TraceSearch.Hit] {
-        newest.map { TraceSearch.Hit(trace: $0.key, newestStart: $0.value) }
-            .sorted(by: Self.precedes).prefix(limit).map { $0 }
-    }
-
-    /// Forgets all but the best. A trace that comes back with a newer span is added again; with an older
-    /// one it stands where it could not have entered.
-    private mutating func prune() {
-        guard newest.count >= limit else { return }
-        let kept = best()
-        threshold = kept.last?.newestStart
-        guard newest.count > limit else { return }
-        newest = Dictionary(uniqueKeysWithValues: kept.map { ($0.trace, $0.newestStart) })
-    }
-
-    private static func precedes(_ a: TraceSearch.Hit, _ b: TraceSearch.Hit) -> Bool {
-        a.newestStart != b.newestStart ? a.newestStart > b.newestStart : a.trace < b.trace
     }
 }

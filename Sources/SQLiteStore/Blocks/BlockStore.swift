@@ -52,7 +52,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
 
     let partitions: PartitionDirectory
     let readers: SpanBlockCache
-    let directories = TraceDirectoryCache()
+    let directories: TraceDirectoryCache
     let fieldCache: LogFieldCache
     let wholeTraceSpansMax: Int
     private let configuration: StoreConfiguration
@@ -68,6 +68,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         self.retention = retention
         self.events = events
         readers = SpanBlockCache(bytesMax: configuration.readerBytesMax)
+        directories = TraceDirectoryCache(tracesMax: configuration.directoryTracesMax)
         fieldCache = LogFieldCache(bytesMax: configuration.logFieldBytesMax)
         wholeTraceSpansMax = configuration.wholeTraceSpansMax
         partitions = try PartitionDirectory(

@@ -193,7 +193,7 @@ private struct CellTest {
     private enum Kind {
         case exists
         case payload(AttributeType, UInt64)
-        case text(String, string: StringID?, int: Int64?)
+        case text(String, string: StringID?, int: Int64?, orElement: Bool)
         case never
     }
 
@@ -202,10 +202,8 @@ private struct CellTest {
     init(_ test: AttributeTest, _ strings: StringTable) {
         switch test {
         case .exists: kind = .exists
-        case .text(let text):
-            // "007" is a number, but not the text of one.
-            let int = Int64(text).flatMap { String($0) == text ? $0 : nil }
-            kind = .text(text, string: strings.id(of: text), int: int)
+        case .text(let text): kind = Self.text(text, strings, orElement: false)
+        case .textOfAny(let text): kind = Self.text(text, strings, orElement: true)
         case .equals(let value):
             switch value {
             case .string(let string):
@@ -225,12 +223,20 @@ private struct CellTest {
         case .exists: return true
         case .payload(let wanted, let payload):
             return type == wanted && columns.payloads[index] == payload
-        case .text(let text, let string, let int):
+        case .text(let text, let string, let int, let orElement):
             switch type {
             case .string: return string.map { UInt64($0) == columns.payloads[index] } ?? false
             case .int: return int.map { UInt64(bitPattern: $0) == columns.payloads[index] } ?? false
-            default: return columns.value(at: index, strings: strings).text == text
+            default:
+                return columns.value(at: index, strings: strings).hasText(
+                    text, orElement: orElement)
             }
         }
+    }
+
+    private static func text(_ text: String, _ strings: StringTable, orElement: Bool) -> Kind {
+        // "007" is a number, but not the text of one.
+        let int = Int64(text).flatMap { String($0) == text ? $0 : nil }
+        return .text(text, string: strings.id(of: text), int: int, orElement: orElement)
     }
 }

@@ -112,7 +112,7 @@ extension AttributeTest {
         switch self {
         case .exists: nil
         case .equals(let value): value.text
-        case .text(let text): text
+        case .text(let text), .textOfAny(let text): text
         }
     }
 
@@ -121,6 +121,7 @@ extension AttributeTest {
         case .exists: .exists
         case .equals(let value): .equals(value)
         case .text(let text): .text(text)
+        case .textOfAny(let text): .text(text, orElement: true)
         }
     }
 }

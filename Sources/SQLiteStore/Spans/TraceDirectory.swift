@@ -12,6 +12,8 @@ import Telemetry
 struct TraceDirectory: Sendable {
     enum Place { case nowhere, inOneBlock, inSeveral }
 
+    /// Whether the head is one of the places that are counted.
+    var countsHead = false
     private var slots: [UInt64]
     private let mask: Int
 
@@ -37,6 +39,24 @@ struct TraceDirectory: Sendable {
         }
     }
 
+    /// Notes of those of the traces that are known that they lie in another block too.
+    mutating func share(_ keys: [UInt64]) {
+        let mask = mask
+        slots.withUnsafeMutableBufferPointer { slots in
+            for key in keys {
+                let wanted = Self.entry(key)
+                var position = Int(truncatingIfNeeded: wanted >> 1) & mask
+                while slots[position] != 0 {
+                    if slots[position] & ~1 == wanted {
+                        slots[position] |= 1
+                        break
+                    }
+                    position = (position &+ 1) & mask
+                }
+            }
+        }
+    }
+
     func place(_ key: UInt64) -> Place {
         let wanted = Self.entry(key)
         var position = Int(truncatingIfNeeded: wanted >> 1) & mask
@@ -56,27 +76,85 @@ struct TraceDirectory: Sendable {
 
 /// The directory of the blocks as a query found them last, with the keys of each block for the next one.
 final class TraceDirectoryCache: Sendable {
-    /// Traces of all blocks: beyond, nothing is kept (some 50 MiB), and traces are put together one by one.
-    private static let tracesMax = 2_000_000
+    /// Reads the keys of the traces in a block; `nil` if it cannot be read.
+    typealias Read = @Sendable (BlockInfo) throws(StoreError) -> [UInt64]?
+
+    /// Blocks of which keys are read together.
+    private static let blocksAtOnce = 64
 
     private struct State {
         var keys: [ObjectIdentifier: (block: BlockInfo, keys: [UInt64])] = [:]
         var generation: UInt64?
         var directory: TraceDirectory?
+        /// The generation in which there were too many traces, so that they are not counted again.
+        var tooMany: UInt64?
     }
 
+    private let tracesMax: Int
     private let state = Mutex(State())
 
-    /// - Parameter read: the keys of the traces in a block; `nil` if it cannot be read.
-    /// - Returns: `nil` if there are too many traces.
+    /// - Parameter tracesMax: of all blocks; of more nothing is kept.
+    init(tracesMax: Int) { self.tracesMax = tracesMax }
+
+    /// - Parameters:
+    ///   - scanned: the blocks in which a query finds its traces: what has to be known if there are too many
+    ///     traces for a directory of all.
+    ///   - head: the keys of the traces that have spans in the head.
+    /// - Returns: `nil` if there are too many traces in those alone.
     func directory(
-        of blocks: [BlockInfo], generation: UInt64,
-        read: @Sendable (BlockInfo) throws(StoreError) -> [UInt64]?
+        of blocks: [BlockInfo], generation: UInt64, scanned: [BlockInfo], head: Set<UInt64>,
+        read: Read
     ) throws(StoreError) -> TraceDirectory? {
-        let (ready, known) = state.withLock { state in
-            (state.generation == generation ? state.directory : nil, state.keys)
+        if let whole = try directory(of: blocks, generation: generation, read: read) {
+            return whole
+        }
+        var keys = Array(head)
+        var isTooLarge = false
+        try Self.each(scanned, read) { found in
+            isTooLarge = keys.count + found.count > tracesMax
+            if !isTooLarge { keys += found }
+            return !isTooLarge
+        }
+        if isTooLarge { return nil }
+        let held = Set(scanned.map { ObjectIdentifier($0) })
+        var directory = TraceDirectory(capacity: keys.count)
+        directory.countsHead = true
+        directory.add(keys)
+        keys = []
+        try Self.each(blocks.filter { !held.contains(ObjectIdentifier($0)) }, read) { found in
+            directory.share(found)
+            return true
+        }
+        return directory
+    }
+
+    /// Reads the keys of many blocks, a few at once, until `take` returns false.
+    private static func each(
+        _ blocks: [BlockInfo], _ read: Read, _ take: ([UInt64]) -> Bool
+    ) throws(StoreError) {
+        for first in stride(from: 0, to: blocks.count, by: blocksAtOnce) {
+            let some = Array(blocks[first..<min(first + blocksAtOnce, blocks.count)])
+            let found = try Concurrently.map(some.count) { (index) throws(StoreError) in
+                try read(some[index])
+            }
+            for keys in found {
+                guard take(keys ?? []) else { return }
+            }
+        }
+    }
+
+    /// - Returns: `nil` if there are too many traces.
+    private func directory(
+        of blocks: [BlockInfo], generation: UInt64, read: Read
+    ) throws(StoreError) -> TraceDirectory? {
+        let (ready, known, isTooLarge) = state.withLock { state in
+            (
+                state.generation == generation ? state.directory : nil, state.keys,
+                state.tooMany == generation
+            )
         }
         if let ready { return ready }
+        if isTooLarge { return nil }
         var keys: [ObjectIdentifier: (block: BlockInfo, keys: [UInt64])] = [:]
         var total = 0
         let missing = blocks.filter { known[ObjectIdentifier($0)] == nil }
@@ -85,9 +163,8 @@ final class TraceDirectoryCache: Sendable {
             keys[ObjectIdentifier(block)] = entry
             total += entry.keys.count
         }
-        let atOnce = 64
-        for first in stride(from: 0, to: missing.count, by: atOnce) {
-            let some = Array(missing[first..<min(first + atOnce, missing.count)])
+        for first in stride(from: 0, to: missing.count, by: Self.blocksAtOnce) {
+            let some = Array(missing[first..<min(first + Self.blocksAtOnce, missing.count)])
             let found = try Concurrently.map(some.count) { (index) throws(StoreError) in
                 try read(some[index])
             }
@@ -95,8 +172,8 @@ final class TraceDirectoryCache: Sendable {
                 total += found?.count ?? 0
                 keys[ObjectIdentifier(block)] = (block, found ?? [])
             }
-            guard total <= Self.tracesMax else {
-                state.withLock { $0 = State() }
+            guard total <= tracesMax else {
+                state.withLock { $0 = State(tooMany: generation) }
                 return nil
             }
         }

@@ -26,13 +26,6 @@ struct TraceScan: Sendable {
         self.scan = scan
         self.spansEach = spansEach
         self.snapshot = snapshot
-        directory = try store.directories.directory(
-            of: snapshot.blocks, generation: snapshot.generation
-        ) { (block) throws(StoreError) in
-            try store.withReader(of: block) { (reader) throws(ColumnDecodeError) in
-                try reader.traceIDs().map(SpanSignal.filterKey)
-            }
-        }
         var inHead = Set<UInt64>()
         for head in snapshot.head {
             var last: TraceID?
@@ -42,6 +35,17 @@ struct TraceScan: Sendable {
             }
         }
         self.inHead = inHead
+        let scanned = BlockStore.blockParts(of: snapshot, scan).compactMap { part in
+            if case .block(let block) = part.part { block } else { nil }
+        }
+        directory = try store.directories.directory(
+            of: snapshot.blocks, generation: snapshot.generation, scanned: scanned,
+            head: inHead
+        ) { (block) throws(StoreError) in
+            try store.withReader(of: block) { (reader) throws(ColumnDecodeError) in
+                try reader.traceIDs().map(SpanSignal.filterKey)
+            }
+        }
     }
 
     func isScattered(_ id: TraceID) -> Bool {
@@ -49,7 +53,7 @@ struct TraceScan: Sendable {
         let key = SpanSignal.filterKey(id)
         switch directory.place(key) {
         case .nowhere: return false
-        case .inOneBlock: return inHead.contains(key)
+        case .inOneBlock: return !directory.countsHead && inHead.contains(key)
         case .inSeveral: return true
         }
     }

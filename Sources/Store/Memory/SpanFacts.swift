@@ -53,6 +53,7 @@ struct SpanFacts {
         case .exists: true
         case .equals(let wanted): value == wanted
         case .text(let wanted): value.text == wanted
+        case .textOfAny(let wanted): value.hasText(wanted, orElement: true)
         }
     }
 }

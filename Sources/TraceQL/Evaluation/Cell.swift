@@ -4,16 +4,19 @@ import Telemetry
 struct Cell: Hashable, Sendable {
     enum Kind: UInt8, Sendable {
         case null, int, double, string, bool, duration, status, kind
-        /// Bytes, an array or a map: it is there, and equal to nothing.
+        /// An array: comparisons look at its elements.
+        case list
+        /// Bytes, a map, or a span: it is there, and equal to nothing.
         case other
     }
 
     var kind: Kind
     /// Depends on the kind: two's complement, IEEE 754 bits, 0 or 1, a raw value; of text its id in the
-    /// batch or, from `TextPool.firstID` on, in the pool.
+    /// batch or, from `TextPool.firstID` on, in the pool; of an array the id of its encoded form.
     var payload: UInt64
 
     static let null = Cell(kind: .null, payload: 0)
+    static let other = Cell(kind: .other, payload: 0)
 
     static func bool(_ flag: Bool) -> Cell { Cell(kind: .bool, payload: flag ? 1 : 0) }
     static func int(_ value: Int64) -> Cell { Cell(kind: .int, payload: UInt64(bitPattern: value)) }
@@ -44,7 +47,8 @@ struct Cell: Hashable, Sendable {
         case .bool: kind = .bool
         case .int: kind = .int
         case .double: kind = .double
-        case .bytes, .array, .map: kind = .other
+        case .array: kind = .list
+        case .bytes, .map: kind = .other
         }
     }
 

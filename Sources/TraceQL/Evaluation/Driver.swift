@@ -32,7 +32,14 @@ struct Driver: Sendable {
             if operation.isNegated { return right }
             return rarer(condition(of: left), right)
         case .pipeline(let stages, _): return condition(of: stages)
-        case .comparison: return nil
+        case .comparison(let filter):
+            // It yields spans that one of the pipelines yields.
+            var any: FieldExpression?
+            for stages in filter.left.pipelines + filter.right.pipelines {
+                guard let one = condition(of: stages) else { return nil }
+                any = any.map { .binary(.or, $0, one, filter.range) } ?? one
+            }
+            return any
         }
     }
 

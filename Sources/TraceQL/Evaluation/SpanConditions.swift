@@ -41,13 +41,14 @@ enum SpanConditions {
 
     private static func test(_ literal: Literal) -> AttributeTest? {
         switch literal {
-        case .string(let text): .equals(.string(text))
-        case .bool(let flag): .equals(.bool(flag))
+        // It may stand in an array. Other values of the same text are left out later.
+        case .string(let text): .textOfAny(text)
+        case .bool(let flag): .textOfAny(AttributeValue.bool(flag).text)
         // The integer and the floating-point number of one value have the same text.
         case .int(let value), .duration(let value):
-            value.magnitude < 1 << 53 ? .text(AttributeValue.int(value).text) : nil
+            value.magnitude < 1 << 53 ? .textOfAny(AttributeValue.int(value).text) : nil
         case .double(let value):
-            value.magnitude < 0x1p53 ? .text(AttributeValue.double(value).text) : nil
+            value.magnitude < 0x1p53 ? .textOfAny(AttributeValue.double(value).text) : nil
         case .status, .kind: nil
         }
     }

@@ -1,7 +1,8 @@
 import RegularExpressions
 
 /// Comparisons. They hold of values of the same type, numbers of any kind among each other; a missing
-/// value satisfies none, `!=` neither. Of events and links one that satisfies is enough.
+/// value satisfies none, `!=` neither. Of events and links one that satisfies is enough, and so is one
+/// element of an array, but for `!=` and `!~`: they hold if they hold of all elements.
 extension SpanTable {
     func compare(
         _ operation: BinaryOperator, _ left: FieldExpression, _ right: FieldExpression,
@@ -25,7 +26,8 @@ extension SpanTable {
             for index in rows.indices where passes[Int(codes[index])] { kept.append(rows[index]) }
         case (.single(let cells), .constant(let b)):
             // Texts of one table are equal if their ids are.
-            if operation == .equal, b.kind != .int, b.kind != .double, b.kind != .duration,
+            if operation == .equal, b.kind != .null, b.kind != .int, b.kind != .double,
+                b.kind != .duration,
                 b.payload < TextPool.firstID
             {
                 for index in rows.indices
@@ -51,6 +53,8 @@ extension SpanTable {
     func holds(_ operation: BinaryOperator, _ a: Cell, _ b: Cell) -> Bool {
         if let x = a.integer, let y = b.integer { return Self.holds(operation, x, y) }
         if let x = a.number, let y = b.number { return Self.holds(operation, x, y) }
+        if a.kind == .list { return listHolds(operation, elements(a), b) }
+        if b.kind == .list { return listHolds(operation.mirrored, elements(b), a) }
         guard a.kind == b.kind else { return false }
         switch a.kind {
         case .string: return holdsOfTexts(operation, a.payload, b.payload)
@@ -59,6 +63,15 @@ extension SpanTable {
             return operation == .notEqual && a.payload != b.payload
         default: return false
         }
+    }
+
+    private func listHolds(_ operation: BinaryOperator, _ elements: [Cell], _ other: Cell) -> Bool {
+        // No list is compared with another one, and a missing value satisfies nothing.
+        guard other.kind != .list, other.kind != .null else { return false }
+        if operation == .notEqual {
+            return elements.allSatisfy { holds(.notEqual, $0, other) }
+        }
+        return elements.contains { holds(operation, $0, other) }
     }
 
     @inline(__always)
@@ -114,6 +127,11 @@ extension SpanTable {
         let isWanted = operation == .matches
         var known: [UInt64: Bool] = [:]
         func matches(_ cell: Cell) -> Bool {
+            if cell.kind == .list {
+                let elements = elements(cell)
+                return isWanted
+                    ? elements.contains(where: matches) : elements.allSatisfy(matches)
+            }
             guard cell.kind == .string else { return false }
             if let answer = known[cell.payload] { return answer }
             let answer = withText(cell.payload) { pattern.matchesWhole($0) } == isWanted

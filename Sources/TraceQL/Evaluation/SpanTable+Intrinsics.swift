@@ -73,6 +73,7 @@ extension SpanTable {
         case .nestedSetLeft: return .single(rows.map { .int(Int64(nestedSets.left[$0])) })
         case .nestedSetRight: return .single(rows.map { .int(Int64(nestedSets.right[$0])) })
         case .nestedSetParent: return .single(rows.map { .int(Int64(nestedSets.parent[$0])) })
+        case .parent: return .single(rows.map { trace.parents[$0] >= 0 ? .other : .null })
         default: return .constant(.null)
         }
     }

@@ -12,6 +12,7 @@ final class SpanTable {
     let trace: TraceStructure?
     private(set) lazy var nestedSets = trace?.nestedSets() ?? TraceStructure.NestedSets(count: 0)
     private var keys: [String: StringID?] = [:]
+    private var elementsOfList: [UInt64: [Cell]] = [:]
     private let patterns: PatternCache
 
     /// - Parameter hasWholeTraces: whether the batch holds all spans of its traces, those of each one after
@@ -28,6 +29,34 @@ final class SpanTable {
         let id = batch.strings.id(of: name)
         keys[name] = .some(id)
         return id
+    }
+
+    // MARK: Arrays
+
+    private func list(_ payload: UInt64) -> AttributeValue {
+        batch.strings.withBytes(of: StringID(truncatingIfNeeded: payload)) {
+            AttributeValue(encoded: $0) ?? .empty
+        }
+    }
+
+    /// Of a cell that is a list; each distinct list is decoded once.
+    func elements(_ cell: Cell) -> [Cell] {
+        if let known = elementsOfList[cell.payload] { return known }
+        var elements: [Cell] = []
+        if case .array(let values) = list(cell.payload) {
+            elements = values.map { value in
+                switch value {
+                case .empty: .null
+                case .bool(let flag): .bool(flag)
+                case .int(let number): .int(number)
+                case .double(let number): .double(number)
+                case .string(let text): textCell(text)
+                case .bytes, .array, .map: .other
+                }
+            }
+        }
+        elementsOfList[cell.payload] = elements
+        return elements
     }
 
     func pattern(_ source: String) -> Pattern? { patterns.pattern(source) }
@@ -69,6 +98,7 @@ final class SpanTable {
     func value(_ cell: Cell) -> AttributeValue {
         switch cell.kind {
         case .null, .other: .empty
+        case .list: list(cell.payload)
         case .int: .int(Int64(bitPattern: cell.payload))
         case .double: .double(Double(bitPattern: cell.payload))
         case .string: .string(text(cell.payload))

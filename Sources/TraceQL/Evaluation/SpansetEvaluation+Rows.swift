@@ -86,7 +86,7 @@ extension SpansetExpression {
         case .filter: true
         case .operation(_, let left, let right, _): left.makesOneSet && right.makesOneSet
         case .pipeline(let stages, _): stages.allSatisfy(\.makesOneSet)
-        case .comparison: true
+        case .comparison: false
         }
     }
 

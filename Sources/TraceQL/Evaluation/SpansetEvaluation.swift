@@ -37,7 +37,7 @@ struct SpansetEvaluation {
             return try join(
                 operation, try evaluate(left, input), try evaluate(right, input), input)
         case .pipeline(let stages, _): return try evaluate(stages, [input])
-        case .comparison: return []
+        case .comparison(let filter): return try compare(filter, input)
         }
     }
 
@@ -55,13 +55,16 @@ struct SpansetEvaluation {
         case .or: return nonEmpty(input, Self.rows(left + right))
         default:
             guard left.count <= 1, right.count <= 1 else {
-                throw .badData(
-                    "spanset operators are not supported for multiple spansets per trace. "
-                        + "consider using coalesce()")
+                throw Self.severalSets("spanset operators")
             }
             return nonEmpty(
                 input, relations.join(operation, Self.rows(left), Self.rows(right)))
         }
+    }
+
+    static func severalSets(_ what: String) -> QueryError {
+        .badData(
+            "\(what) are not supported for multiple spansets per trace. consider using coalesce()")
     }
 
     static func rows(_ sets: [Spanset]) -> [Int] {

@@ -80,7 +80,7 @@ extension SpansetExpression {
         case .filter(let condition, _): condition.fields
         case .operation(_, let left, let right, _): left.fields + right.fields
         case .pipeline(let stages, _): stages.flatMap(\.fields)
-        case .comparison: []
+        case .comparison(let filter): filter.left.fields + filter.right.fields
         }
     }
 }
@@ -101,7 +101,8 @@ extension Stage {
 extension ScalarExpression {
     fileprivate var fields: [Field] {
         switch self {
-        case .literal, .pipeline: []
+        case .literal: []
+        case .pipeline(let stages, _): stages.flatMap(\.fields)
         case .aggregate(let aggregate): aggregate.operand?.fields ?? []
         case .operation(_, let left, let right, _): left.fields + right.fields
         }

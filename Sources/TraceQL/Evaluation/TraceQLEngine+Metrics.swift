@@ -19,7 +19,8 @@ extension TraceQLEngine {
         }
         var run = MetricRun(
             engine: self, windows: windows,
-            exemplarsMax: parsed.exemplarsHint(atMost: exemplarsMax), context: context)
+            exemplarsMax: parsed.exemplarsHint(atMost: exemplarsMax),
+            isExtrapolated: parsed.asksToExtrapolate, context: context)
         let series = try run.series(of: metrics)
         return MetricResult(
             windows: windows, series: series.sorted(by: MetricSeries.precedes),
@@ -32,14 +33,17 @@ private struct MetricRun {
     let engine: TraceQLEngine
     let windows: MetricWindows
     let exemplarsMax: Int
+    let isExtrapolated: Bool
     let context: QueryContext
     var inspectedSpans = 0
     var isPartial = false
 
     init(
-        engine: TraceQLEngine, windows: MetricWindows, exemplarsMax: Int, context: QueryContext
+        engine: TraceQLEngine, windows: MetricWindows, exemplarsMax: Int, isExtrapolated: Bool,
+        context: QueryContext
     ) {
         self.engine = engine
+        self.isExtrapolated = isExtrapolated
         self.exemplarsMax = exemplarsMax
         self.windows = windows
         self.context = context
@@ -76,7 +80,8 @@ private struct MetricRun {
         _ stages: [Stage], _ function: MetricsFunction
     ) throws(QueryError) -> [MetricSeries] {
         if case .compare(let comparison) = function.function {
-            let accumulator = ComparisonAccumulator(comparison, windows, context)
+            let accumulator = ComparisonAccumulator(
+                comparison, windows, isExtrapolated: isExtrapolated, context)
             let fields = comparison.filter.fields + stages.flatMap(\.fields)
             var scan = scan(stages, fields)
             scan.fields.formUnion(ComparisonAccumulator.columns)
@@ -85,7 +90,7 @@ private struct MetricRun {
             return try accumulator.results()
         }
         let accumulator = MetricAccumulator(
-            function, windows, exemplarsMax: exemplarsMax, context)
+            function, windows, exemplarsMax: exemplarsMax, isExtrapolated: isExtrapolated, context)
         let fields = function.grouping + (function.field.map { [$0] } ?? [])
         try read(scan(stages, fields + stages.flatMap(\.fields)), stages, into: accumulator)
         return try accumulator.results()
@@ -94,9 +99,12 @@ private struct MetricRun {
     /// Spans that are judged one by one are read by themselves, others with their traces.
     private func scan(_ stages: [Stage], _ fields: [Field]) -> SpanScan {
         let isAlone = stages.spanConditions != nil && !fields.contains(where: \.needsTrace)
-        return SpanScan(
+        var scan = SpanScan(
             Driver(stages), in: windows.range, reading: fields,
             unit: isAlone ? .spans : .traces(spansEach: engine.limits.traceSpansMax))
+        // Trace states say how spans were sampled.
+        if isExtrapolated { scan.fields.formUnion(.rest) }
+        return scan
     }
 
     /// Spans are judged and read by several threads, and counted by this one.
@@ -168,6 +176,10 @@ extension TraceQLQuery {
         case .int(let count): min(limit, max(0, Int(clamping: count)))
         default: limit
         }
+    }
+
+    fileprivate var asksToExtrapolate: Bool {
+        hints.last(where: { $0.name == "extrapolate" })?.value == .bool(true)
     }
 }
 

@@ -12,11 +12,13 @@ package struct TraceQLSearch: Sendable {
     package var spansPerSet: Int
     /// Nanoseconds that a whole trace took.
     package var traceDuration: ClosedRange<Int64>
+    package var page: SearchPage
 
     package init(
         query: String, range: TimeRange = .all, limit: Int = 20, spansPerSet: Int = 3,
-        traceDuration: ClosedRange<Int64> = 0...Int64.max
+        traceDuration: ClosedRange<Int64> = 0...Int64.max, page: SearchPage = SearchPage()
     ) {
+        self.page = page
         self.query = query
         self.range = range
         self.limit = limit
@@ -40,9 +42,18 @@ extension TraceQLEngine {
         // Where one span makes its trace a result, traces are read as they are found; else they are judged
         // many at once, and read when it is known which are shown.
         let isAlone = search.traceDuration == 0...Int64.max && expression.judgesSpansAlone
-        return isAlone
+        var result =
+            isAlone
             ? try searchSpans(expression, matcher, search, context)
             : try searchTraces(expression, matcher, search, context)
+        if let last = result.traces.last {
+            let shown = (search.page.after?.count ?? 0) + result.traces.count
+            if !result.count.isExact || result.count.value > shown {
+                result.next = SearchCursor(
+                    newestStart: last.newestStart, trace: last.id, count: shown)
+            }
+        }
+        return result
     }
 
     private func searchSpans(
@@ -50,24 +61,30 @@ extension TraceQLEngine {
         _ context: QueryContext
     ) throws(QueryError) -> TraceQLSearchResult {
         var result = TraceQLSearchResult()
+        var count = ResultCount(0, isExact: true)
         // Often every candidate is a result, so the first reading is small.
         var reading = TraceReading(first: max(8, min(128, search.limit)))
         try candidates(Driver(expression), in: search.range, context: context) {
-            (ids) throws(QueryError) in
+            (found) throws(QueryError) in
+            let behind = found.filter { search.page.after?.precedes($0.id, $0.start) ?? true }
+            count.value += found.count
             var next = 0
-            while next < ids.count {
+            while next < behind.count, result.traces.count < search.limit {
                 try context.check()
-                let some = Array(ids[next..<min(next + reading.count, ids.count)])
+                let some = Array(behind[next..<min(next + reading.count, behind.count)])
                 next += some.count
                 let before = result.inspectedSpans
-                for trace in try read(some) where !trace.spans.isEmpty {
-                    try result.add(trace, matcher)
-                    if result.traces.count == search.limit { return false }
+                for (place, trace) in zip(some, try read(some.map(\.id)))
+                where !trace.spans.isEmpty && result.traces.count < search.limit {
+                    try result.add(trace, matcher, newestStart: place.start)
                 }
                 reading.took(traces: some.count, spans: result.inspectedSpans - before)
             }
-            return true
+            guard result.traces.count == search.limit, !search.page.wantsCount else { return true }
+            count.isExact = false
+            return false
         }
+        result.count = count
         return result
     }
 
@@ -83,7 +100,7 @@ extension TraceQLEngine {
     /// each once. `take` returns false to stop.
     private func candidates(
         _ driver: Driver, in range: TimeRange, context: QueryContext,
-        take: ([TraceID]) throws(QueryError) -> Bool
+        take: ([CandidateQueue.Candidate]) throws(QueryError) -> Bool
     ) throws(QueryError) {
         var queue = CandidateQueue()
         let patterns = PatternCache()
@@ -117,11 +134,17 @@ extension TraceQLEngine {
 }
 
 extension TraceQLSearchResult {
-    mutating func add(_ trace: BoundedTrace, _ matcher: TraceMatcher) throws(QueryError) {
+    /// - Parameter newestStart: of its spans that may make it a result.
+    mutating func add(
+        _ trace: BoundedTrace, _ matcher: TraceMatcher, newestStart: Timestamp
+    ) throws(QueryError) {
         inspectedTraces += 1
         inspectedSpans += trace.spans.count
         if trace.cutFrom != nil { isPartial = true }
-        if let match = try matcher.match(trace.spans) { traces.append(match) }
+        if var match = try matcher.match(trace.spans) {
+            match.newestStart = newestStart
+            traces.append(match)
+        }
     }
 }
 
@@ -148,6 +171,9 @@ struct NewestSpans: Sendable {
 
 /// Traces found by a scan that goes back in time, until no later span can change their place.
 struct CandidateQueue {
+    /// With the start of its newest span that satisfies the driver.
+    typealias Candidate = (id: TraceID, start: Timestamp)
+
     private var newest: [TraceID: Timestamp] = [:]
     private var taken: Set<TraceID> = []
 
@@ -160,7 +186,7 @@ struct CandidateQueue {
     }
 
     /// Those whose place is settled: no span found later starts after `bound`. `nil`: the scan is over.
-    mutating func ready(above bound: Timestamp?) -> [TraceID] {
+    mutating func ready(above bound: Timestamp?) -> [Candidate] {
         let settled = newest.filter { entry in bound.map { entry.value > $0 } ?? true }
         for id in settled.keys {
             newest[id] = nil
@@ -168,6 +194,6 @@ struct CandidateQueue {
         }
         return settled.sorted {
             $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key
-        }.map(\.key)
+        }.map { ($0.key, $0.value) }
     }
 }

@@ -12,7 +12,8 @@ extension TraceQLEngine {
         let scan = SpanScan(
             judge.driver, in: search.range, reading: expression.fields,
             unit: .traces(spansEach: limits.traceSpansMax))
-        var ranking = MatchRanking(limit: search.limit)
+        var ranking = MatchRanking(limit: search.limit, page: search.page)
+        var isExhausted = true
         var result = TraceQLSearchResult()
         var failure: QueryError?
         do throws(StoreError) {
@@ -28,7 +29,8 @@ extension TraceQLEngine {
                     result.inspectedSpans += verdict.spans
                     result.isPartial = result.isPartial || verdict.isCut
                     ranking.add(verdict.matches)
-                    return !ranking.isSettled(below: bound)
+                    if ranking.isSettled(below: bound) { isExhausted = false }
+                    return isExhausted
                 } catch {
                     failure = error
                     return false
@@ -38,12 +40,15 @@ extension TraceQLEngine {
             throw QueryError(error)
         }
         if let failure { throw failure }
+        result.count = ResultCount(ranking.count, isExact: isExhausted)
         let best = ranking.best()
         for first in stride(from: 0, to: best.count, by: 128) {
             try context.check()
             let some = Array(best[first..<min(first + 128, best.count)])
-            for trace in try read(some) where !trace.spans.isEmpty {
-                if let match = try matcher.match(trace.spans) { result.traces.append(match) }
+            for (place, trace) in zip(some, try read(some.map(\.id))) where !trace.spans.isEmpty {
+                guard var match = try matcher.match(trace.spans) else { continue }
+                match.newestStart = place.start
+                result.traces.append(match)
             }
         }
         return result
@@ -108,12 +113,19 @@ private struct TraceJudge: Sendable {
 /// The newest of the traces that match; each is added once.
 private struct MatchRanking {
     private let limit: Int
+    private let page: SearchPage
     private var matches: [(id: TraceID, start: Timestamp)] = []
+    /// All matches, those of other pages too.
+    private(set) var count = 0
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int, page: SearchPage) {
+        self.limit = limit
+        self.page = page
+    }
 
     mutating func add(_ found: NewestSpans) {
-        matches += found.traces
+        count += found.traces.count
+        matches += found.traces.filter { page.after?.precedes($0.id, $0.start) ?? true }
         matches.sort { $0.start != $1.start ? $0.start > $1.start : $0.id < $1.id }
         if matches.count > limit { matches.removeLast(matches.count - limit) }
     }
@@ -121,9 +133,11 @@ private struct MatchRanking {
     /// Whether traces whose spans start at `bound` or before cannot change the answer. At equal times the
     /// id decides.
     func isSettled(below bound: Timestamp) -> Bool {
-        guard matches.count == limit, let last = matches.last else { return false }
+        guard !page.wantsCount, matches.count == limit, let last = matches.last else {
+            return false
+        }
         return bound < last.start
     }
 
-    func best() -> [TraceID] { matches.map(\.id) }
+    func best() -> [(id: TraceID, start: Timestamp)] { matches }
 }

@@ -109,7 +109,10 @@ extension TraceQLEngine {
             } else {
                 for index in rows.indices { _ = cells.number(0, column[index]) }
             }
-            return cells.pairs.map(\.cell).filter { $0.kind != .null && $0.kind != .other }
+            let distinct = cells.pairs.flatMap {
+                $0.cell.kind == .list ? table.elements($0.cell) : [$0.cell]
+            }
+            return distinct.filter { $0.kind != .null && $0.kind != .other }
                 .prefix(limit).map { table.value($0) }
         } take: { values in
             for value in values where found.count < limit { found.insert(value) }

@@ -5,8 +5,10 @@ import Telemetry
 /// Evaluates TraceQL as Tempo does. Blocks the calling thread while it reads and computes: call it on a
 /// thread pool.
 ///
-/// The whole grammar is parsed. Refused by name: the intrinsic `parent`, comparisons of pipelines in
-/// parentheses, the hint `extrapolate` and hints that are unknown. `parent.` attributes are evaluated, which Tempo does not. Attributes that are arrays, maps or bytes exist, and equal nothing.
+/// The whole grammar is parsed; hints that are unknown are refused by name. What Tempo parses but does not
+/// evaluate is evaluated here: comparisons of pipelines in parentheses, attributes of the parent
+/// (`parent.x`) and whether it was received (`parent = nil`). Attributes that are maps or bytes exist, and
+/// equal nothing.
 package struct TraceQLEngine: Sendable {
     let store: any SpanStore
     let limits: TraceQLLimits
@@ -28,19 +30,9 @@ package struct TraceQLEngine: Sendable {
     /// The query as sets of spans.
     static func spansets(_ query: String) throws(QueryError) -> SpansetExpression {
         switch try parse(query).body {
-        case .spansets(let expression):
-            try refuseComparison(expression, query)
-            return expression
+        case .spansets(let expression): return expression
         case .metrics:
             throw .badData("a query of spans is needed here, and this one yields series")
-        }
-    }
-
-    private static func refuseComparison(
-        _ expression: SpansetExpression, _ source: String
-    ) throws(QueryError) {
-        if case .comparison(let filter) = expression {
-            throw .notSupported("comparison of pipelines", at: filter.range, in: source)
         }
     }
 }

@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// The answer to a search.
@@ -8,6 +9,10 @@ package struct TraceQLSearchResult: Sendable {
     package var inspectedSpans = 0
     /// Whether a trace was too large to be judged whole.
     package var isPartial = false
+    /// Results in all, those of other pages included.
+    package var count = ResultCount(0, isExact: true)
+    /// Where the next page goes on; `nil` if there is none.
+    package var next: SearchCursor?
 }
 
 /// A trace that a query yields spans of.
@@ -45,4 +50,6 @@ package struct TraceMatch: Sendable {
     package var duration: Int64
     package var sets: [SpanSet]
     package var services: [String: Service]
+    /// The start of the newest span in the range that may make it a result: what results are ordered by.
+    package var newestStart = Timestamp.zero
 }

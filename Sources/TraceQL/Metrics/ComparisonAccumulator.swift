@@ -32,9 +32,10 @@ final class ComparisonAccumulator: SpanAccumulator {
 
     init(
         _ comparison: MetricsFunction.Comparison, _ windows: MetricWindows,
-        _ context: QueryContext
+        isExtrapolated: Bool = false, _ context: QueryContext
     ) {
-        reading = ComparisonReading(comparison: comparison, windows: windows)
+        reading = ComparisonReading(
+            comparison: comparison, windows: windows, isExtrapolated: isExtrapolated)
         self.comparison = comparison
         self.windows = windows
         self.context = context

@@ -4,6 +4,8 @@ import Telemetry
 struct ComparisonReading: SpanReading {
     let comparison: MetricsFunction.Comparison
     let windows: MetricWindows
+    /// Whether spans count for those that samplers did not keep, as their trace states say.
+    var isExtrapolated = false
 
     private static let intrinsics: [Intrinsic] = [.name, .kind, .status, .statusMessage]
 
@@ -23,8 +25,24 @@ struct ComparisonReading: SpanReading {
         let inWindow = rows.filter { isInSelectedTime(table.batch.starts[$0]) }
         let selected = table.select(comparison.filter, inWindow)
         return Part(
-            selection: counts(table, selected),
-            baseline: counts(table, SortedRows.difference(rows, selected)))
+            selection: extrapolated(table, selected),
+            baseline: extrapolated(table, SortedRows.difference(rows, selected)))
+    }
+
+    /// Spans of one weight are counted together: there are few.
+    private func extrapolated(_ table: SpanTable, _ rows: [Int]) -> [Count] {
+        guard isExtrapolated else { return counts(table, rows) }
+        var rowsOfWeight: [Double: [Int]] = [:]
+        for (row, weight) in zip(rows, table.samplingWeights(rows)) {
+            rowsOfWeight[weight, default: []].append(row)
+        }
+        return rowsOfWeight.flatMap { weight, rows in
+            counts(table, rows).map { count in
+                var count = count
+                count.byInterval = count.byInterval.mapValues { $0 * weight }
+                return count
+            }
+        }
     }
 
     private func isInSelectedTime(_ time: Timestamp) -> Bool {

@@ -16,11 +16,17 @@ final class MetricAccumulator: SpanAccumulator {
     private var exemplars: ExemplarCollector
     private var heldSamples = 0
 
-    /// - Parameter exemplarsMax: examples of all series together.
+    private let isExtrapolated: Bool
+
+    /// - Parameters:
+    ///   - exemplarsMax: examples of all series together.
+    ///   - isExtrapolated: whether spans count for those that samplers did not keep. Extremes are not
+    ///     changed by it.
     init(
         _ function: MetricsFunction, _ windows: MetricWindows, exemplarsMax: Int,
-        _ context: QueryContext
+        isExtrapolated: Bool = false, _ context: QueryContext
     ) {
+        self.isExtrapolated = isExtrapolated
         exemplars = ExemplarCollector(limit: exemplarsMax, windows: windows.count)
         self.function = function
         self.windows = windows
@@ -33,7 +39,7 @@ final class MetricAccumulator: SpanAccumulator {
     var reading: MetricReading {
         MetricReading(
             grouping: function.grouping, measured: function.field, windows: windows,
-            hasExemplars: exemplars.isWanted)
+            hasExemplars: exemplars.isWanted, isExtrapolated: isExtrapolated)
     }
 
     func take(_ part: MetricReading.Part) throws(QueryError) {
@@ -47,7 +53,8 @@ final class MetricAccumulator: SpanAccumulator {
             for index in part.series.indices {
                 measure(
                     part.cells[index], numbers[Int(part.series[index])],
-                    Int(part.intervals[index]))
+                    Int(part.intervals[index]),
+                    count: part.counts.isEmpty ? 1 : part.counts[index])
             }
         }
         for index in part.traces.indices {
@@ -60,16 +67,16 @@ final class MetricAccumulator: SpanAccumulator {
 
     /// Spans of one interval and series mostly stand together.
     private func count(_ part: MetricReading.Part, _ numbers: [Int]) {
-        var run = 0
+        var run = 0.0
         for index in part.series.indices {
-            run += 1
+            run += part.counts.isEmpty ? 1 : part.counts[index]
             let next = index + 1
             if next < part.series.count, part.series[next] == part.series[index],
                 part.intervals[next] == part.intervals[index]
             {
                 continue
             }
-            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += Double(run)
+            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += run
             run = 0
         }
     }
@@ -97,17 +104,19 @@ final class MetricAccumulator: SpanAccumulator {
 
     private var initialValue: Double { function.field == nil ? 0 : .nan }
 
-    private func measure(_ cell: Cell, _ series: Int, _ window: Int) {
+    /// - Parameter count: how many spans the one measured stands for.
+    private func measure(_ cell: Cell, _ series: Int, _ window: Int, count: Double) {
         guard let measure = cell.measure else { return }
         let old = values[series][window]
         switch function.function {
         case .minOverTime: values[series][window] = old.isNaN ? measure : min(old, measure)
         case .maxOverTime: values[series][window] = old.isNaN ? measure : max(old, measure)
-        case .sumOverTime: values[series][window] = old.isNaN ? measure : old + measure
+        case .sumOverTime: values[series][window] = (old.isNaN ? 0 : old) + measure * count
         case .avgOverTime:
-            values[series][window] = old.isNaN ? measure : old + measure
-            counts[series][window] += 1
-        case .quantileOverTime, .histogramOverTime: histograms[series].add(cell, window)
+            values[series][window] = (old.isNaN ? 0 : old) + measure * count
+            counts[series][window] += count
+        case .quantileOverTime, .histogramOverTime:
+            histograms[series].add(cell, window, count: count)
         case .rate, .countOverTime, .compare: break
         }
     }

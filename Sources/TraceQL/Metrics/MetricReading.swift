@@ -6,6 +6,8 @@ struct MetricReading: SpanReading {
     let measured: Field?
     let windows: MetricWindows
     let hasExemplars: Bool
+    /// Whether spans count for those that samplers did not keep, as their trace states say.
+    var isExtrapolated = false
 
     /// Of the spans of one batch that count.
     struct Part: Sendable {
@@ -14,6 +16,8 @@ struct MetricReading: SpanReading {
         /// Places in `keys`.
         var series: [UInt32] = []
         var intervals: [UInt32] = []
+        /// How many spans each stands for; empty: itself.
+        var counts: [Double] = []
         /// Numbers, of functions that measure.
         var cells: [Cell] = []
         /// Of examples only.
@@ -47,6 +51,10 @@ struct MetricReading: SpanReading {
         if hasExemplars {
             part.traces = rows.map { table.batch.traceIDs[$0] }
             part.starts = rows.map { starts[$0] }
+        }
+        if isExtrapolated {
+            let weights = table.samplingWeights(rows)
+            part.counts = part.counts.isEmpty ? weights : zip(part.counts, weights).map { $0 * $1 }
         }
         return part
     }

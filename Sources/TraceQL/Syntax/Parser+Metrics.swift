@@ -89,13 +89,22 @@ extension Parser {
                 advance()
                 let token = current
                 let node = try expression(strength: BinaryOperator.add.strength)
-                guard case .number(let number) = node.kind else { throw unexpected(token) }
+                guard case .number(let number) = node.kind,
+                    number.type != .duration || isPlainDuration(token)
+                else { throw unexpected(token) }
                 stages.append(.filter(comparison, number, range(from: start)))
             } else {
                 break
             }
         }
         return stages.isEmpty ? query : .staged(query, stages)
+    }
+
+    /// Whether the number that starts at `token` and has just been read is a duration without arithmetic: in
+    /// queries of series durations are not computed with.
+    private func isPlainDuration(_ token: Token) -> Bool {
+        if case .duration = token.kind { return previousRange == token.range }
+        return false
     }
 
     private mutating func selection(from start: SourceRange) throws(QueryError) -> SecondStage {

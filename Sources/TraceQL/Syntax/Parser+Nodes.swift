@@ -22,6 +22,8 @@ extension Parser {
     mutating func nodes() throws(QueryError) -> Node {
         let start = current.range
         if isStageName {
+            // Only of what was found can one set be made.
+            guard current.text != "coalesce" else { throw unexpected() }
             var stages = [try namedStage()]
             return try pipeline(&stages, start)
         }

@@ -72,6 +72,9 @@ extension Parser {
         guard let operation = arithmetic(symbol), operation.strength < 6, operation != .modulo
         else { throw unexpected(token) }
         let range = left.range.union(right.range)
+        for case .number(let number) in [left.kind, right.kind] where number.type == .duration {
+            throw unexpected(token)
+        }
         switch (left.kind, right.kind) {
         case (.metrics(let a), .metrics(let b)):
             return Node(kind: .metrics(.math(operation, a, b, range)), range: range)

@@ -89,6 +89,9 @@ struct Validator {
         switch expression {
         case .literal: break
         case .field(let field, let range): try check(field, range)
+        case .unary(.exists, .field(Field(.parent), _), _),
+            .unary(.isMissing, .field(Field(.parent), _), _):
+            break
         case .unary(let operation, let operand, let range):
             try check(operand)
             try check(operation, operand, expression, range)
@@ -153,7 +156,9 @@ struct Validator {
 
     private func check(_ field: Field, _ range: SourceRange) throws(QueryError) {
         guard field.kind != .intrinsic(.parent) else {
-            throw .notSupported("intrinsic (parent)", at: range, in: source)
+            throw failure(
+                "parent is a span: compare it with nil, or read an attribute of it (parent.NAME)",
+                range)
         }
     }
 

@@ -106,7 +106,10 @@ struct ServeListeners {
             store: parts.store, metrics: parts.store, runner: parts.queries)
         let listener = try await GRPCListener.open(
             .init(address: address, flag: "--jaeger-query-grpc"),
-            services: [JaegerQueryService(api, tokens: parts.tokens)], events: parts.events)
+            services: [
+                JaegerQueryService(api, tokens: parts.tokens),
+                JaegerQueryServiceV2(api, tokens: parts.tokens),
+            ], events: parts.events)
         grpc.append(("Jaeger queries", listener))
     }
 

@@ -20,16 +20,30 @@ final class EnvoyProcess {
     let folder: String
     var log: String { folder + "/access.log" }
     private let process = Process()
+    private let listeners: [String]
     private var ports: [String: Int] = [:]
 
     /// - Parameters:
     ///   - folder: for its files; the log is `access.log`.
     ///   - upstream: a port that answers HTTP.
     ///   - sidelight: the port of OTLP/gRPC.
-    init(folder: String, upstream: Int, sidelight: Int) throws {
+    convenience init(folder: String, upstream: Int, sidelight: Int) throws {
+        try self.init(
+            folder: folder,
+            configuration: EnvoyConfiguration.text(
+                folder: folder, upstream: upstream, sidelight: sidelight),
+            listeners: ["http", "tcp"])
+    }
+
+    /// - Parameters:
+    ///   - folder: for its files.
+    ///   - configuration: its bootstrap, with an admin address on a free port.
+    ///   - listeners: the names of those that `ready` waits for.
+    init(folder: String, configuration: String, listeners: [String]) throws {
         self.folder = folder
-        try EnvoyConfiguration.text(folder: folder, upstream: upstream, sidelight: sidelight)
-            .write(toFile: folder + "/envoy.yaml", atomically: true, encoding: .utf8)
+        self.listeners = listeners
+        try configuration.write(
+            toFile: folder + "/envoy.yaml", atomically: true, encoding: .utf8)
         #expect(FileManager.default.createFile(atPath: folder + "/output", contents: nil))
         let output = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/output"))
         process.executableURL = URL(fileURLWithPath: try #require(Self.program))
@@ -100,7 +114,7 @@ final class EnvoyProcess {
         for status in listeners.statuses {
             ports[status.name] = status.localAddress.socketAddress.port
         }
-        return ports["http"] != nil && ports["tcp"] != nil
+        return self.listeners.allSatisfy { ports[$0] != nil }
     }
 
     /// The port of the listener `http` or `tcp`, after `ready`.
