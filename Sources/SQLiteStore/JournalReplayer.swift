@@ -38,7 +38,7 @@ struct JournalReplayer {
 
     /// The highest sequence that any file knows of.
     func sealedThrough() throws(StoreError) -> UInt64 {
-        var highest = derivedThrough.reduce(try metrics.sealedThrough()) { max($0, $1 ?? 0) }
+        var highest = derivedThrough.reduce(metrics.sealedThrough()) { max($0, $1 ?? 0) }
         for directory in [spans.partitions, logs.partitions] {
             for day in directory.days {
                 highest = max(highest, try directory.partition(for: day).sealedThrough())

@@ -151,4 +151,8 @@ extension SQLiteTelemetryStore: MetricStore {
     }
 
     package func seriesOverflows() -> [SeriesOverflow] { metrics.seriesOverflows }
+
+    package func storageReport() throws(StoreError) -> MetricStorageReport {
+        try metrics.storageReport()
+    }
 }

@@ -161,6 +161,12 @@ package final class SQLiteTelemetryStore: Sendable {
         try metrics.seal()
     }
 
+    /// Puts together, sums up and deletes what is due among the metrics, now instead of in the background.
+    package func maintainMetrics() throws(StoreError) {
+        try metrics.expire(at: Timestamp(nanoseconds: clock.wallNanoseconds))
+        while try metrics.mergeStep() {}
+    }
+
     // MARK: Appending
 
     /// The way of every append: retry check, room check, journal, head, acknowledgement.

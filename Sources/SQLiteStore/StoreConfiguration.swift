@@ -9,6 +9,8 @@ package struct StoreConfiguration: Sendable {
     package var spanRetention: Int64 = 30 * StoreConfiguration.day
     package var logRetention: Int64 = 30 * StoreConfiguration.day
     package var metricRetention: Int64 = 30 * StoreConfiguration.day
+    /// Summaries of samples that are kept beside them and, if their own retention is longer, after them.
+    package var metricRollups: [MetricRollup] = []
     /// Nothing is derived from spans any more: a store opened without derivation then drops the state of an
     /// earlier one instead of keeping the journal for it.
     package var forgetsDerivedState = false

@@ -1,5 +1,6 @@
 import Logging
 import Platform
+import Store
 
 /// A database file or a block in it could not be used.
 struct StoreDamage: InternalEvent {

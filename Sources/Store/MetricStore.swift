@@ -31,6 +31,14 @@ package protocol MetricStore: Sendable {
     func exemplars(
         matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [SeriesExemplars]
+
+    /// How samples are kept, for whoever operates the store.
+    func storageReport() throws(StoreError) -> MetricStorageReport
+}
+
+extension MetricStore {
+    /// Of a store that has neither bounds nor files.
+    package func storageReport() throws(StoreError) -> MetricStorageReport { MetricStorageReport() }
 }
 
 /// The exemplars of one series, by time.
@@ -73,6 +81,41 @@ package protocol SeriesSelection: Sendable {
     func windowAggregates(
         _ index: Int, _ windows: SampleWindows, into aggregates: inout [WindowAggregate]
     ) throws(StoreError) -> Bool
+    /// Times of which samples are no longer all there, ascending; none for most selections.
+    var thinnings: [SampleThinning] { get }
+    /// Whether aggregates of these windows come from summaries of intervals.
+    /// - Parameter endsOnly: whether what is made of them follows from the ends of a window, so that
+    ///   looking at all samples would cost little.
+    func summaryUse(_ windows: SampleWindows, endsOnly: Bool) -> SummaryUse
+}
+
+extension SeriesSelection {
+    package var thinnings: [SampleThinning] { [] }
+    package func summaryUse(_ windows: SampleWindows, endsOnly: Bool) -> SummaryUse { .none }
+}
+
+/// Of samples until `through`, and after the thinning before, the first and the last of every interval are
+/// left. Milliseconds.
+package struct SampleThinning: Hashable, Sendable {
+    package var through: Int64
+    /// 0 where all samples are there.
+    package var interval: Int64
+
+    package init(through: Int64, interval: Int64) {
+        self.through = through
+        self.interval = interval
+    }
+}
+
+/// How aggregates of windows follow from summaries of intervals.
+package enum SummaryUse: Sendable {
+    /// Samples are at hand, and looking at them costs no more.
+    case none
+    /// Windows are made of whole intervals: nothing is lost.
+    case exact
+    /// Some samples are gone, and windows cut intervals: of those that they cut only the first and the last
+    /// sample count.
+    case approximate
 }
 
 /// Samples of one series in columns, by ascending time.

@@ -13,6 +13,11 @@ struct FunctionTests {
             ("clamp_max(x, -3)", "-3"), ("deg(x + 2.5 + pi())", "180"),
             ("rad(x + 182.5)", "3.141592653589793"),
             ("sin(x + 2.5)", "0"), ("cosh(x + 2.5)", "1"), ("-x", "2.5"),
+            ("acos(x + 3.5)", "0"), ("asin(x + 3.5) - pi() / 2", "0"), ("acos(x)", "NaN"),
+            ("tan(x + 2.5)", "0"), ("sinh(x + 2.5)", "0"), ("asinh(x + 2.5)", "0"),
+            ("acosh(x + 3.5)", "0"), ("acosh(x)", "NaN"), ("atanh(x + 2.5)", "0"),
+            ("atanh(x + 3.5)", "+Inf"), ("cos(x + 2.5)", "1"), ("tanh(x + 2.5)", "0"),
+            ("atan(x + 2.5)", "0"),
             ("timestamp(x)", "60"), ("timestamp(-x)", "120"), ("scalar(x) + x", "-5"),
         ])
     func elementwise(_ query: String, _ value: String) throws {

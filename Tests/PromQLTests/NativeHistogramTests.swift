@@ -46,6 +46,8 @@ struct NativeHistogramTests {
         let variance = try store.instant("histogram_stdvar(h{a=\"2\"})", at: 60)
         let expected = (2.0.squareRoot() - 1.5) * (2.0.squareRoot() - 1.5)
         #expect(variance == ["{a=\"2\"} \(NumberFormat.decimal(expected))"])
+        let deviation = try store.instant("histogram_stddev(h{a=\"2\"})", at: 60)
+        #expect(deviation == ["{a=\"2\"} \(NumberFormat.decimal(expected.squareRoot()))"])
         #expect(try store.instant("histogram_count(x)", at: 60) == [])
     }
 

@@ -28,6 +28,7 @@ struct PrometheusServerTests {
     func fixed() async throws {
         try await expect("/api/v1/status/walreplay", data: #"{"min":0,"max":0,"current":0}"#)
         try await expect("/api/v1/notifications", data: "[]")
+        try await expect("/api/v1/status/tsdb/blocks", data: #"{"blocks":[]}"#)
         try await expect(
             "/api/v1/alertmanagers",
             data: #"{"activeAlertmanagers":[],"droppedAlertmanagers":[]}"#)

@@ -152,7 +152,7 @@ struct KubernetesTests {
             "role: node, api_server: 'http://a'", "role: pod", "role: pod, kubeconfig_file: k",
             "role: pod, api_server: 'http://a', namespaces: {own_namespace: true}",
             "role: pod, api_server: 'http://a', namespaces: {names: [a/b]}",
-            "role: pod, api_server: 'http://a', tls_config: {}",
+            "role: pod, api_server: 'http://a', tls_config: {what: 1}",
         ])
     func refused(fields: String) {
         #expect {

@@ -119,8 +119,10 @@ struct ScrapeFileTests {
     @Test(
         "what is not understood is refused with file and line",
         arguments: [
-            ("scrape_configs:\n- job_name: a\n  tls_config: {}", "p.yml:3"),
-            ("scrape_configs:\n- job_name: a\n  proxy_url: http://a:1", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  tls_config: {cert_file: a}", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  proxy_url: socks5://a:1", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  tls_config: {min_version: SSL3}", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  tls_config: {what: 1}", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  proxy_from_environment: true", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  consul_sd_configs: []", "p.yml:3"),
             ("scrape_configs:\n- scrape_interval: 1s", "p.yml:2"),
@@ -139,7 +141,7 @@ struct ScrapeFileTests {
                 "p.yml:4"
             ),
             (
-                "scrape_configs:\n- job_name: a\n  dns_sd_configs:\n  - {names: [x]}",
+                "scrape_configs:\n- job_name: a\n  dns_sd_configs:\n  - {names: [x], type: MX}",
                 "p.yml:4"
             ),
             ("global:\n  scrape_interval: 0s", "p.yml:2"), ("global:\n  what: 1", "p.yml:2"),

@@ -37,6 +37,20 @@ extension SampleColumns {
 }
 
 extension Evaluator {
+    /// Says that samples are missing which the query would look at.
+    func noteThinning(_ stored: StoredSeries) {
+        for thinning in stored.selection.thinnings where thinning.interval > 0 {
+            var time: [UInt8] = []
+            let (nanoseconds, isLate) = thinning.through.multipliedReportingOverflow(by: 1_000_000)
+            RFC3339.append(Timestamp(nanoseconds: isLate ? .max : nanoseconds), to: &time)
+            notes.inform(
+                "of samples until \(String(decoding: time, as: UTF8.self))"
+                    + " only the first and the last of every \(thinning.interval / 60_000) minutes"
+                    + " are kept; windows of whole such intervals are exact for rate, increase, delta"
+                    + " and sum, avg, min, max, count, first, last and present_over_time")
+        }
+    }
+
     mutating func rangeInput(_ expression: Expression) throws(QueryError) -> RangeInput {
         switch expression.unwrapped {
         case .rangeSelector(let node):

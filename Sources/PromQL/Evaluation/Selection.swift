@@ -97,23 +97,30 @@ extension Evaluator {
     ) throws(QueryError) -> SeriesColumns {
         var windows = windows(node.shift, range: options.lookback)
         if node.edges == .smoothed { windows.reachAhead = options.lookback }
-        let stored = try StoredSeries(
+        var stored = try StoredSeries(
             node, in: windows.sampleRange, store: store, context: context)
+        let thinnings = stored.selection.thinnings
+        if thinnings.contains(where: { $0.interval > options.lookback }) {
+            windows.thinnings = thinnings
+            stored = try StoredSeries(
+                node, in: windows.sampleRange, store: store, context: context)
+        }
         let isSmoothed = node.edges == .smoothed
         let rules = HistogramRules(notes: notes, range: node.range)
         let ends = windows
+        let found = stored
         let tally = tally
         return SeriesColumns(
-            labels: (0..<stored.selection.count).map(stored.selection.labels), keepsName: true,
-            mayHoldHistograms: stored.selection.mayHoldHistograms
+            labels: (0..<found.selection.count).map(found.selection.labels), keepsName: true,
+            mayHoldHistograms: found.selection.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
-            try stored.load(index, into: &samples)
+            try found.load(index, into: &samples)
             defer { tally?.add(column) }
             if isSmoothed {
                 samples.removeStaleMarkers()
                 guard samples.histograms.isEmpty else {
                     return ends.smoothed(
-                        in: samples, of: stored.selection.labels(index), rules, into: &column)
+                        in: samples, of: found.selection.labels(index), rules, into: &column)
                 }
                 return ends.smoothed(in: samples, into: &column.values)
             }
@@ -136,13 +143,21 @@ struct Windows: Sendable {
     /// How much further back and ahead samples matter, for edges between samples.
     var reachBack: Int64 = 0
     var reachAhead: Int64 = 0
+    /// Where samples are thinned, windows of instants reach back an interval at least.
+    var thinnings: [SampleThinning] = []
 
     func end(_ index: Int) -> Int64 { firstEnd &+ Int64(index) &* step }
 
     /// The times of samples that some window holds, both ends included.
     var sampleRange: ClosedRange<Int64> {
-        let first = firstEnd &- range &- reachBack &+ 1
+        let reach = thinnings.map(\.interval).max() ?? 0
+        let first = firstEnd &- max(range, reach) &- reachBack &+ 1
         return first...max(first, end(count - 1) &+ reachAhead)
+    }
+
+    /// How far back the latest sample of an instant may lie.
+    private func reach(_ end: Int64) -> Int64 {
+        max(range, thinnings.first { end <= $0.through }?.interval ?? 0)
     }
 
     /// As `latest`, of numbers and histograms.
@@ -192,7 +207,8 @@ struct Windows: Sendable {
                 for index in 0..<count {
                     let end = end(index)
                     while next < times.count, times[next] <= end { next &+= 1 }
-                    guard next > 0, times[next - 1] > end &- range else { continue }
+                    let reach = thinnings.isEmpty ? range : reach(end)
+                    guard next > 0, times[next - 1] > end &- reach else { continue }
                     let value = values[next - 1]
                     guard value.bitPattern != Sample.staleMarker.bitPattern else { continue }
                     output[index] = pick(times[next - 1], value)

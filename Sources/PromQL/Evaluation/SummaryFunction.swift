@@ -38,9 +38,15 @@ extension Evaluator {
         _ kernel: Kernel, over input: RangeInput, keepsName: Bool = false,
         histograms rule: @escaping HistogramRule
     ) -> SeriesColumns {
-        let sliding = slide(kernel, over: input, keepsName: keepsName, histograms: rule)
-        guard let stored = input.stored, tally == nil,
-            input.windows.areWorthAggregates(endsOnly: kernel.looksAtEndsOnly)
+        let sliding = slid(kernel, over: input, keepsName: keepsName, histograms: rule)
+        guard let stored = input.stored else { return sliding }
+        let use = stored.selection.summaryUse(
+            input.windows.sampleWindows, endsOnly: kernel.looksAtEndsOnly)
+        let isThinned = !stored.selection.thinnings.isEmpty
+        if use == .approximate { noteThinning(stored) }
+        // Statistics count samples, which only sliding looks at; where they are gone there are none.
+        guard isThinned || tally == nil,
+            use != .none || input.windows.areWorthAggregates(endsOnly: kernel.looksAtEndsOnly)
         else { return sliding }
         let windows = input.windows
         return SeriesColumns(

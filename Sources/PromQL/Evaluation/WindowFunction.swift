@@ -75,6 +75,15 @@ extension Evaluator {
         _ kernel: Kernel, over input: RangeInput, keepsName: Bool = false,
         histograms rule: @escaping HistogramRule
     ) -> SeriesColumns {
+        if let stored = input.stored { noteThinning(stored) }
+        return slid(kernel, over: input, keepsName: keepsName, histograms: rule)
+    }
+
+    /// As `slide`, for a function that has a better answer where samples are gone.
+    func slid<Kernel: WindowFunction>(
+        _ kernel: Kernel, over input: RangeInput, keepsName: Bool,
+        histograms rule: @escaping HistogramRule
+    ) -> SeriesColumns {
         let tally = tally
         return SeriesColumns(
             labels: input.labels, keepsName: keepsName,

@@ -3,30 +3,40 @@ import Store
 
 /// `sum_over_time`.
 struct SumOverTime: SummaryFunction {
+    private var exact = ExactSums()
     var looksAtEndsOnly: Bool { false }
 
+    mutating func begin(_ samples: SampleView) { exact.begin(samples) }
+
     func value(_ samples: SampleView, _ window: Window) -> Double {
+        if let sum = exact.sum(window.samples) { return sum }
         var sum = CompensatedSum()
         for index in window.samples { sum.add(samples.values[index]) }
         return sum.sum.isInfinite ? sum.sum : sum.value
     }
 
     func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
-        aggregate.sum.isFinite ? aggregate.sum + aggregate.compensation : nil
+        if aggregate.sum.isNaN { return .nan }
+        return aggregate.sum.isFinite ? aggregate.sum + aggregate.compensation : nil
     }
 }
 
 /// `avg_over_time`.
 struct AvgOverTime: SummaryFunction {
+    private var exact = ExactSums()
     var looksAtEndsOnly: Bool { false }
 
+    mutating func begin(_ samples: SampleView) { exact.begin(samples) }
+
     func value(_ samples: SampleView, _ window: Window) -> Double {
+        if let sum = exact.sum(window.samples) { return sum / Double(window.samples.count) }
         var mean = CompensatedMean(first: samples.values[window.samples.lowerBound])
         for index in window.samples.dropFirst() { mean.add(samples.values[index]) }
         return mean.value
     }
 
     func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
+        if aggregate.sum.isNaN { return .nan }
         guard aggregate.sum.isFinite else { return nil }
         let count = Double(aggregate.count)
         return aggregate.sum / count + aggregate.compensation / count

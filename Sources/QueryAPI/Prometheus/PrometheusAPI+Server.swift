@@ -14,6 +14,7 @@ extension PrometheusAPI {
         group.on(.get, "/api/v1/status/buildinfo", buildInfo)
         group.on(.get, "/api/v1/status/runtimeinfo", runtimeInfo)
         group.on(.get, "/api/v1/status/tsdb", headStatistics)
+        group.on(.get, "/api/v1/status/tsdb/blocks", storageBlocks)
         group.on(.get, "/api/v1/status/config") { _ in configuration() }
         group.on(.get, "/api/v1/status/flags") { _ in flags() }
         group.on(.get, "/api/v1/status/walreplay") { _ in Self.journalReplay() }

@@ -59,6 +59,7 @@ extension PrometheusAPI {
             }
             var statistics = SeriesStatistics()
             for index in 0..<selection.count { statistics.add(selection.labels(index)) }
+            statistics.overflows = try store.storageReport().overflows
             return statistics.answer(range, limit: limit)
         }
         return .json(bytes)
@@ -80,6 +81,8 @@ private struct SeriesStatistics {
     private var byMetric: [String: Int] = [:]
     private var byPair: [String: Int] = [:]
     private var values: [String: Set<String>] = [:]
+    /// Metrics that have more series on a target than are kept apart.
+    var overflows: [SeriesOverflow] = []
 
     mutating func add(_ labels: Labels) {
         count += 1
@@ -109,6 +112,21 @@ private struct SeriesStatistics {
                 top(values.mapValues { $0.reduce(0) { $0 + $1.utf8.count } }, limit, to: &$0)
                 $0.key("seriesCountByLabelValuePair")
                 top(byPair, limit, to: &$0)
+                if !overflows.isEmpty { $0.arrayField("seriesOverflows") { write(limit, to: &$0) } }
+            }
+        }
+    }
+
+    /// Not of Prometheus, which has no such bound.
+    private func write(_ limit: Int, to array: inout JSONWriter) {
+        for overflow in overflows.prefix(limit) {
+            array.object {
+                $0.field("metric", overflow.metric)
+                $0.field("job", overflow.job)
+                $0.field("instance", overflow.instance)
+                $0.field("seriesMax", overflow.seriesMax)
+                $0.field("foldedSamples", overflow.foldedSamples)
+                $0.field("lastTime", overflow.lastTime)
             }
         }
     }

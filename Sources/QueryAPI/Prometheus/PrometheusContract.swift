@@ -132,6 +132,9 @@ package enum PrometheusContract {
                 methods: ["get"], path: "/status/tsdb", summary: "Where series come from",
                 parameters: [limit]),
             Route(
+                methods: ["get"], path: "/status/tsdb/blocks",
+                summary: "The files of samples, a day each, and of summaries"),
+            Route(
                 methods: ["get"], path: "/status/self_metrics",
                 summary: "This program's own metrics",
                 parameters: [Parameter(name: "metric_name_pattern", about: "RE2")]),

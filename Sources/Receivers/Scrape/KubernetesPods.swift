@@ -201,15 +201,37 @@ extension PodSource {
         guard role == "pod" else {
             throw node.failure("kubernetes_sd_configs: only role pod is supported, not \"\(role)\"")
         }
+        if api.isEmpty, access == ScrapeAccess(),
+            let own = Self.cluster(ProcessInfo.processInfo.environment)
+        {
+            (api, access) = own
+        }
         while api.hasSuffix("/") { api.removeLast() }
         guard api.hasPrefix("http://") || api.hasPrefix("https://") else {
             throw node.failure(
-                "kubernetes_sd_configs needs an api_server that starts with http:// or https://, such "
-                    + "as that of kubectl proxy; the cluster's own is not looked for")
+                "kubernetes_sd_configs outside of a cluster needs an api_server that starts with "
+                    + "http:// or https://")
         }
         for name in namespaces where name.isEmpty || name.contains("/") || name.contains("?") {
             throw node.failure("\"\(name)\" is no namespace")
         }
+    }
+
+    private static let accountFolder = "/var/run/secrets/kubernetes.io/serviceaccount/"
+
+    /// The API of the cluster that this program runs in, with the token and authority of its pod; `nil`
+    /// outside of one (kubernetes.io, "Accessing the Kubernetes API from a Pod").
+    package static func cluster(
+        _ environment: [String: String]
+    ) -> (api: String, access: ScrapeAccess)? {
+        guard let host = environment["KUBERNETES_SERVICE_HOST"], !host.isEmpty,
+            let port = environment["KUBERNETES_SERVICE_PORT"], !port.isEmpty
+        else { return nil }
+        var access = ScrapeAccess()
+        access.method = .header(type: "Bearer", credentials: .file(accountFolder + "token"))
+        access.tls = ScrapeTLS()
+        access.tls?.authority = .file(accountFolder + "ca.crt")
+        return ("https://\(host.contains(":") ? "[\(host)]" : host):\(port)", access)
     }
 
     private mutating func readSelectors(_ node: ScrapeFileNode) throws(ScrapeFileError) {

@@ -44,45 +44,11 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     private static let listBytesMax = 16 << 20
     private static let listTimeout: Int64 = 10_000
 
-    /// What sets clients apart.
-    private struct Way: Hashable {
-        var followsRedirects: Bool
-    }
-
-    private struct Clients {
-        var byWay: [Way: HTTPClient] = [:]
-        var isShutDown = false
-    }
-
-    private let clients = Mutex(Clients())
+    private let clients = ScrapeClients()
     private let version: String
     private let used = Atomic<Int>(0)
 
     package init(version: String) { self.version = version }
-
-    private func client(
-        followsRedirects: Bool
-    ) throws(ScrapeFailure) -> HTTPClient {
-        let way = Way(followsRedirects: followsRedirects)
-        let client = clients.withLock { clients -> HTTPClient? in
-            if let known = clients.byWay[way] { return known }
-            guard !clients.isShutDown else { return nil }
-            let made = Self.client(way)
-            clients.byWay[way] = made
-            return made
-        }
-        guard let client else { throw ScrapeFailure("the server is shutting down") }
-        return client
-    }
-
-    private static func client(_ way: Way) -> HTTPClient {
-        var settings = HTTPClient.Configuration(
-            redirectConfiguration: way.followsRedirects
-                ? .follow(max: 10, allowCycles: false) : .disallow)
-        settings.timeout.connect = .seconds(10)
-        settings.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
-    }
 
     package func fetch(
         _ target: ScrapeTarget, for job: ScrapeJob
@@ -96,7 +62,8 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
             value: "\(Double(target.timeout) / 1_000)")
         try authorize(&request, job.access)
         let limit = job.limits.bodyBytes > 0 ? job.limits.bodyBytes : ScrapeLimits.bodyBytesStandard
-        let client = try client(followsRedirects: job.followsRedirects)
+        let client = try clients.client(
+            for: &request, job.access, followsRedirects: job.followsRedirects)
         let response = try await exchange(request, client, limit: limit, timeout: target.timeout)
         guard response.status == 200 else {
             throw ScrapeFailure("server returned HTTP status \(response.status)")
@@ -115,8 +82,9 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "accept", value: "application/json")
         try authorize(&request, access)
+        let client = try clients.client(for: &request, access, followsRedirects: true)
         let response = try await exchange(
-            request, try client(followsRedirects: true), limit: Self.listBytesMax,
+            request, client, limit: Self.listBytesMax,
             timeout: Self.listTimeout)
         guard response.status == 200 else {
             throw ScrapeFailure("\(url) returned HTTP status \(response.status)")
@@ -128,19 +96,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     }
 
     package func shutdown() async {
-        let open = clients.withLock { clients in
-            clients.isShutDown = true
-            defer { clients.byWay = [:] }
-            return Array(clients.byWay.values)
-        }
-        for client in open {
-            do {
-                try await client.shutdown()
-            } catch {
-                // It was shut down before: there is nothing left to close.
-                continue
-            }
-        }
+        await clients.shutdown()
     }
 
     private struct Response: Sendable {
@@ -264,15 +220,8 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     }
 
     private static func text(of secret: ScrapeAccess.Secret) throws(ScrapeFailure) -> String {
-        switch secret {
-        case .text(let text): return text
-        case .file(let path):
-            do throws(ScrapeFileError) {
-                let text = try ScrapeFile.text(of: path, from: PosixFileSystem())
-                return String(text.drop { $0.isWhitespace }.prefix { !$0.isWhitespace })
-            } catch {
-                throw ScrapeFailure("\(error)")
-            }
-        }
+        guard case .file = secret else { return try secret.content() }
+        let text = try secret.content()
+        return String(text.drop { $0.isWhitespace }.prefix { !$0.isWhitespace })
     }
 }

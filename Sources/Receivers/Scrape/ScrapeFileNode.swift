@@ -38,7 +38,7 @@ struct ScrapeFileNode {
     }
 
     /// Names of what nobody is shown.
-    private static let secrets: Set<String> = ["password", "credentials", "bearer_token"]
+    private static let secrets: Set<String> = ["password", "credentials", "bearer_token", "key"]
 
     /// The node as YAML.
     func textWithoutSecrets() throws(ScrapeFileError) -> String {
@@ -51,8 +51,10 @@ struct ScrapeFileNode {
         switch node {
         case .mapping(var mapping):
             for (key, value) in mapping {
-                mapping[key] =
-                    secrets.contains(key.string ?? "") ? Node("<secret>") : withoutSecrets(value)
+                let isSecret =
+                    secrets.contains(key.string ?? "")
+                    || key.string == "proxy_url" && value.string?.contains("@") ?? false
+                mapping[key] = isSecret ? Node("<secret>") : withoutSecrets(value)
             }
             return .mapping(mapping)
         case .sequence(let sequence): return Node(sequence.map(withoutSecrets))

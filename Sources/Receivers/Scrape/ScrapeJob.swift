@@ -78,7 +78,7 @@ package enum ScrapeProtocol: String, Sendable, CaseIterable {
     }
 }
 
-/// What a target is shown before it answers.
+/// How a target is reached, and what it is shown before it answers.
 package struct ScrapeAccess: Sendable, Hashable {
     /// Where a secret comes from. Files are read at every scrape, so that it can be renewed.
     package enum Secret: Sendable, Hashable {
@@ -94,6 +94,8 @@ package struct ScrapeAccess: Sendable, Hashable {
     }
 
     package var method = Method.none
+    package var tls: ScrapeTLS?
+    package var proxy: ScrapeProxy?
 
     package init() {}
 }
@@ -132,5 +134,7 @@ package enum TargetSource: Sendable, Hashable {
     case files(patterns: [String], interval: Int64)
     case http(url: String, access: ScrapeAccess, interval: Int64)
     case dns(names: [String], port: Int, isIPv6: Bool, interval: Int64)
+    /// SRV records, which name hosts and ports.
+    case services(names: [String], interval: Int64)
     case pods(PodSource)
 }

@@ -209,6 +209,8 @@ extension ScrapeAccess {
                 }
             }
             method = .header(type: type, credentials: credentials)
+        case "tls_config": tls = try ScrapeTLS(value, folder)
+        case "proxy_url": proxy = try ScrapeProxy(value)
         case "bearer_token":
             method = .header(type: "Bearer", credentials: .text(try value.text()))
         case "bearer_token_file":
@@ -309,8 +311,9 @@ extension TargetSource {
             default: throw value.failure("\(value.what) is not supported")
             }
         }
+        if type == "SRV" { return .services(names: names, interval: interval) }
         guard type == "A" || type == "AAAA" else {
-            throw node.failure("dns_sd_configs: type \(type) is not supported; use A or AAAA")
+            throw node.failure("dns_sd_configs: type \(type) is not supported; use SRV, A or AAAA")
         }
         guard (1...65_535).contains(port) else {
             throw node.failure("dns_sd_configs of type \(type) needs a port")

@@ -255,7 +255,7 @@ enum MonitoredEndpoint {
         "honorLabels": "honor_labels", "honorTimestamps": "honor_timestamps",
         "trackTimestampsStaleness": "track_timestamps_staleness",
         "followRedirects": "follow_redirects", "bearerTokenFile": "bearer_token_file",
-        "proxyUrl": "proxy_url",
+        "proxyUrl": "proxy_url", "tlsConfig": "tls_config",
     ]
 
     private static func read(

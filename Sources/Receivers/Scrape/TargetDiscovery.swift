@@ -20,18 +20,20 @@ package struct TargetDiscovery: Sendable {
     private let fetcher: any ScrapeFetcher
     private let files: PosixFileSystem
     private let pool: BlockingPool
+    private let resolver: DNSResolver
     private var sources: [Source]
     /// Of the latest refresh.
     package private(set) var failures: [String] = []
 
     package init(
         job: ScrapeJob, fetcher: any ScrapeFetcher, pool: BlockingPool,
-        files: PosixFileSystem = PosixFileSystem()
+        files: PosixFileSystem = PosixFileSystem(), resolver: DNSResolver = DNSResolver()
     ) {
         self.job = job.name
         self.fetcher = fetcher
         self.files = files
         self.pool = pool
+        self.resolver = resolver
         sources = job.sources.map { Source(source: $0) }
     }
 
@@ -73,6 +75,9 @@ package struct TargetDiscovery: Sendable {
         case .pods(let pods):
             source.due = now + pods.interval
             source.groups = try await pods.groups(from: fetcher)
+        case .services(let names, let interval):
+            source.due = now + interval
+            try await findServices(names, &source)
         case .dns(let names, let port, let isIPv6, let interval):
             source.due = now + interval
             try await resolve(names, port, isIPv6: isIPv6, &source)
@@ -142,6 +147,38 @@ package struct TargetDiscovery: Sendable {
             rest = rest[found.upperBound...]
         }
         return true
+    }
+
+    private func findServices(
+        _ names: [String], _ source: inout Source
+    ) async throws(ScrapeFailure) {
+        var groups: [TargetGroup] = []
+        for name in names {
+            let answer: Result<[ServiceRecord], DNSFailure>
+            do {
+                answer = try await pool.run { [resolver] in
+                    Result { () throws(DNSFailure) in try resolver.services(name) }
+                }
+            } catch {
+                throw ScrapeFailure("cannot resolve \(name): \(error)")
+            }
+            switch answer {
+            case .failure(let failure): throw ScrapeFailure("cannot resolve \(name): \(failure)")
+            case .success(let records):
+                for record in records {
+                    let target = "\(record.host):\(record.port)"
+                    groups.append(
+                        TargetGroup(
+                            targets: [target],
+                            labels: [
+                                "__meta_dns_name": name,
+                                "__meta_dns_srv_record_target": record.host + ".",
+                                "__meta_dns_srv_record_port": "\(record.port)",
+                            ]))
+                }
+            }
+        }
+        source.groups = groups
     }
 
     private func resolve(

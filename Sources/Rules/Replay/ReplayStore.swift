@@ -259,6 +259,12 @@ private struct UnitedSelection: SeriesSelection {
 
     var count: Int { places.count }
     var mayHoldHistograms: Bool { parts.contains(where: \.mayHoldHistograms) }
+    var thinnings: [SampleThinning] { parts[1].thinnings }
+
+    func summaryUse(_ windows: SampleWindows, endsOnly: Bool) -> SummaryUse {
+        parts[1].summaryUse(windows, endsOnly: endsOnly)
+    }
+
     func labels(_ index: Int) -> Labels { parts[places[index].part].labels(places[index].index) }
 
     func samples(_ index: Int, into columns: inout SampleColumns) throws(StoreError) {

@@ -9,7 +9,7 @@ extension MetricEngine {
     private func daysOverlapping(_ range: ClosedRange<Int64>) -> [UTCDay] {
         let first = UTCDay(containingMilliseconds: range.lowerBound)
         let last = UTCDay(containingMilliseconds: range.upperBound)
-        return partitions.days.filter { first <= $0 && $0 <= last }
+        return daysKept.filter { first <= $0 && $0 <= last }
     }
 
     /// A consistent view of head and days.
@@ -62,11 +62,13 @@ extension MetricEngine {
         let (days, head, lease) = state.withLock { state in
             state.readers[state.generation, default: 0] += 1
             return (
-                state.days.filter { first <= $0.key && $0.key <= last }.values.map { day in
-                    var day = day
-                    day.blocks.removeAll { !$0.overlaps(range) }
-                    return day
-                },
+                state.days.filter { first <= $0.key && $0.key <= last }.sorted { $0.key < $1.key }
+                    .map {
+                        var day = $0.value
+                        day.blocks.removeAll { !$0.overlaps(range) }
+                        day.removeRollups(outside: range)
+                        return day
+                    },
                 (state.sealing + state.head).filter {
                     $0.overlaps(range) || !$0.extras.isEmpty
                 },
@@ -100,13 +102,14 @@ extension MetricEngine {
             slots[id] = labels.count - 1
             return labels.count - 1
         }
-        var days: [(blocks: [MetricBlockInfo], slots: [(slot: Int, number: UInt32)])] = []
+        var days: [(day: MetricDay, slots: [(slot: Int, number: UInt32)])] = []
         for day in view.days {
             let numbers = day.series.index.match(prepared)
             guard let first = numbers.first, let last = numbers.last else { continue }
-            let blocks = day.blocks.filter { $0.series.overlaps(first...last) }
-            guard !blocks.isEmpty else { continue }
-            days.append((blocks, numbers.map { (slot($0, day.series.index), $0) }))
+            var day = day
+            day.keepBlocks(of: first...last)
+            guard !day.blocks.isEmpty || day.isThinned else { continue }
+            days.append((day, numbers.map { (slot($0, day.series.index), $0) }))
         }
         var heads: [(batches: [HeadSamples], slots: [(slot: Int, number: UInt32)])] = []
         for head in view.heads {
@@ -128,12 +131,14 @@ extension MetricEngine {
         }
         var position = [Int](repeating: 0, count: labels.count)
         for (new, old) in order.enumerated() { position[old] = new }
-        let parts = days.map { day in
+        let parts = days.map { found in
             var numbers = [UInt32](
                 repeating: MetricSelection.DayPart.missing, count: labels.count)
-            for (slot, number) in day.slots { numbers[position[slot]] = number }
+            for (slot, number) in found.slots { numbers[position[slot]] = number }
             return MetricSelection.DayPart(
-                parts: MetricEngine.parts(day.blocks), numbers: numbers)
+                parts: MetricEngine.parts(found.day.blocks), numbers: numbers,
+                end: found.day.endMilliseconds, rollups: found.day.rollups,
+                isThinned: found.day.isThinned)
         }
         let head = HeadPart(
             heads.map { head in
@@ -164,7 +169,7 @@ extension MetricEngine {
         of view: View, in range: ClosedRange<Int64>
     ) throws(StoreError) -> [MetricBatch] {
         var extras: [MetricBatch] = []
-        for day in view.days {
+        for day in view.days where day.hasExtras {
             extras += try day.partition.read { try MetricTables.extras(overlapping: range, $0) }
         }
         return extras + view.extras
@@ -279,11 +284,11 @@ extension MetricEngine {
     func labelValues(
         of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [String] {
-        var values = Set<String>()
+        var values = SortedTexts()
         try forEachMatch(matchers, in: range) { series, index in
             index.collectValues(of: name, in: series, into: &values)
         }
-        return values.sorted()
+        return values.union
     }
 
     private func forEachMatch(
@@ -292,7 +297,7 @@ extension MetricEngine {
     ) throws(StoreError) {
         let prepared = try MetricEngine.prepare(matchers)
         let view = try view(of: range)
-        for day in view.days where !day.blocks.isEmpty {
+        for day in view.days where !day.blocks.isEmpty || day.isThinned {
             body(day.series.index.match(prepared), day.series.index)
         }
         for head in view.heads { body(head.match(prepared), head.index) }

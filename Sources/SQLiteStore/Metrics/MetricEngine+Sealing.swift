@@ -35,11 +35,15 @@ extension MetricEngine {
             for day in days {
                 written[day] = try write(
                     samples[day] ?? DaySamples(), extras: extras[day, default: []],
-                    metadata: day == days.last ? metadata : [], labels: labels,
+                    metadata: day == days.last ? metadata : [],
+                    overflows: day == days.last ? seriesOverflows : [], labels: labels,
                     through: last.sequence, to: day)
             }
             state.withLock { state in
-                for (day, content) in written { state.days[day] = content }
+                for (day, content) in written {
+                    state.days[day] = content
+                    state.rollups.isDone.remove(day)
+                }
                 state.sealing = []
                 state.sealingBytes = 0
                 state.definitionFloor = last.sequence + 1
@@ -51,6 +55,8 @@ extension MetricEngine {
         if registry.isMostlyIdle(at: last.arrival) {
             state.withLock { state in
                 if state.registry === registry {
+                    state.earlierOverflows = SeriesOverflow.adding(
+                        registry.overflows, to: state.earlierOverflows)
                     state.registry = SeriesRegistry(
                         beganAt: last.arrival, countMin: configuration.registeredSeriesMin,
                         seriesPerTargetMax: configuration.seriesPerTargetMax)
@@ -65,7 +71,7 @@ extension MetricEngine {
     ///   seal that failed on a later day) is left alone.
     private func write(
         _ samples: DaySamples, extras: [MetricBatch], metadata: [MetricMetadata],
-        labels: SeriesIndex, through sequence: UInt64, to day: UTCDay
+        overflows: [SeriesOverflow], labels: SeriesIndex, through sequence: UInt64, to day: UTCDay
     ) throws(StoreError) -> MetricDay {
         let partition = partitions.partition(for: day)
         guard try partition.sealedThrough() < sequence else {
@@ -76,7 +82,7 @@ extension MetricEngine {
                     blocks: try MetricTables.loadBlocks(db, partition: partition))
             }
         }
-        var content = try loadHoldingLock(day)
+        var content = try loadSamplesHoldingLock(day)
         let firstNew = content.series.count
         let numbered = MetricEngine.renumber(samples, labels, into: &content.series)
         let newSeries = MetricEngine.labels(
@@ -93,10 +99,13 @@ extension MetricEngine {
                 }
             }
             try MetricTables.upsert(metadata, db)
+            try MetricTables.upsert(overflows, db)
             let ids = try blocks.map { try MetricTables.insert($0, db) }
             try Partition.setSealedThrough(sequence, db)
             return ids
         }
+        if !blocks.isEmpty { content.rollups = [] }
+        content.hasExtras = content.hasExtras || !extras.isEmpty
         content.blocks += zip(ids, blocks).map { id, block in
             MetricBlockInfo(
                 id: id, partition: partition, part: block.part, tier: block.tier,
@@ -135,7 +144,7 @@ extension MetricEngine {
         return block
     }
 
-    private static func labels(of series: Range<Int>, _ index: SeriesIndex) -> MetricBatch {
+    static func labels(of series: Range<Int>, _ index: SeriesIndex) -> MetricBatch {
         var batch = MetricBatch()
         for number in series { _ = batch.append(index.labels(UInt32(number))) }
         return batch
@@ -155,12 +164,13 @@ extension MetricEngine {
 
     // MARK: Merging and retention
 
-    /// Merges the oldest run of neighbouring parts of a tier once `mergeFanIn` have gathered.
+    /// Merges the oldest run of neighbouring parts of a tier once `mergeFanIn` have gathered; sums up a day
+    /// where there is nothing to merge.
     func mergeStep() throws(StoreError) -> Bool {
         try deleteRetired()
-        guard let (day, parts) = mergeCandidates() else { return false }
+        guard let (day, parts) = mergeCandidates() else { return try rollupStep() }
         return try partitionLock.withLock { _ throws(StoreError) in
-            var content = try loadHoldingLock(day)
+            var content = try loadSamplesHoldingLock(day)
             let wanted = Set(parts)
             let sources = content.blocks.filter { wanted.contains($0.part) }
             guard let tier = sources.map(\.tier).max(), let part = parts.max() else { return false }
@@ -225,10 +235,12 @@ extension MetricEngine {
     func expire(at now: Timestamp) throws(StoreError) {
         let horizon = UTCDay(
             containing: now.advanced(byNanoseconds: -configuration.metricRetention))
-        let days = try partitions.removeDays(endedBefore: horizon)
+        state.withLock { $0.rollups.now = now }
+        let days = try partitions.removeDays(endedBefore: rollUp(endedBefore: horizon))
+        let thinned = try expireRollups(at: now)
         state.withLock { state in
-            for day in days { state.days[day] = nil }
-            state.retired.removeAll { days.contains($0.block.partition.day) }
+            for day in days + thinned { state.days[day] = nil }
+            state.retired.removeAll { (days + thinned).contains($0.block.partition.day) }
         }
     }
 }

@@ -32,10 +32,15 @@ final class MetricEngine: MaintainedSignal {
         var generation: UInt64 = 0
         var readers: [UInt64: Int] = [:]
         var retired: [(generation: UInt64, block: MetricBlockInfo)] = []
+        /// Counted before the program started, or by registries that are gone.
+        var earlierOverflows: [SeriesOverflow] = []
+        var rollups = RollupProgress()
     }
 
     let signalName = "metrics"
     let partitions: PartitionDirectory
+    /// The finest first.
+    let rollups: [RollupFiles]
     let configuration: StoreConfiguration
     let events: EventLog
     let state: Mutex<State>
@@ -66,11 +71,18 @@ final class MetricEngine: MaintainedSignal {
         readers = BlockReaders(bytesMax: configuration.openBlockBytesMax)
         partitions = try PartitionDirectory(
             directory: "\(configuration.directory)/metrics", signal: "metrics",
-            schema: MetricTables.schema, configuration: configuration, events: events)
+            schema: MetricTables.schema, configuration: configuration, checksFiles: false,
+            events: events)
+        rollups = try RollupFiles.all(configuration: configuration, events: events)
         for day in partitions.days {
+            // All that is asked of a file at once: few can be open at a time.
+            try partitions.adopt(day)
+            guard partitions.contains(day) else { continue }
             let partition = partitions.partition(for: day)
             do {
                 try readMetadata(of: partition)
+                let through = try partition.sealedThrough()
+                sealedDays.withLock { $0[day] = through }
             } catch .damaged(let path, let reason) {
                 try partitions.setAside(partition, path: path, reason: reason)
             }
@@ -78,10 +90,16 @@ final class MetricEngine: MaintainedSignal {
     }
 
     private func readMetadata(of partition: Partition) throws(StoreError) {
-        try partition.write { try MetricTables.deleteSuperseded($0) }
-        let known = try partition.read { try MetricTables.loadMetadata($0) }
+        if try partition.read({ try MetricTables.holdsSuperseded($0) }) {
+            try partition.write { try MetricTables.deleteSuperseded($0) }
+        }
+        let (known, overflows) = try partition.read {
+            (try MetricTables.loadMetadata($0), try MetricTables.loadOverflows($0))
+        }
         state.withLock { state in
             for entry in known { state.metadata[entry.family] = entry }
+            // A later day counts what an earlier one does.
+            if !overflows.isEmpty { state.earlierOverflows = overflows }
         }
     }
 
@@ -147,15 +165,9 @@ final class MetricEngine: MaintainedSignal {
 
     // MARK: Replay
 
-    /// The highest sequence that any partition holds.
-    func sealedThrough() throws(StoreError) -> UInt64 {
-        var highest: UInt64 = 0
-        for day in partitions.days {
-            let through = try partitions.partition(for: day).sealedThrough()
-            sealedDays.withLock { $0[day] = through }
-            highest = max(highest, through)
-        }
-        return highest
+    /// The highest sequence that any partition held when the program started.
+    func sealedThrough() -> UInt64 {
+        sealedDays.withLock { $0.values.max() ?? 0 }
     }
 
     /// Takes a journal record again. Its series may be defined by a record still to come or by a
@@ -231,7 +243,11 @@ final class MetricEngine: MaintainedSignal {
     var headBytes: Int { state.withLock { $0.headBytes + $0.sealingBytes } }
     var seriesCount: Int { state.withLock { $0.registry }.count }
 
-    var seriesOverflows: [SeriesOverflow] { state.withLock { $0.registry }.overflows }
+    /// The worst first, over restarts: a crash loses what was counted since the last seal.
+    var seriesOverflows: [SeriesOverflow] {
+        let (registry, earlier) = state.withLock { ($0.registry, $0.earlierOverflows) }
+        return SeriesOverflow.adding(registry.overflows, to: earlier)
+    }
 
     func metadata() throws(StoreError) -> [MetricMetadata] {
         state.withLock { $0.metadata.values.sorted { $0.family < $1.family } }
@@ -243,10 +259,20 @@ final class MetricEngine: MaintainedSignal {
         return try partitionLock.withLock { _ throws(StoreError) in try loadHoldingLock(day) }
     }
 
-    /// As `load`, for callers that hold `partitionLock`. A damaged file is set aside, and the day goes on
-    /// without it.
-    func loadHoldingLock(_ day: UTCDay) throws(StoreError) -> MetricDay {
+    /// As `load`, for callers that hold `partitionLock`.
+    private func loadHoldingLock(_ day: UTCDay) throws(StoreError) -> MetricDay {
         if let known = state.withLock({ $0.days[day] }) { return known }
+        if !partitions.contains(day), let thinned = try thinned(day) {
+            remember(thinned, of: day)
+            return thinned
+        }
+        return try loadSamplesHoldingLock(day)
+    }
+
+    /// As `loadHoldingLock`, never what is left of a day without its samples. A damaged file is set aside,
+    /// and the day goes on without it.
+    func loadSamplesHoldingLock(_ day: UTCDay) throws(StoreError) -> MetricDay {
+        if let known = state.withLock({ $0.days[day] }), !known.isThinned { return known }
         let partition = partitions.partition(for: day)
         do {
             return try read(day, from: partition)
@@ -257,19 +283,28 @@ final class MetricEngine: MaintainedSignal {
     }
 
     private func read(_ day: UTCDay, from partition: Partition) throws(StoreError) -> MetricDay {
-        let loaded = try partition.read { db in
+        var loaded = try partition.read { db in
             MetricDay(
                 partition: partition, series: try MetricTables.loadSeries(db, path: partition.path),
-                blocks: try MetricTables.loadBlocks(db, partition: partition))
+                blocks: try MetricTables.loadBlocks(db, partition: partition),
+                hasExtras: try MetricTables.holdsExtras(db))
         }
+        loaded.rollups = try rolledUp(day, through: loaded.lastPart)
+        remember(loaded, of: day)
+        return loaded
+    }
+
+    private func remember(_ loaded: MetricDay, of day: UTCDay) {
         state.withLock { state in
             state.days[day] = loaded
             state.letGoOfDays(but: day, seriesMax: configuration.loadedSeriesMax)
         }
-        return loaded
     }
 
-    func close() throws(StoreError) { try partitions.close() }
+    func close() throws(StoreError) {
+        try partitions.close()
+        for files in rollups { try files.partitions.close() }
+    }
 }
 
 /// What is in memory of a partition.
@@ -280,6 +315,15 @@ struct MetricDay: Sendable {
     var lastUse: UInt64 = 0
     /// By part, then by series.
     var blocks: [MetricBlockInfo]
+    /// Whether native histograms or exemplars are in the file.
+    var hasExtras = true
+    /// Summaries of all these samples, the finest first.
+    var rollups: [RollupDay] = []
+    /// Whether the samples are gone and only summaries are left.
+    var isThinned = false
+
+    /// The journal sequence through which the samples reach; `nil` without any.
+    var lastPart: UInt64? { blocks.map(\.part).max() }
 }
 
 extension MetricEngine.State {

@@ -35,6 +35,16 @@ struct MetricMerge {
     /// The merged samples in encoded blocks.
     mutating func blocks(part: UInt64, tier: Int) throws(StoreError) -> [NewMetricBlock] {
         var cutter = BlockCutter { NewMetricBlock($0, part: part, tier: tier, effort: .compacted) }
+        try forEachSeries { series, columns in
+            cutter.append(series, columns.times[...], columns.values[...])
+        }
+        return cutter.finish()
+    }
+
+    /// Calls `body` with the merged samples of one series after the other.
+    mutating func forEachSeries(
+        _ body: (_ series: UInt32, _ columns: SampleColumns) -> Void
+    ) throws(StoreError) {
         for index in parts.indices { try open(index) }
         var columns = SampleColumns()
         while let series = parts.compactMap(\.series).min() {
@@ -43,9 +53,8 @@ struct MetricMerge {
                 try append(series, of: index, to: &columns)
             }
             MetricSelection.order(&columns)
-            cutter.append(series, columns.times[...], columns.values[...])
+            body(series, columns)
         }
-        return cutter.finish()
     }
 
     /// Opens the next block of a part whose chunks are used up.

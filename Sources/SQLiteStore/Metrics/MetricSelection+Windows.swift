@@ -3,15 +3,16 @@ import Store
 import Telemetry
 
 extension MetricSelection {
-    /// Aggregates of long windows from the summaries of chunks; only chunks that a window cuts, that
-    /// overlap others or that have no summary are decoded.
+    /// Aggregates of windows from summaries of intervals, where windows are made of whole ones, and of
+    /// chunks; only chunks that a window cuts, that overlap others or that have no summary are decoded.
     func windowAggregates(
         _ index: Int, _ windows: SampleWindows, into aggregates: inout [WindowAggregate]
     ) throws(StoreError) -> Bool {
         if !extras.isEmpty, !histograms(index).isEmpty { return false }
         aggregates.removeAll(keepingCapacity: true)
         try withScratch { (scratch) throws(StoreError) in
-            var stretches = try SeriesStretches(self, index, &scratch)
+            var stretches = try SeriesStretches(
+                self, index, rollups: rollups(for: windows), &scratch)
             for window in 0..<windows.count {
                 let end = windows.end(window)
                 aggregates.append(
@@ -32,6 +33,8 @@ private struct SeriesStretches {
         /// Of `sources`; -1 for none.
         var source: Int
         var chunk: Int
+        /// Of `intervals`; -1 for none.
+        var interval = -1
         /// Of `decoded`; -1 while not decoded.
         var decoded = -1
     }
@@ -57,27 +60,49 @@ private struct SeriesStretches {
     private var sources: [Source] = []
     private var stretches: [Stretch] = []
     private var decoded: [Decoded] = []
+    /// Summaries of intervals.
+    private var intervals: [WindowAggregate] = []
     /// The first stretch that reaches into the window.
     private var first = 0
 
     init(
-        _ selection: MetricSelection, _ index: Int, _ scratch: inout SelectionScratch
+        _ selection: MetricSelection, _ index: Int, rollups: [Int?],
+        _ scratch: inout SelectionScratch
     ) throws(StoreError) {
         self.selection = selection
-        try selection.forEachChunk(of: index, &scratch) {
-            reader, info, chunk, _ throws(StoreError) in
-            if sources.last?.reader !== reader {
-                sources.append(Source(reader: reader, info: info))
+        for (day, rollup) in rollups.enumerated() {
+            if let rollup {
+                try append(rollup, of: day, index, &scratch)
+                continue
             }
-            stretches.append(
-                Stretch(
-                    firstTime: reader.firstTime(chunk), lastTime: reader.lastTime(chunk),
-                    source: sources.count - 1, chunk: chunk))
+            try selection.forEachChunk(of: index, on: day, &scratch) {
+                reader, info, chunk, _ throws(StoreError) in
+                if sources.last?.reader !== reader {
+                    sources.append(Source(reader: reader, info: info))
+                }
+                stretches.append(
+                    Stretch(
+                        firstTime: reader.firstTime(chunk), lastTime: reader.lastTime(chunk),
+                        source: sources.count - 1, chunk: chunk))
+            }
         }
         try separate(&scratch)
         var head = SampleColumns()
         selection.appendHead(index, to: &head)
         try append(head, &scratch)
+    }
+
+    private mutating func append(
+        _ rollup: Int, of day: Int, _ index: Int, _ scratch: inout SelectionScratch
+    ) throws(StoreError) {
+        let known = intervals.count
+        try selection.appendIntervals(index, day, rollup: rollup, &scratch, to: &intervals)
+        for place in known..<intervals.count {
+            stretches.append(
+                Stretch(
+                    firstTime: intervals[place].firstTime, lastTime: intervals[place].lastTime,
+                    source: -1, chunk: 0, interval: place))
+        }
     }
 
     // MARK: Aggregates
@@ -94,7 +119,9 @@ private struct SeriesStretches {
         var next = first
         while next < stretches.count, stretches[next].firstTime <= end {
             let isWhole = start < stretches[next].firstTime && stretches[next].lastTime <= end
-            if isWhole, let summary = summary(next) {
+            if isWhole, stretches[next].interval >= 0 {
+                aggregate.add(intervals[stretches[next].interval])
+            } else if isWhole, let summary = summary(next) {
                 aggregate.add(WindowAggregate(summary))
             } else {
                 try decode(next, &scratch)
@@ -140,6 +167,10 @@ private struct SeriesStretches {
     private func append(
         _ stretch: Stretch, to columns: inout SampleColumns, _ scratch: inout SelectionScratch
     ) throws(StoreError) {
+        if stretch.interval >= 0 {
+            intervals[stretch.interval].appendEnds(to: &columns)
+            return
+        }
         let source = sources[stretch.source]
         try selection.append(
             stretch.chunk, of: source.reader, source.info, &scratch.series, to: &columns)

@@ -12,6 +12,12 @@ final class MetricSelection: SeriesSelection {
         var parts: [[MetricBlockInfo]]
         /// By series of the selection; `missing` if the day does not know it.
         var numbers: [UInt32]
+        /// Milliseconds; the first after the day.
+        var end: Int64
+        /// Summaries of all samples of the day, the finest first.
+        var rollups: [RollupDay] = []
+        /// Whether only summaries are left.
+        var isThinned = false
 
         static let missing = UInt32.max
     }
@@ -23,6 +29,11 @@ final class MetricSelection: SeriesSelection {
     let range: ClosedRange<Int64>
     let engine: MetricEngine
     private let lease: ReadLease
+    /// Of no day, for windows that summaries do not help.
+    let noRollups: [Int?]
+    let hasRollups: Bool
+    /// Where the parts of each day begin in the scratch's blocks read last, then its rollups.
+    private let places: [Int]
     private let histogramSlots = Mutex<[Labels: [HistogramSample]]?>(nil)
     private let scratches = Mutex<[SelectionScratch]>([])
 
@@ -37,6 +48,15 @@ final class MetricSelection: SeriesSelection {
         self.range = range
         self.engine = engine
         self.lease = lease
+        var places: [Int] = []
+        var place = 0
+        for day in days {
+            places.append(place)
+            place += day.parts.count + day.rollups.count
+        }
+        self.places = places
+        noRollups = [Int?](repeating: nil, count: days.count)
+        hasRollups = days.contains { !$0.rollups.isEmpty }
     }
 
     var count: Int { labels.count }
@@ -46,9 +66,12 @@ final class MetricSelection: SeriesSelection {
     func samples(_ index: Int, into target: inout SampleColumns) throws(StoreError) {
         target.removeAll()
         try withScratch { (scratch) throws(StoreError) in
-            try forEachChunk(of: index, &scratch) {
-                reader, info, chunk, scratch throws(StoreError) in
-                try append(chunk, of: reader, info, &scratch, to: &target)
+            for day in days.indices {
+                if days[day].isThinned { try appendThinned(index, day, &scratch, to: &target) }
+                try forEachChunk(of: index, on: day, &scratch) {
+                    reader, info, chunk, scratch throws(StoreError) in
+                    try append(chunk, of: reader, info, &scratch, to: &target)
+                }
             }
         }
         appendHead(index, to: &target)
@@ -56,35 +79,36 @@ final class MetricSelection: SeriesSelection {
         if !extras.isEmpty { target.histograms = histograms(index) }
     }
 
-    /// Calls `body` with the chunks of a series that overlap the range, in the order of writing.
+    /// Calls `body` with the chunks of a series of a day that overlap the range, in the order of writing.
     @inline(__always)
     func forEachChunk(
-        of index: Int, _ scratch: inout SelectionScratch,
+        of index: Int, on day: Int, _ scratch: inout SelectionScratch,
         _ body: (SeriesBlockReader, MetricBlockInfo, Int, inout SeriesScratch) throws(StoreError)
             -> Void
     ) throws(StoreError) {
+        let number = days[day].numbers[index]
+        if number == DayPart.missing { return }
         // Parts of all days are numbered through: neighbouring series lie in the same block of each.
-        var place = 0
-        for day in days {
-            let number = day.numbers[index]
-            if number == DayPart.missing {
-                place += day.parts.count
-                continue
-            }
-            for part in day.parts {
-                for info in MetricSelection.blocks(part, of: number) {
-                    guard let reader = try scratch.reader(info, at: place, engine) else { continue }
-                    for chunk in reader.chunks(of: number)
-                    where reader.firstTime(chunk) <= range.upperBound
-                        && reader.lastTime(chunk) >= range.lowerBound
-                    {
-                        try body(reader, info, chunk, &scratch.series)
-                    }
+        var place = places[day]
+        for part in days[day].parts {
+            for info in MetricSelection.blocks(part, of: number) {
+                guard let reader = try scratch.reader(info, at: place, engine) else { continue }
+                for chunk in reader.chunks(of: number)
+                where reader.firstTime(chunk) <= range.upperBound
+                    && reader.lastTime(chunk) >= range.lowerBound
+                {
+                    try body(reader, info, chunk, &scratch.series)
                 }
-                place += 1
             }
+            place += 1
         }
     }
+
+    /// Of a rollup of a day, in the scratch.
+    func place(_ day: Int, rollup: Int) -> Int { places[day] + days[day].parts.count + rollup }
+
+    /// Of the earliest sample of the head, in milliseconds.
+    var headStart: Int64 { head.firstTime }
 
     /// The blocks of a part that may hold a series; more than one only if it is very long.
     static func blocks(
@@ -246,10 +270,14 @@ final class HeadPart: Sendable {
 
     private let sources: [Source]
     private let count: Int
+    /// No sample is earlier.
+    let firstTime: Int64
     private let gathered = Mutex<Gathered?>(nil)
 
     init(_ sources: [Source], count: Int) {
-        self.sources = sources.filter { !$0.batches.isEmpty && !$0.numbers.isEmpty }
+        let sources = sources.filter { !$0.batches.isEmpty && !$0.numbers.isEmpty }
+        self.sources = sources
+        firstTime = sources.flatMap(\.batches).map(\.first).min() ?? .max
         self.count = count
     }
 

@@ -11,6 +11,7 @@ import Telemetry
 /// come from one seal or merge, `part` being the journal sequence through which it reaches, so that of
 /// equal samples the higher part wins; `samples` has what is in a block's chunks, the block itself only
 /// their descriptions (older files have both in the block). `extra`: native histograms and exemplars.
+/// `overflow`: metrics with too many series, counted since the first day, as of this one.
 enum MetricTables {
     static let schema = """
         CREATE TABLE IF NOT EXISTS series_block(
@@ -26,6 +27,10 @@ enum MetricTables {
             body BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS metadata(
             family TEXT PRIMARY KEY, type INTEGER NOT NULL, help TEXT NOT NULL, unit TEXT NOT NULL);
+        CREATE TABLE IF NOT EXISTS overflow(
+            metric TEXT NOT NULL, job TEXT NOT NULL, instance TEXT NOT NULL,
+            series_max INTEGER NOT NULL, samples INTEGER NOT NULL, last_time INTEGER NOT NULL,
+            PRIMARY KEY(metric, job, instance)) WITHOUT ROWID;
         """
 
     static func insertSeries(
@@ -125,6 +130,11 @@ enum MetricTables {
         }
     }
 
+    static func holdsSuperseded(_ db: Database) throws -> Bool {
+        try Bool.fetchOne(db, sql: "SELECT EXISTS(SELECT 1 FROM block WHERE superseded = 1)")
+            ?? false
+    }
+
     static func deleteSuperseded(_ db: Database) throws {
         try db.execute(
             sql: "DELETE FROM samples WHERE block IN (SELECT id FROM block WHERE superseded = 1)")
@@ -142,6 +152,10 @@ enum MetricTables {
             ])
     }
 
+    static func holdsExtras(_ db: Database) throws -> Bool {
+        try Bool.fetchOne(db, sql: "SELECT EXISTS(SELECT 1 FROM extra)") ?? false
+    }
+
     static func extras(
         overlapping range: ClosedRange<Int64>, _ db: Database
     ) throws -> [MetricBatch] {
@@ -156,6 +170,30 @@ enum MetricTables {
             try db.execute(
                 sql: "INSERT OR REPLACE INTO metadata VALUES (?, ?, ?, ?)",
                 arguments: [entry.family, Int(entry.type.rawValue), entry.help, entry.unit])
+        }
+    }
+
+    static func upsert(_ overflows: [SeriesOverflow], _ db: Database) throws {
+        for overflow in overflows {
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO overflow VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    overflow.metric, overflow.job, overflow.instance, overflow.seriesMax,
+                    overflow.foldedSamples, overflow.lastTime,
+                ])
+        }
+    }
+
+    static func loadOverflows(_ db: Database) throws -> [SeriesOverflow] {
+        try Row.fetchAll(
+            db,
+            sql: "SELECT metric, job, instance, series_max, samples, last_time FROM overflow"
+        ).map { row in
+            var overflow = SeriesOverflow(
+                metric: row[0], job: row[1], instance: row[2], seriesMax: row[3])
+            overflow.foldedSamples = row[4]
+            overflow.lastTime = row[5]
+            return overflow
         }
     }
 

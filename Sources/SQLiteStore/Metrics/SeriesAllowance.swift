@@ -122,20 +122,6 @@ struct SeriesAllowance: Sendable {
     }
 }
 
-/// A metric that has too many series on a target.
-package struct SeriesOverflow: Hashable, Sendable {
-    package var metric: String
-    /// The labels `job` and `instance`; empty if the series have none.
-    package var job: String
-    package var instance: String
-    /// Series that are kept apart.
-    package var seriesMax: Int
-    /// Samples of further series.
-    package var foldedSamples = 0
-    /// Of the latest of them, in milliseconds.
-    package var lastTime = Int64.min
-}
-
 /// A metric on a target.
 private struct Target {
     /// Of the three labels.

@@ -96,16 +96,19 @@ struct SeriesIndex: Sendable {
     }
 
     /// Values of label `name` that any of `series`, ascending, has.
-    func collectValues(of name: String, in series: [UInt32], into values: inout Set<String>) {
+    func collectValues(of name: String, in series: [UInt32], into values: inout SortedTexts) {
+        var loose = Set<String>()
         forEachSegment(series) { segment, members in
-            segment.collectValues(of: name, in: members, into: &values)
+            values.add(segment.values(of: name, in: members))
         } open: { local in
             open.forEachPair(local) { found, value in
-                if found == name { values.insert(value) }
+                if found == name { loose.insert(value) }
             }
         }
+        values.add(loose.sorted())
     }
 
+    /// - Parameter body: gets the numbers of series of a segment there; none stands for all.
     private func forEachSegment(
         _ series: [UInt32], _ body: (SeriesSegment, [UInt32]) -> Void, open: (Int) -> Void
     ) {
@@ -114,8 +117,15 @@ struct SeriesIndex: Sendable {
         for segment in segments {
             let limit = base + UInt32(segment.count)
             var end = start
-            while end < series.count, series[end] < limit { end += 1 }
-            if start < end { body(segment, series[start..<end].map { $0 - base }) }
+            if start + segment.count <= series.count,
+                series[start + segment.count - 1] == limit - 1
+            {
+                end += segment.count
+                body(segment, [])
+            } else {
+                while end < series.count, series[end] < limit { end += 1 }
+                if start < end { body(segment, series[start..<end].map { $0 - base }) }
+            }
             start = end
             base = limit
         }

@@ -1,4 +1,5 @@
 import Store
+import Synchronization
 import Telemetry
 
 /// Numbers distinct label pairs (name and value symbols) from 0 in order of first appearance.
@@ -121,6 +122,8 @@ final class SeriesSegment: Sendable {
     /// Per series, one after the other: indices into `keys`, in canonical order of the names.
     fileprivate let pairs: [UInt32]
     fileprivate let pairEnds: [UInt32]
+    /// By name: values of all series, sorted.
+    private let kept = Mutex<[StringID: [String]]>([:])
 
     var count: Int { ids.count }
 
@@ -220,35 +223,73 @@ final class SeriesSegment: Sendable {
 
     // MARK: Names and values
 
+    /// - Parameter series: none stands for all.
     func collectNames(of series: [UInt32], into names: inout Set<String>) {
         var seen = Set<StringID>()
-        if series.count == count {
-            for key in keys { seen.insert(StringID(truncatingIfNeeded: key >> 32)) }
-        } else {
-            for number in series {
-                for index in SpanBatch.run(pairEnds, Int(number)) {
-                    seen.insert(StringID(truncatingIfNeeded: keys[Int(pairs[index])] >> 32))
-                }
+        if series.isEmpty {
+            var index = 0
+            while index < keys.count {
+                let name = StringID(truncatingIfNeeded: keys[index] >> 32)
+                names.insert(symbols[name])
+                index = keyRange(of: name).upperBound
+            }
+            return
+        }
+        for number in series {
+            for index in SpanBatch.run(pairEnds, Int(number)) {
+                seen.insert(StringID(truncatingIfNeeded: keys[Int(pairs[index])] >> 32))
             }
         }
         for name in seen { names.insert(symbols[name]) }
     }
 
-    func collectValues(of name: String, in series: [UInt32], into found: inout Set<String>) {
-        guard let id = symbols.id(of: name) else { return }
+    /// Values of all series that were asked for are kept, up to this many: lists of labels are asked for
+    /// again and again.
+    private static let keptMax = 65_536
+
+    /// Values of a label, sorted.
+    /// - Parameter series: none stands for all.
+    func values(of name: String, in series: [UInt32]) -> [String] {
+        guard let id = symbols.id(of: name) else { return [] }
         let range = keyRange(of: id)
-        var seen = Set<Int>()
-        if series.count == count {
-            seen.formUnion(range)
-        } else {
-            for number in series {
-                for index in SpanBatch.run(pairEnds, Int(number))
-                where range.contains(Int(pairs[index])) {
-                    seen.insert(Int(pairs[index]))
-                }
+        if series.isEmpty {
+            if let known = kept.withLock({ $0[id] }) { return known }
+            let values = texts(range)
+            kept.withLock { kept in
+                let count = kept.values.reduce(0) { $0 + $1.count }
+                if count + values.count <= Self.keptMax { kept[id] = values }
+            }
+            return values
+        }
+        var isSeen = [Bool](repeating: false, count: range.count)
+        for number in series {
+            for index in SpanBatch.run(pairEnds, Int(number))
+            where range.contains(Int(pairs[index])) {
+                isSeen[Int(pairs[index]) - range.lowerBound] = true
             }
         }
-        for key in seen { found.insert(symbols[StringID(truncatingIfNeeded: keys[key])]) }
+        return texts(range.lazy.filter { isSeen[$0 - range.lowerBound] })
+    }
+
+    private func texts(_ indices: some Sequence<Int>) -> [String] {
+        indices.map { symbols[StringID(truncatingIfNeeded: keys[$0])] }.sorted()
+    }
+}
+
+/// Sorted lists of texts that become one, each text once.
+struct SortedTexts {
+    private var lists: [[String]] = []
+
+    mutating func add(_ list: [String]) {
+        // Segments and days mostly say the same.
+        if !list.isEmpty, lists.last != list { lists.append(list) }
+    }
+
+    var union: [String] {
+        if lists.count < 2 { return lists.first ?? [] }
+        var union: [String] = []
+        for text in lists.joined().sorted() where union.last != text { union.append(text) }
+        return union
     }
 }
 

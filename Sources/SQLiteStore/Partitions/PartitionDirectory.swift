@@ -23,9 +23,10 @@ final class PartitionDirectory: Sendable {
 
     /// Creates the folder and looks at every day in it. A file that is no database is renamed to
     /// `….damaged` and reported; the other days go on.
+    /// - Parameter checksFiles: false leaves that to whoever reads a file first.
     init(
         directory: String, signal: String, schema: String, configuration: StoreConfiguration,
-        events: EventLog
+        checksFiles: Bool = true, events: EventLog
     ) throws(StoreError) {
         self.directory = directory
         self.signal = signal
@@ -49,11 +50,12 @@ final class PartitionDirectory: Sendable {
                         reason: "set aside earlier; its day is not answered from it"))
             }
             guard name.hasSuffix(".db"), let day = UTCDay(name.dropLast(3)) else { continue }
-            try adopt(day)
+            if checksFiles { try adopt(day) } else { _ = partition(for: day) }
         }
     }
 
-    private func adopt(_ day: UTCDay) throws(StoreError) {
+    /// Looks at the file of a day, and sets it aside if it is damaged.
+    func adopt(_ day: UTCDay) throws(StoreError) {
         let partition = partition(for: day)
         if try DamagedFile.isEmpty(partition.path) {
             events.emit(
@@ -69,6 +71,8 @@ final class PartitionDirectory: Sendable {
 
     /// All days present, oldest first.
     var days: [UTCDay] { state.withLock { $0.partitions.keys.sorted() } }
+
+    func contains(_ day: UTCDay) -> Bool { state.withLock { $0.partitions[day] != nil } }
 
     /// The partition of a day, created (in memory; the file when first used) if there is none.
     func partition(for day: UTCDay) -> Partition {

@@ -3,6 +3,7 @@ import Glibc
 import HTTPServer
 import Journal
 import Pipeline
+import SQLiteStore
 import WireFormats
 import Yams
 
@@ -46,6 +47,8 @@ struct ServeConfiguration: Sendable {
     var traceRetention: Int64
     var logRetention: Int64
     var metricRetention: Int64
+    /// Summaries of samples that are kept beside and after them.
+    var downsampling: [MetricRollup]
     var durability: Durability
     var tokenFile: String?
     var isInsecureAllowed: Bool
@@ -88,6 +91,7 @@ struct ServeConfiguration: Sendable {
         traceRetention = try settings.duration("retention-traces", default: retention)
         logRetention = try settings.duration("retention-logs", default: retention)
         metricRetention = try settings.duration("retention-metrics", default: retention)
+        downsampling = try ServeConfiguration.downsampling(settings)
         seriesPerTarget = try ServeConfiguration.seriesPerTarget(settings)
         let durabilityName = try settings.string("durability", default: "process")
         guard let durability = Durability(rawValue: durabilityName) else {
@@ -121,6 +125,25 @@ struct ServeConfiguration: Sendable {
         guard gethostname(&name, name.count - 1) == 0 else { return nil }
         let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func downsampling(_ settings: Settings) throws -> [MetricRollup] {
+        let text = try settings.string("downsample", default: "off")
+        if text == "off" { return [] }
+        var rollups: [MetricRollup] = []
+        for entry in text.split(separator: ",") {
+            let parts = entry.split(separator: ":").map { DurationText.nanoseconds(String($0)) }
+            guard parts.count == 2, let interval = parts[0], let retention = parts[1],
+                let rollup = MetricRollup(interval: interval / 1_000_000, retention: retention),
+                !rollups.contains(where: { $0.interval == rollup.interval })
+            else {
+                throw ConfigurationError(
+                    description: "downsample is \"\(text)\", expected INTERVAL:DURATION,… such as "
+                        + "5m:90d,1h:1y, intervals being whole minutes that divide a day")
+            }
+            rollups.append(rollup)
+        }
+        return rollups
     }
 
     private static func seriesPerTarget(_ settings: Settings) throws -> Int {

@@ -139,6 +139,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long metrics are kept.", valueName: "duration"))
     var retentionMetrics: String?
     @Option(
+        help: ArgumentHelp(
+            "Summaries of samples and how long they are kept: INTERVAL:DURATION,… such as 5m:90d,1h:1y.",
+            valueName: "intervals"))
+    var downsample: String?
+    @Option(
         name: .customLong("series-per-target"),
         help: ArgumentHelp(
             "Series of a metric kept apart on one target; further ones are added up (default: 100000).",
@@ -185,7 +190,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("span-metrics-interval", spanMetricsInterval),
             ("access-log-metrics", accessLogMetrics),
             ("retention-logs", retentionLogs), ("retention-metrics", retentionMetrics),
-            ("series-per-target", seriesPerTarget),
+            ("series-per-target", seriesPerTarget), ("downsample", downsample),
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),
             ("insecure", insecure ? "true" : nil),

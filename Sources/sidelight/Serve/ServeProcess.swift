@@ -211,6 +211,7 @@ enum ServeProcess {
         store.spanRetention = configuration.traceRetention
         store.logRetention = configuration.logRetention
         store.metricRetention = configuration.metricRetention
+        store.metricRollups = configuration.downsampling
         store.seriesPerTargetMax = configuration.seriesPerTarget
         do {
             let opened = try SQLiteTelemetryStore(

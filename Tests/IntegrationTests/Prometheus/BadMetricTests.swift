@@ -68,6 +68,40 @@ struct BadMetricTests {
         #expect(await server.stop() == 0, "\(server.standardError)")
     }
 
+    @Test("whoever exceeds the bound on series is named, also after a restart")
+    func offenders() async throws {
+        let folder = try TemporaryFolder()
+        let arguments = ["--series-per-target", "2", "--downsample", "5m:90d,1h:1y"]
+        var server = try await ServerProcess(data: folder.path + "/data", arguments)
+        let now = Int64(Date().timeIntervalSince1970 * 1_000)
+        var writer = ProtobufWriter()
+        for user in 0..<5 {
+            Self.series(
+                [
+                    ("__name__", "logins"), ("instance", "a:1"), ("job", "shop"),
+                    ("user", "\(user)"),
+                ],
+                at: now, &writer)
+        }
+        let answer = try await Wire.post(
+            server.url + "/api/v1/write", type: "application/x-protobuf", encoding: "snappy",
+            Snappy.compress(writer.bytes))
+        #expect(answer.status == 204, "\(answer.text)")
+        let named =
+            #""seriesOverflows":[{"metric":"logins","job":"shop","instance":"a:1","seriesMax":2,"#
+            + #""foldedSamples":3,"lastTime":\#(now)}]"#
+        #expect(try await Wire.get(server.url + "/api/v1/status/tsdb").text.contains(named))
+        #expect(await server.stop() == 0, "\(server.standardError)")
+        server = try await ServerProcess(data: folder.path + "/data", arguments)
+        #expect(try await Wire.get(server.url + "/api/v1/status/tsdb").text.contains(named))
+        let blocks = try await Wire.get(server.url + "/api/v1/status/tsdb/blocks").text
+        #expect(blocks.contains(#""minTime":\#(now),"maxTime":\#(now + 1),"#), "\(blocks)")
+        #expect(
+            blocks.contains(#""stats":{"numSamples":3,"numFloatSamples":3,"numSeries":3}"#),
+            "\(blocks)")
+        #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
     @Test("queries that would take too much are refused, and soon", .timeLimit(.minutes(1)))
     func queries() async throws {
         let folder = try TemporaryFolder()

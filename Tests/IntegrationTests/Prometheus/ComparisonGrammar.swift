@@ -158,7 +158,8 @@ struct ComparisonGrammar {
         default:
             let function = random.pick([
                 "abs", "ceil", "exp", "floor", "ln", "log2", "log10", "sqrt", "sgn", "sin", "cos",
-                "tanh", "deg", "rad", "atan",
+                "tanh", "deg", "rad", "atan", "tan", "asin", "acos", "sinh", "asinh", "acosh",
+                "atanh",
             ])
             return "\(function)(\(selector()) / 31)"
         }
