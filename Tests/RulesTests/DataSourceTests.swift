@@ -20,7 +20,7 @@ struct DataSourceTests {
         #expect(group.status.rules.map(\.lastError) == ["", ""])
         #expect(
             try lab.lab.query("payments:failures:5m", at: 4_800) == [
-                #"payments:failures:5m{service_name="payments"} 75"#
+                #"payments:failures:5m{service_name="payments"} 74"#
             ])
         #expect(group.status.rules[1].state == "firing")
     }
