@@ -122,8 +122,8 @@ let package = Package(
         target(
             "Rules",
             [
-                "PromQL", "QueryCore", "RegularExpressions", "Store", "Telemetry", "Platform", yams,
-                logging,
+                "PromQL", "LogQL", "TraceQL", "QueryCore", "RegularExpressions", "Store", "Telemetry",
+                "Platform", yams, logging,
             ]),
         target(
             "Notifier",

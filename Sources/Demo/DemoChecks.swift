@@ -69,10 +69,26 @@ package struct DemoChecks: Sendable {
             told += isResolved ? "resolved \(resolved) after the rollback" : "not resolved"
         }
         told += "; history: \(history.joined(separator: ", "))"
+        let evidence = demo.webhook.evidence(of: name)
+        findings.add(
+            "e", "the page names service, version, failing hop, traces and lines",
+            DemoChecks.isConvincing(evidence),
+            (evidence["evidence"] ?? "the page had no evidence")
+                .split(separator: "\n").joined(separator: " "))
         findings.add(
             "e", "burn-rate alert, windows scaled to 12s and 4s",
             hasFired && isResolved && history.contains("firing") && history.last == "resolved",
             told)
+    }
+
+    /// The demo's failures come from the canary of one service, whose traces and lines are there.
+    static func isConvincing(_ evidence: [String: String]) -> Bool {
+        let traces = evidence["evidence_traces"]?.split(separator: "\n") ?? []
+        return (1...5).contains(traces.count) && traces.allSatisfy { $0.contains("/ui/trace/") }
+            && evidence["evidence_service"] == "payments"
+            && evidence["evidence_version"]?.hasPrefix("v2 ") == true
+            && evidence["evidence_failing_hop"]?.hasPrefix("payments v2: ") == true
+            && evidence["evidence_route"] != nil && evidence["evidence_logs"] != nil
     }
 
     /// (b)

@@ -9,6 +9,7 @@ package final class DemoWebhook: Sendable {
         struct Alert: Decodable {
             var status: String
             var labels: [String: String]
+            var annotations: [String: String]?
         }
         var alerts: [Alert]
     }
@@ -17,6 +18,8 @@ package final class DemoWebhook: Sendable {
         package var alert: String
         /// `firing` or `resolved`.
         package var status: String
+        /// What the page says of the cause, by annotation.
+        package var evidence: [String: String] = [:]
     }
 
     private let received = Mutex<[Notice]>([])
@@ -32,7 +35,12 @@ package final class DemoWebhook: Sendable {
     package var notices: [Notice] { received.withLock { $0 } }
 
     package func has(_ alert: String, _ status: String) -> Bool {
-        notices.contains(Notice(alert: alert, status: status))
+        notices.contains { $0.alert == alert && $0.status == status }
+    }
+
+    /// The evidence of the latest page that has any.
+    package func evidence(of alert: String) -> [String: String] {
+        notices.last { $0.alert == alert && $0.evidence["evidence_traces"] != nil }?.evidence ?? [:]
     }
 
     /// Opens the port that notifications come to.
@@ -53,7 +61,9 @@ package final class DemoWebhook: Sendable {
 
     private func add(_ message: Message) {
         let new = message.alerts.map {
-            Notice(alert: $0.labels["alertname"] ?? "", status: $0.status)
+            Notice(
+                alert: $0.labels["alertname"] ?? "", status: $0.status,
+                evidence: ($0.annotations ?? [:]).filter { $0.key.hasPrefix("evidence") })
         }
         new.forEach(arrived)
         received.withLock { notices in

@@ -79,10 +79,16 @@ import Testing
             ),
             9, "missing value for command"
         ),
+        ("groups:\n- name: a\n  datasource: influx", 3, "datasource must be"),
+        (rule("alert: a\n    expr: up\n    range: 5m"), 6, "range belongs to"),
+        (rule("alert: a\n    datasource: loki\n    expr: '{a=\"b\"}'"), 6, "yields log lines"),
+        (rule("alert: a\n    datasource: tempo\n    expr: '{ }'"), 6, "yields spans"),
         (
-            rule("alert: a\n    expr: up\n  - alert: a\n    expr: down"), 6,
-            "give them different names or labels"
+            rule("alert: a\n    datasource: tempo\n    expr: '{ } | rate()'\n    range: 0s"), 7,
+            "longer than 0"
         ),
+        (rule("alert: a\n    datasource: loki\n    expr: 'rate({a='"), 6, "parse error"),
+        (rule("alert: 1\n    expr: [up]"), 5, "must be text"),
     ]
 
     private static func rule(_ text: String) -> String {

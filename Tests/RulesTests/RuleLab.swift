@@ -31,6 +31,7 @@ final class RuleLab: Sendable {
     var environment: RuleEnvironment {
         RuleEnvironment(
             store: store, catalog: catalog, clock: clock, events: events, settings: settings,
+            logs: store, spans: store,
             notifications: { notification in
                 let names = notification.alerts.map { alert in
                     let times = [alert.startsAt, alert.endsAt].map {

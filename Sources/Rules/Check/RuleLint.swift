@@ -55,11 +55,12 @@ package struct RuleLint {
     }
 
     private mutating func lookAtExpression(_ rule: Rule, in path: String) {
-        for reason in ContradictoryMatchers.reasons(in: rule.query.expression) {
+        guard let expression = rule.query.promQL else { return }
+        for reason in ContradictoryMatchers.reasons(in: expression) {
             note(rule, path, isFatal: true, reason)
         }
         var thresholds = ImpossibleThresholds()
-        let range = thresholds.range(of: rule.query.expression)
+        let range = thresholds.range(of: expression)
         for reason in thresholds.reasons {
             // One side of an `or` may be dead while the other one lives.
             note(rule, path, isFatal: range == nil, reason)
@@ -68,8 +69,8 @@ package struct RuleLint {
 
     /// Labels that the expression has aggregated away are empty in the text.
     private mutating func lookAtTemplates(_ rule: Rule, in path: String) {
-        guard case .alerting(let alert) = rule,
-            let labels = LostLabels.possible(in: alert.query.expression)
+        guard case .alerting(let alert) = rule, let expression = alert.query.promQL,
+            let labels = LostLabels.possible(in: expression)
         else { return }
         for (name, template) in alert.labels + alert.annotations {
             for label in template.labelsUsed.sorted()

@@ -43,6 +43,7 @@ extension RuleEngine {
             do throws(RuleFileError) {
                 let text = RuleFileText(made, comment: objective.id).text
                 groups += try RuleFile.parse(text, path: objective.origin.path).groups
+                    .map { $0.weighed(for: objective) }
             } catch {
                 throw RulesRefused(reasons: ["\(objective.id): \(error.reason)"])
             }

@@ -19,14 +19,19 @@ struct AlertMachine: Sendable {
 
     let rule: AlertingRule
     let group: RuleGroupKey
+    /// What the catalog knows the rule by: its name, and a number where an earlier rule of the group has the
+    /// same name and labels.
+    let ruleID: String
     /// By labels: pending, firing, and resolved ones that are not yet forgotten.
     private(set) var alerts: [Labels: AlertRecord] = [:]
 
     init(
-        rule: AlertingRule, group: RuleGroupKey, restored: [AlertRecord] = []
+        rule: AlertingRule, group: RuleGroupKey, ruleID: String? = nil,
+        restored: [AlertRecord] = []
     ) {
         self.rule = rule
         self.group = group
+        self.ruleID = ruleID ?? rule.name
         for record in restored { alerts[record.labels] = record }
     }
 
@@ -117,7 +122,7 @@ struct AlertMachine: Sendable {
             pairs.append((name: "alertname", value: rule.name))
             let labels = Labels(pairs)
             let record = AlertRecord(
-                group: group, rule: rule.name, labels: labels,
+                group: group, rule: ruleID, labels: labels,
                 annotations: rule.annotations.map {
                     Attribute($0.name, .string($0.value.text(for: subject)))
                 }, state: .pending(since: now), value: element.value)
@@ -206,7 +211,7 @@ struct AlertMachine: Sendable {
         _ record: AlertRecord, _ from: String, _ to: String, _ now: Timestamp
     ) -> AlertTransition {
         AlertTransition(
-            at: now, group: group, rule: rule.name, labels: record.labels, from: from, to: to,
+            at: now, group: group, rule: ruleID, labels: record.labels, from: from, to: to,
             value: record.value)
     }
 

@@ -2,34 +2,49 @@ import Platform
 import PromQL
 import QueryCore
 import Store
+import Telemetry
 
 /// What evaluating rules takes besides the rules.
 package struct RuleEnvironment: Sendable {
     package var store: any MetricStore
+    /// For rules over log lines.
+    package var logs: (any LogStore)?
+    /// For rules over spans.
+    package var spans: (any SpanStore)?
     package var catalog: any Catalog
     package var clock: any Clock
     package var events: EventLog
     package var settings: RuleSettings
     /// Makes the deliveries of a notification.
     package var notifications: NotificationBuilder
+    /// Finds out why alerts fire; `nil` to tell them as they are. Blocks for a second at most.
+    package var evidence: EvidenceGatherer?
     /// Called after deliveries were put into the outbox.
     package var outboxFilled: @Sendable () -> Void
 
     package init(
         store: any MetricStore, catalog: any Catalog, clock: any Clock, events: EventLog,
-        settings: RuleSettings = RuleSettings(),
+        settings: RuleSettings = RuleSettings(), logs: (any LogStore)? = nil,
+        spans: (any SpanStore)? = nil,
         notifications: @escaping NotificationBuilder = { _ in [] },
-        outboxFilled: @escaping @Sendable () -> Void = {}
+        evidence: EvidenceGatherer? = nil, outboxFilled: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
+        self.logs = logs
+        self.spans = spans
         self.catalog = catalog
         self.clock = clock
         self.events = events
         self.settings = settings
         self.notifications = notifications
+        self.evidence = evidence
         self.outboxFilled = outboxFilled
     }
 }
+
+/// Gathers evidence, one for each subject.
+package typealias EvidenceGatherer =
+    @Sendable (_ subjects: [EvidenceSubject], _ now: Timestamp) -> [AlertEvidence]
 
 /// Choices of the operator.
 package struct RuleSettings: Sendable {

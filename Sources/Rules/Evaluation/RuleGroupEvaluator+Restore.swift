@@ -22,7 +22,8 @@ extension RuleGroupEvaluator {
     /// Of several rules of one name the one whose fixed labels the alert has.
     private func owner(of record: AlertRecord) -> Int? {
         members.firstIndex { member in
-            guard case .alerting(let rule) = member.rule, rule.name == record.rule else {
+            guard case .alerting(let rule) = member.rule, member.machine?.ruleID == record.rule
+            else {
                 return false
             }
             return rule.labels.allSatisfy { name, template in
@@ -96,7 +97,7 @@ extension RuleGroupEvaluator {
                     at: now, group: group, rule: record.rule, labels: record.labels,
                     from: record.state.name, to: to, value: record.value))
         }
-        var notices = Notices()
+        var notices = Notices(externalLabels: environment.settings.externalLabels)
         notices.add(resolved: resolved)
         for notification in notices.notifications(
             group: group, at: now, externalURL: environment.settings.externalURL)

@@ -33,10 +33,15 @@ package struct RuleGroupEvaluator: Sendable {
     ) throws(StoreError) {
         self.group = group
         self.environment = environment
+        var twins: [[String]: Int] = [:]
         members = group.rules.map { rule in
             var machine: AlertMachine?
             if case .alerting(let alerting) = rule {
-                machine = AlertMachine(rule: alerting, group: group.key)
+                let count = twins[alerting.identity, default: 0] + 1
+                twins[alerting.identity] = count
+                machine = AlertMachine(
+                    rule: alerting, group: group.key,
+                    ruleID: count == 1 ? alerting.name : "\(alerting.name) (\(count))")
             }
             return Member(rule: rule, machine: machine, status: RuleStatus(rule))
         }
@@ -60,7 +65,7 @@ package struct RuleGroupEvaluator: Sendable {
     package mutating func evaluate(at now: Timestamp) -> Outcome {
         let start = environment.clock.monotonicNanoseconds
         var outcome = Outcome()
-        var notices = Notices()
+        var notices = Notices(externalLabels: environment.settings.externalLabels)
         let before = members
         for index in members.indices {
             evaluate(index, at: now, &outcome, &notices)
@@ -159,7 +164,7 @@ package struct RuleGroupEvaluator: Sendable {
         _ query: RuleQuery, at time: Int64
     ) throws(RuleFailure) -> [VectorElement] {
         do throws(QueryError) {
-            return try environment.result(of: query.expression, at: time)
+            return try environment.result(of: query, at: time)
         } catch {
             throw RuleFailure(reason: error.message)
         }
@@ -171,7 +176,11 @@ package struct RuleGroupEvaluator: Sendable {
         _ outcome: inout Outcome
     ) throws(RuleFailure) {
         let current = Set(series.map(\.labels))
-        let vanished = members[index].previous.subtracting(current)
+        var vanished = members[index].previous.subtracting(current)
+        // What another rule of the group still writes has not ended.
+        for other in members.indices where other != index && !vanished.isEmpty {
+            vanished.subtract(members[other].previous)
+        }
         var batch = MetricBatch()
         for element in series {
             let number = batch.append(element.labels)
@@ -193,7 +202,8 @@ package struct RuleGroupEvaluator: Sendable {
     /// False if the catalog did not take the change.
     private func commit(_ notices: Notices, at now: Timestamp, _ outcome: inout Outcome) -> Bool {
         for notification in notices.notifications(
-            group: group.key, at: now, externalURL: environment.settings.externalURL)
+            group: group.key, at: now, externalURL: environment.settings.externalURL,
+            evidence: environment.evidence)
         {
             outcome.change.deliveries += environment.notifications(notification)
         }
@@ -223,6 +233,14 @@ extension RuleGroupEvaluator.Member {
                 return true
             }
             .sorted { $0.labels.comesBefore($1.labels) }
+    }
+}
+
+extension AlertingRule {
+    /// What tells it from others of its group.
+    fileprivate var identity: [String] {
+        [name]
+            + labels.sorted { $0.name < $1.name }.flatMap { [$0.name, $0.value.source] }
     }
 }
 
@@ -266,23 +284,5 @@ extension CatalogChange {
         removals += other.removals
         transitions += other.transitions
         deliveries += other.deliveries
-    }
-}
-
-extension RuleEnvironment {
-    /// What a rule's expression yields; a number becomes an element without labels.
-    fileprivate func result(
-        of expression: Expression, at time: Int64
-    ) throws(QueryError) -> [VectorElement] {
-        let clock = clock
-        let engine = PromQLEngine(store: store, options: settings.query)
-        let context = QueryContext(
-            limits: settings.limits, now: { clock.monotonicNanoseconds })
-        switch try engine.instant(expression, at: time, context: context).value {
-        case .vector(_, let elements): return elements
-        case .scalar(_, let value): return [VectorElement(labels: .empty, value: value)]
-        case .string, .matrix, .samples:
-            throw .execution("rule result is not a vector or scalar")
-        }
     }
 }

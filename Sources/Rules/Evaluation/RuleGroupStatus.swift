@@ -72,7 +72,7 @@ extension RuleStatus {
 }
 
 extension RuleQuery {
-    var printed: String { expression.description }
+    var printed: String { promQL?.description ?? text }
 }
 
 extension AlertRecord {

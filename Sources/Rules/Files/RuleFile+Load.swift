@@ -1,6 +1,4 @@
 import Platform
-import PromQL
-import QueryCore
 import Store
 import Telemetry
 import Yams
@@ -84,7 +82,7 @@ extension YamlError {
 extension RuleGroup {
     fileprivate init(_ node: YAMLNode) throws(RuleFileError) {
         let fields = try node.fields([
-            "name", "interval", "limit", "query_offset", "labels", "rules",
+            "name", "interval", "limit", "query_offset", "labels", "datasource", "rules",
         ])
         guard let name = try fields["name"]?.text(), !name.isEmpty else {
             throw node.failure("a group needs a name")
@@ -97,19 +95,13 @@ extension RuleGroup {
         limit = try fields["limit"]?.naturalNumber() ?? 0
         queryOffset = try fields["query_offset"]?.duration() ?? 0
         let common = try fields["labels"]?.labelPairs() ?? []
+        let source = try fields["datasource"]?.dataSource() ?? .promQL
         rules = []
-        var seen: Set<[String]> = []
         guard let list = fields["rules"], !list.isNull else { return }
         for entry in try list.elements() {
             let node = YAMLNode(
                 path: node.path, what: "rule of group \"\(name)\"", node: entry.node)
-            let (rule, identity) = try Rule.read(node, groupLabels: common)
-            guard seen.insert(identity).inserted else {
-                throw node.failure(
-                    "a second rule \"\(rule.name)\" with the same labels stands in group "
-                        + "\"\(name)\": give them different names or labels")
-            }
-            rules.append(rule)
+            rules.append(try Rule.read(node, groupLabels: common, source))
         }
     }
 }
@@ -133,36 +125,31 @@ extension YAMLNode {
 
 extension Rule {
     private static let keys = [
-        "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations",
+        "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations", "datasource",
+        "range",
     ]
 
-    /// The rule, and what tells it from the others of its group.
+    /// - Parameter common: the group's data source.
     fileprivate static func read(
-        _ node: YAMLNode, groupLabels: [(name: String, value: YAMLNode)]
-    ) throws(RuleFileError) -> (Rule, identity: [String]) {
+        _ node: YAMLNode, groupLabels: [(name: String, value: YAMLNode)], _ common: RuleLanguage
+    ) throws(RuleFileError) -> Rule {
         let fields = try node.fields(keys)
+        let source = try fields["datasource"]?.dataSource() ?? common
+        let query = try RuleQuery(fields, node, source)
         let own = try fields["labels"]?.labelPairs() ?? []
         let inherited = groupLabels.filter { pair in !own.contains { $0.name == pair.name } }
         let labels = inherited + own
-        let rule: Rule
         switch (fields["record"], fields["alert"]) {
-        case (let record?, nil): rule = .recording(try recording(record, fields, labels, node))
-        case (nil, let alert?): rule = .alerting(try alerting(alert, fields, labels, node))
+        case (let record?, nil): return .recording(try recording(record, fields, labels, query))
+        case (nil, let alert?): return .alerting(try alerting(alert, fields, labels, query))
         case (nil, nil): throw node.failure("a rule needs one of record and alert")
         case (_?, _?): throw node.failure("a rule has record or alert, not both")
         }
-        var identity = [fields["record"] == nil ? "alert" : "record", rule.name]
-        for (name, value) in labels.sorted(by: { $0.name < $1.name }) {
-            identity += [name, try value.text()]
-        }
-        // Recording rules may well split one series name over several expressions.
-        if case .recording = rule { identity.append(rule.query.text) }
-        return (rule, identity)
     }
 
     private static func recording(
         _ record: YAMLNode, _ fields: [String: YAMLNode],
-        _ labels: [(name: String, value: YAMLNode)], _ node: YAMLNode
+        _ labels: [(name: String, value: YAMLNode)], _ query: RuleQuery
     ) throws(RuleFileError) -> RecordingRule {
         for key in ["for", "keep_firing_for", "annotations"] {
             if let field = fields[key] {
@@ -175,12 +162,12 @@ extension Rule {
         }
         var pairs: [(name: String, value: String)] = []
         for (name, value) in labels { pairs.append((name, try value.text())) }
-        return RecordingRule(name: name, query: try query(fields, node), labels: pairs)
+        return RecordingRule(name: name, query: query, labels: pairs)
     }
 
     private static func alerting(
         _ alert: YAMLNode, _ fields: [String: YAMLNode],
-        _ labels: [(name: String, value: YAMLNode)], _ node: YAMLNode
+        _ labels: [(name: String, value: YAMLNode)], _ query: RuleQuery
     ) throws(RuleFileError) -> AlertingRule {
         let name = try alert.text()
         guard !name.isEmpty else { throw alert.failure("alert must be a name") }
@@ -191,7 +178,7 @@ extension Rule {
             annotations.append((name, try template(value)))
         }
         return AlertingRule(
-            name: name, query: try query(fields, node),
+            name: name, query: query,
             holdDuration: try fields["for"]?.duration() ?? 0,
             keepFiringFor: try fields["keep_firing_for"]?.duration() ?? 0,
             labels: labelTemplates, annotations: annotations)
@@ -205,27 +192,6 @@ extension Rule {
             throw RuleFileError(
                 path: node.path, line: node.line(ofText: error.line),
                 reason: "template of \(node.what): \(error.reason)")
-        }
-    }
-
-    private static func query(
-        _ fields: [String: YAMLNode], _ node: YAMLNode
-    ) throws(RuleFileError) -> RuleQuery {
-        guard let field = fields["expr"] else { throw node.failure("a rule needs expr") }
-        let text = try field.text()
-        do throws(QueryError) {
-            let expression = try PromQLEngine.parseForEvaluation(text)
-            guard expression.type == .instantVector || expression.type == .scalar else {
-                throw QueryError.badData(
-                    "the expression yields a \(expression.type), not an instant vector or scalar")
-            }
-            return RuleQuery(text: text, expression: expression, line: field.line)
-        } catch {
-            let before = text.utf8.prefix(error.range?.start ?? 0)
-            let line = 1 + before.count { $0 == UInt8(ascii: "\n") }
-            throw RuleFileError(
-                path: node.path, line: field.line(ofText: line),
-                reason: "expr: \(error.message)" + (error.excerpt.map { "\n\($0)" } ?? ""))
         }
     }
 }

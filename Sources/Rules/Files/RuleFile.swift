@@ -43,10 +43,29 @@ package enum Rule: Sendable {
 
 /// An expression in the form it was written and the form it is evaluated in.
 package struct RuleQuery: Sendable, Hashable {
+    /// What the expression is evaluated by.
+    package enum Source: Sendable, Hashable {
+        case promQL(Expression)
+        /// A metric query of LogQL, over log lines.
+        case logQL
+        /// A metrics query of TraceQL, over the spans that started within `range` milliseconds before.
+        case traceQL(range: Int64)
+        /// Burn rates of an objective with their statistics; the text is what comes closest in PromQL.
+        case burnRate(BurnCondition)
+    }
+
     package var text: String
-    package var expression: Expression
+    package var source: Source
     /// 1-based line of the file.
     package var line: Int
+}
+
+extension RuleQuery {
+    /// `nil` in other languages.
+    package var promQL: Expression? {
+        guard case .promQL(let expression) = source else { return nil }
+        return expression
+    }
 }
 
 /// Stores the result of an expression as a series of its own.

@@ -27,7 +27,8 @@ struct RuleDependencies {
             by: { members[$0].rule.name })
         for index in members.indices {
             var reads: [Int: Int64] = [:]
-            Self.visitSelectors(members[index].rule.query.expression, reach: 0) { selector, reach in
+            guard let expression = members[index].rule.query.promQL else { continue }
+            Self.visitSelectors(expression, reach: 0) { selector, reach in
                 let reach = reach &+ max(0, selector.shift.offset) &+ lookback
                 for (name, writers) in recorded where selector.mayBe(name) {
                     for writer in writers { reads[writer] = max(reads[writer] ?? 0, reach) }

@@ -58,13 +58,16 @@ struct RuleReplay {
     private func visitParts(
         _ visit: (EvaluationSteps, [StepSeries]) throws(QueryError) -> Void
     ) throws(QueryError) {
+        guard let expression = member.rule.query.promQL else {
+            throw .execution("only expressions in PromQL are replayed")
+        }
         let engine = PromQLEngine(store: store, options: settings.query)
         let offset = member.group.queryOffset
         var start = first
         while start <= end {
             let last = min(end, start &+ (Self.stepsMax &- 1) &* interval)
             let result = try engine.range(
-                member.rule.query.expression, start: start &- offset, end: last &- offset,
+                expression, start: start &- offset, end: last &- offset,
                 step: interval, context: context)
             guard case .matrix(let steps, let series) = result.value else {
                 throw .execution("rule result is not a vector or scalar")

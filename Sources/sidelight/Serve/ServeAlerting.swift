@@ -12,6 +12,7 @@ struct ServeAlerting: Sendable {
     private let files: [String]
     private let specifications: [String]
     let objectives: ObjectiveBoard
+    private let evidence: EvidenceDesk
     private let notifier: NotifierLoop
     private let delivering: Task<Void, Never>
 
@@ -32,16 +33,23 @@ struct ServeAlerting: Sendable {
             catalog: store.catalog, receivers: receivers, clock: clock, random: SystemRandom(),
             events: events)
         let objectives = try ObjectiveBoard.read(configuration.slos)
+        let board = ObjectiveBoard(objectives)
+        let evidence = EvidenceDesk(
+            EvidenceCollector(
+                spans: store, logs: store, metrics: store, objectives: { board.objectives }),
+            clock: clock)
         let engine = try RuleEngine(
             files: configuration.rules, objectives: objectives,
             in: RuleEnvironment(
                 store: store, catalog: store.catalog, clock: clock, events: events,
-                settings: configuration.ruleSettings, notifications: receivers.builder,
+                settings: configuration.ruleSettings, logs: store, spans: store,
+                notifications: receivers.builder,
+                evidence: { evidence.gather($0, at: $1) },
                 outboxFilled: { notifier.wake() }))
         engine.start()
         return ServeAlerting(
             engine: engine, files: configuration.rules, specifications: configuration.slos,
-            objectives: ObjectiveBoard(objectives), notifier: notifier,
+            objectives: board, evidence: evidence, notifier: notifier,
             delivering: Task.detached { await notifier.run() })
     }
 
@@ -62,6 +70,7 @@ struct ServeAlerting: Sendable {
 
     func stop() async {
         engine.stop()
+        evidence.stop()
         delivering.cancel()
         await delivering.value
     }
