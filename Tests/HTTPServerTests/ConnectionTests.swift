@@ -144,7 +144,7 @@ import Testing
         let client = try RawClient(port: server.address.port)
         await client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n")
         await entered.wait()
-        async let stopped: Void = server.shutdown(within: .seconds(8))
+        async let stopped: Void = server.shutdown(within: .seconds(300))
         let nothing = await idle.read()
         #expect(nothing.isEmpty)
         #expect(throws: RawClient.Failure.self) { try RawClient(port: server.address.port) }

@@ -287,7 +287,7 @@ import WireFormats
         try await withGRPC(bed) { listener, caller in
             async let answer = caller.export(Self.traces, OTLPTraces.encode(Samples.spans(1)))
             while bed.store.heldCount == 0 { await Task.yield() }
-            async let stopped: Void = listener.shutdown(within: .seconds(8))
+            async let stopped: Void = listener.shutdown(within: .seconds(300))
             bed.store.release()
             let acknowledgement = try await answer
             #expect(acknowledgement.isEmpty)

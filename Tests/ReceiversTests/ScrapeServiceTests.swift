@@ -1,6 +1,7 @@
 import HTTPServer
 import Platform
 import Receivers
+import Synchronization
 import Telemetry
 import Testing
 
@@ -53,6 +54,37 @@ struct ScrapeServiceTests {
         #expect(isStale(bed, "up"))
         try await until { service.board.lines.first?.isUp == true }
         #expect(service.board.lines.map(\.target.job) == ["other"])
+        await service.stop()
+        await listener.shutdown(within: .seconds(1))
+    }
+
+    @Test(
+        "what is known of a target's metrics grows when it exposes a new one",
+        .timeLimit(.minutes(1)))
+    func metadata() async throws {
+        let bed = TestBed(clock: SystemClock())
+        let rounds = Mutex(0)
+        var router = Router()
+        router.on(.get, "/metrics") { _ in
+            let isLater = rounds.withLock {
+                $0 += 1
+                return $0 > 2
+            }
+            let text = "# TYPE a counter\na 1\n" + (isLater ? "# TYPE b gauge\nb 1\n" : "")
+            return HTTPResponse(status: 200, contentType: "text/plain", body: Array(text.utf8))
+        }
+        let listener = try await HTTPListener.open(
+            HTTPListener.Configuration(
+                address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen"),
+            routes: router.compiled(), events: bed.events)
+        let service = ScrapeService(
+            ingest: bed.ingest, fetcher: HTTPScrapeFetcher(version: "1"))
+        var job = job("one", [listener.address.port])
+        job.timeout = 50_000
+        service.start([job])
+        let families = { service.board.lines.first?.metadata.map(\.family) ?? [] }
+        try await until { families() == ["a"] }
+        try await until { families() == ["a", "b"] }
         await service.stop()
         await listener.shutdown(within: .seconds(1))
     }

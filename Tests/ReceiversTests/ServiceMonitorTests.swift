@@ -93,7 +93,7 @@ struct ServiceMonitorTests {
         "what is not supported is refused by name and line",
         arguments: [
             ("  jobLabel: app", "  podTargetLabels: [a]", "podTargetLabels of spec"),
-            ("honorLabels: true", "tlsConfig: {}", "tlsConfig of entry"),
+            ("honorLabels: true", "oauth2: {}", "oauth2 of entry"),
             ("honorLabels: true", "basicAuth: {}", "basicAuth of entry"),
             ("{matchLabels: {app: cart}}", "{matchExpressions: []}", "matchExpressions of"),
             ("kind: Service\n", "kind: PodMonitor\n", "kind PodMonitor"),
