@@ -56,6 +56,17 @@ struct SearchPagingTests {
         #expect(counted.ids == Self.all && counted.totals == ["5", "5", "5"])
     }
 
+    @Test("of Zipkin's search")
+    func zipkin() async throws {
+        let path = "/api/v2/traces?endTs=1767323046000&lookback=3600000&limit=2"
+        let found = try await pages(path, marker: "[{\"traceId\":\"")
+        #expect(found.ids == Self.all)
+        #expect(found.totals.last == "5", "\(found.totals)")
+        let counted = try await pages(
+            path + "&serviceName=batch&count=exact", marker: "[{\"traceId\":\"")
+        #expect(counted.ids == Array(Self.all.dropFirst()) && counted.totals == ["4", "4"])
+    }
+
     @Test("Sidelight's own search says both in its body")
     func own() async throws {
         try await APIServer.run(filledBy: { $0.fillShop() }) { server in

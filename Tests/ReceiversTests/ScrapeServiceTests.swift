@@ -63,14 +63,11 @@ struct ScrapeServiceTests {
         .timeLimit(.minutes(1)))
     func metadata() async throws {
         let bed = TestBed(clock: SystemClock())
-        let rounds = Mutex(0)
+        let isLater = Mutex(false)
         var router = Router()
         router.on(.get, "/metrics") { _ in
-            let isLater = rounds.withLock {
-                $0 += 1
-                return $0 > 2
-            }
-            let text = "# TYPE a counter\na 1\n" + (isLater ? "# TYPE b gauge\nb 1\n" : "")
+            let text =
+                "# TYPE a counter\na 1\n" + (isLater.withLock { $0 } ? "# TYPE b gauge\nb 1\n" : "")
             return HTTPResponse(status: 200, contentType: "text/plain", body: Array(text.utf8))
         }
         let listener = try await HTTPListener.open(
@@ -84,6 +81,7 @@ struct ScrapeServiceTests {
         service.start([job])
         let families = { service.board.lines.first?.metadata.map(\.family) ?? [] }
         try await until { families() == ["a"] }
+        isLater.withLock { $0 = true }
         try await until { families() == ["a", "b"] }
         await service.stop()
         await listener.shutdown(within: .seconds(1))

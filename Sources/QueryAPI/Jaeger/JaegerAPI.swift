@@ -47,7 +47,7 @@ package struct JaegerAPI: Sendable {
     func search(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = JaegerParameters(parameters: request.parameters, now: now)
         var query = try parameters.traceQuery(limits: runner.answerLimits)
-        try query.readPage(request.parameters)
+        query.paging = try PageParameters(request.parameters)
         let wanted = Array(try parameters.traceIDs().prefix(runner.answerLimits.tracesMax))
         guard wanted.isEmpty else {
             return .json(

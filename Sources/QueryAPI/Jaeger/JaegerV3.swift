@@ -46,7 +46,7 @@ enum JaegerV3 {
         if let filter = form["filter", "filter"] {
             query.traceQL = try alone(try JaegerFilter(json: filter), in: query).traceQL()
         }
-        try query.readPage(parameters)
+        query.paging = try PageParameters(parameters)
         return query
     }
 

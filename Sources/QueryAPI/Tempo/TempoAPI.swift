@@ -29,6 +29,7 @@ package struct TempoAPI: Sendable {
             group.on(.get, "/api/search/tag/{tag}/values", tagValues)
             group.on(.get, "/api/v2/search/tag/{tag}/values", typedTagValues)
             group.on(.get, "/api/v2/traces/{id}", traces.envelopedTrace)
+            group.on(.post, "/api/v2/traces/diff", diff)
             group.on(.get, "/api/metrics/query_range", queryRange)
             group.on(.get, "/api/metrics/query", query)
             group.on(.get, "/api/echo") { _ in .text("echo") }
@@ -53,9 +54,6 @@ package struct TempoAPI: Sendable {
         group.on(
             .get, "/api/overrides",
             refuse("overrides are not supported: limits are set in the server's configuration"))
-        group.on(
-            .post, "/api/v2/traces/diff",
-            refuse("diffs of traces are at /api/sidelight/traces/{a}/diff/{b}"))
         group.on(.get, "/api/mcp", refuse("the Model Context Protocol is not supported"))
     }
 

@@ -64,16 +64,9 @@ struct TempoParameters {
             throw .badRequest("invalid maxDuration: must be greater than minDuration")
         }
         search.traceDuration = shortest...longest
-        let cursor = parameters["cursor"] ?? ""
-        if !cursor.isEmpty {
-            do throws(QueryError) {
-                search.page.after = try SearchCursor(cursor, of: search.identity)
-            } catch { throw HTTPError(error) }
-        }
-        switch parameters["count"] ?? "" {
-        case "": break
-        case "exact": search.page.wantsCount = true
-        default: throw .badRequest("count is \"exact\" or is left out")
+        let paging = try PageParameters(parameters)
+        do throws(QueryError) { search.page = try paging.page(of: search.identity) } catch {
+            throw HTTPError(error)
         }
         return search
     }

@@ -1,4 +1,3 @@
-import HTTPServer
 import QueryCore
 import Store
 import Telemetry
@@ -18,19 +17,10 @@ struct TraceQuery: Sendable {
     var limit: Int
     /// A condition that the others cannot express, in TraceQL; the others are then not used.
     var traceQL: String?
-    /// What the request says of the page, a cursor still as text.
-    var cursor: String?
-    var wantsCount = false
+    var paging = PageParameters()
 
     /// What is searched for, wherever and however much of it.
     var identity: String { traceQL ?? "\(predicates)" }
-
-    /// - Throws: `bad_data` for a cursor of another search.
-    func page() throws(QueryError) -> SearchPage {
-        var page = SearchPage(wantsCount: wantsCount)
-        if let cursor { page.after = try SearchCursor(cursor, of: identity) }
-        return page
-    }
 
     /// A span that satisfies any of these is one that is asked for.
     var predicates: [SpanPredicate] {
@@ -62,19 +52,6 @@ struct TraceQuery: Sendable {
         case ("otel.status_code", "ERROR"): .status(.error)
         case ("otel.status_code", "OK"): .status(.ok)
         default: .attribute(.any, key: key, .text(value))
-        }
-    }
-}
-
-extension TraceQuery {
-    /// `cursor` and `count=exact`, which every search takes beside what its protocol has.
-    mutating func readPage(_ parameters: Parameters) throws(HTTPError) {
-        let text = parameters["cursor"] ?? ""
-        cursor = text.isEmpty ? nil : text
-        switch parameters["count"] ?? "" {
-        case "": wantsCount = false
-        case "exact": wantsCount = true
-        default: throw .badRequest("count is \"exact\" or is left out")
         }
     }
 }

@@ -20,7 +20,7 @@ struct TraceRanking {
     /// only, so what lies below can never enter. `nil` until `limit` traces have been seen.
     private var threshold: Timestamp?
 
-    init(limit: Int, page: SearchPage = SearchPage()) {
+    init(limit: Int, page: SearchPage) {
         self.limit = limit
         self.page = page
         isPageSettled = page.after == nil
@@ -65,13 +65,25 @@ struct TraceRanking {
         return bound < threshold
     }
 
-    func best() -> [TraceSearch.Hit] {
+    /// The answer.
+    /// - Parameter isExhausted: whether all spans have been added.
+    func page(isExhausted: Bool) -> TraceSearch.Page {
+        let hits = best()
+        let count = count(isExhausted: isExhausted)
+        let shown = (page.after?.count ?? 0) + hits.count
+        var next: SearchCursor?
+        if let last = hits.last, hits.count == limit, !count.isExact || count.value > shown {
+            next = SearchCursor(newestStart: last.newestStart, trace: last.trace, count: shown)
+        }
+        return TraceSearch.Page(hits: hits, count: count, next: next)
+    }
+
+    private func best() -> [TraceSearch.Hit] {
         newest.map { TraceSearch.Hit(trace: $0.key, newestStart: $0.value) }
             .sorted(by: Self.precedes).prefix(limit).map { $0 }
     }
 
-    /// - Parameter isExhausted: whether all spans have been added.
-    func count(isExhausted: Bool) -> ResultCount {
+    private func count(isExhausted: Bool) -> ResultCount {
         if page.wantsCount {
             return ResultCount(counted.count, isExact: isExhausted && !isCountCut)
         }

@@ -37,7 +37,7 @@ struct TraceSearch: Sendable {
     /// At most `limit` traces with a span that satisfies any of the query's predicates, newest matching span
     /// first, traces of equal times by id: the same question on the same data has one answer.
     func hits(_ query: TraceQuery, context: QueryContext) throws -> Page {
-        let page = try query.page()
+        let page = try query.paging.page(of: query.identity)
         guard let traceQL = query.traceQL else {
             return try newest(
                 query.limit, matching: query.predicates, in: query.range, page, context: context)
@@ -76,15 +76,7 @@ struct TraceSearch: Sendable {
             }
             if let failure { throw failure }
         }
-        let hits = ranking.best()
-        let count = ranking.count(isExhausted: isExhausted)
-        let shown = (page.after?.count ?? 0) + hits.count
-        var next: SearchCursor?
-        if let last = hits.last, hits.count == limit, !count.isExact || count.value > shown {
-            next = SearchCursor(
-                newestStart: last.newestStart, trace: last.trace, count: shown)
-        }
-        return Page(hits: hits, count: count, next: next)
+        return ranking.page(isExhausted: isExhausted)
     }
 
     /// The newest start in each run of spans of one trace.

@@ -49,12 +49,14 @@ package struct ZipkinAPI: Sendable {
 
     private func search(_ request: HTTPRequest) async throws -> HTTPResponse {
         let query = try parameters(request).query(runner.answerLimits)
-        let (bytes, isPartial) = try await runner.run { [store, searcher] context in
-            let hits = try ZipkinSearch(store: store, names: names, query: query)
+        let (listed, page) = try await runner.run { [store, searcher] context in
+            let page = try ZipkinSearch(store: store, names: names, query: query)
                 .newest(context)
-            return try list(searcher.traces(hits.map(\.trace), context: context))
+            let traces = try searcher.traces(page.hits.map(\.trace), context: context)
+            return (try list(traces), page)
         }
-        return answer(bytes, isPartial: isPartial)
+        return answer(listed.bytes, isPartial: listed.isPartial).with(
+            page.count, next: page.next?.text(of: query.identity))
     }
 
     private func traceMany(_ request: HTTPRequest) async throws -> HTTPResponse {

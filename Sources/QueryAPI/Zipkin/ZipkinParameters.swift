@@ -15,6 +15,7 @@ struct ZipkinParameters {
     /// A search for traces.
     func query(_ limits: AnswerLimits) throws(HTTPError) -> ZipkinQuery {
         var query = ZipkinQuery(range: try range(), limit: Self.limit)
+        query.paging = try PageParameters(parameters)
         query.service = name("serviceName")
         query.remoteService = name("remoteServiceName")
         query.spanName = name("spanName") == "all" ? "" : name("spanName")
@@ -127,6 +128,13 @@ struct ZipkinQuery: Sendable {
     var durationMax: Int64?
     var range: TimeRange
     var limit: Int
+    var paging = PageParameters()
+
+    /// What is searched for, wherever and however much of it.
+    var identity: String {
+        let durations = [durationMin, durationMax].map { $0.map { "\($0)" } ?? "" }
+        return "\([service, remoteService, spanName] + durations) \(terms)"
+    }
 
     init(range: TimeRange, limit: Int) {
         self.range = range

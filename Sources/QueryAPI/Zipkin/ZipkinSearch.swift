@@ -9,13 +9,16 @@ struct ZipkinSearch {
     let query: ZipkinQuery
 
     /// Newest matching span first, traces of equal times by id.
-    func newest(_ context: QueryContext) throws -> [TraceSearch.Hit] {
-        var ranking = TraceRanking(limit: query.limit)
+    func newest(_ context: QueryContext) throws -> TraceSearch.Page {
+        var ranking = TraceRanking(
+            limit: query.limit, page: try query.paging.page(of: query.identity))
+        var isExhausted = true
         let checked = query.terms.filter { !Self.isPushed($0) }
         var fields: SpanFields = .times
         if !checked.isEmpty { fields.formUnion([.core, .attributes, .events, .rest]) }
         var failure: QueryError?
-        for predicate in try predicates() {
+        let predicates = try predicates()
+        for (number, predicate) in predicates.enumerated() {
             try store.scanSpans(predicate, in: query.range, fields: fields) { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
@@ -25,11 +28,15 @@ struct ZipkinSearch {
                 for row in 0..<spans.count where tests.allSatisfy({ $0.passes(row, of: spans) }) {
                     ranking.add(spans.traceIDs[row], start: spans.starts[row])
                 }
-                return !ranking.isSettled(below: bound)
+                // Each predicate is scanned from the newest span on.
+                if number == predicates.count - 1 { ranking.settle(below: bound) }
+                guard ranking.isSettled(below: bound) else { return true }
+                isExhausted = false
+                return false
             }
             if let failure { throw failure }
         }
-        return ranking.best()
+        return ranking.page(isExhausted: isExhausted)
     }
 
     /// A span that satisfies any of these, and the terms that are checked here, is asked for: one for
