@@ -38,6 +38,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -63,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
@@ -137,8 +139,8 @@ let package = Package(
             [
                 "HTTPServer", "WireFormats", "Pipeline", "Compression", "Store", "Telemetry",
                 "Platform", "RegularExpressions",
-                grpcCore, grpcTransport, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, logging,
-                serviceLifecycle, asyncHTTPClient, yams,
+                grpcCore, grpcTransport, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
+                logging, serviceLifecycle, asyncHTTPClient, yams,
             ]),
         target(
             "QueryAPI",
@@ -230,7 +232,7 @@ let package = Package(
                 "Receivers", "QueryAPI", "QueryCore", "Pipeline", "HTTPServer", "Store",
                 "WireFormats", "Telemetry",
                 "Platform", "Compression", "RegularExpressions", grpcCore, grpcTransport, nioCore,
-                nioHTTP1, nioPosix, logging, asyncHTTPClient,
+                nioHTTP1, nioPosix, nioSSL, logging, asyncHTTPClient,
             ]),
         tests(
             "QueryAPITests",
