@@ -113,14 +113,44 @@ extension BatchEncoder {
 }
 
 extension BatchDecoder {
+    /// A column of strings as it is stored.
+    struct RankedColumn {
+        var dictionary: [StringID]
+        /// Of each item or, of a derived column, by rank of the other one (`.max`: none of its items has
+        /// that rank).
+        var ranks: [UInt32]
+        /// The id of the other column.
+        var base: UInt32?
+    }
+
     /// A column of strings as a dictionary and ranks in it; `nil` if it is absent.
     func ranked(
-        _ id: UInt32, count: Int, mayDerive: Bool = true
+        _ id: UInt32, count: Int
     ) throws(ColumnDecodeError) -> (dictionary: [StringID], ranks: [UInt32])? {
+        guard let found = try rankedColumn(id, count: count) else { return nil }
+        guard let base = found.base else { return (found.dictionary, found.ranks) }
+        var ranks = try baseRanks(base, count: count, of: id)
+        for row in ranks.indices { ranks[row] = try found.rank(ranks[row], in: id) }
+        return (found.dictionary, ranks)
+    }
+
+    /// The ranks of a column that others follow from.
+    func baseRanks(
+        _ base: UInt32, count: Int, of id: UInt32
+    ) throws(ColumnDecodeError) -> [UInt32] {
+        guard let other = try rankedColumn(base, count: count, mayDerive: false) else {
+            throw .corrupt(column: "strings \(id)", offset: 0, reason: "column \(base) is missing")
+        }
+        return other.ranks
+    }
+
+    /// - Parameter mayDerive: whether it may follow from another column.
+    func rankedColumn(
+        _ id: UInt32, count: Int, mayDerive: Bool = true
+    ) throws(ColumnDecodeError) -> RankedColumn? {
         let limit = stringCount
-        let name = "strings \(id)"
-        typealias Read = (dictionary: [StringID], ranks: [UInt32], base: UInt32?)
-        let found = try container.read(id, name) { (reader) throws(ColumnDecodeError) -> Read in
+        return try container.read(id, "strings \(id)") {
+            (reader) throws(ColumnDecodeError) -> RankedColumn in
             let (base, size) = try Self.header(&reader, count: count, mayDerive: mayDerive)
             let dictionary = try Self.dictionary(&reader, size: size, limit: limit)
             let ranks: [UInt32] = try IntegerCodec.decode(
@@ -128,22 +158,8 @@ extension BatchDecoder {
             guard ranks.allSatisfy({ Int($0) < size || (base != nil && $0 == .max) }) else {
                 throw reader.corrupt("rank beyond the dictionary")
             }
-            return (dictionary, ranks, base?.id)
+            return RankedColumn(dictionary: dictionary, ranks: ranks, base: base?.id)
         }
-        guard let found else { return nil }
-        guard let base = found.base else { return (found.dictionary, found.ranks) }
-        guard let other = try ranked(base, count: count, mayDerive: false) else {
-            throw .corrupt(column: name, offset: 0, reason: "column \(base) is missing")
-        }
-        var ranks = other.ranks
-        for row in ranks.indices {
-            let rank = Int(ranks[row])
-            guard rank < found.ranks.count, found.ranks[rank] != .max else {
-                throw .corrupt(column: name, offset: row, reason: "rank beyond the table")
-            }
-            ranks[row] = found.ranks[rank]
-        }
-        return (found.dictionary, ranks)
     }
 
     /// Where the ranks come from, and the size of the dictionary.
@@ -157,5 +173,17 @@ extension BatchDecoder {
         }
         let ranks = try reader.readCount(atMost: count)
         return ((id, ranks), try reader.readCount(atMost: count))
+    }
+}
+
+extension BatchDecoder.RankedColumn {
+    /// The rank in this column, which is derived, of an item that has `rank` in the other one.
+    @inline(__always)
+    func rank(_ rank: UInt32, in id: UInt32) throws(ColumnDecodeError) -> UInt32 {
+        guard Int(rank) < ranks.count, ranks[Int(rank)] != .max else {
+            throw .corrupt(
+                column: "strings \(id)", offset: 0, reason: "rank beyond the table")
+        }
+        return ranks[Int(rank)]
     }
 }

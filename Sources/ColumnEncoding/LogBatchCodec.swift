@@ -93,14 +93,22 @@ package enum LogBatchCodec {
     /// Lists of ids that attributes often spell out once more: trace ids in order of appearance, and
     /// span ids, as bytes.
     static func idLists(_ traces: [TraceID], _ spans: [SpanID]) -> [[UInt8]] {
-        var traceBytes = ByteWriter(capacity: traces.count * 16)
+        [bytes(of: traces), bytes(of: spans)]
+    }
+
+    static func bytes(of traces: [TraceID]) -> [UInt8] {
+        var bytes = ByteWriter(capacity: traces.count * 16)
         for trace in traces where trace.isValid {
-            traceBytes.append(trace.high.byteSwapped)
-            traceBytes.append(trace.low.byteSwapped)
+            bytes.append(trace.high.byteSwapped)
+            bytes.append(trace.low.byteSwapped)
         }
-        var spanBytes = ByteWriter()
-        for span in spans where span.isValid { spanBytes.append(span.value.byteSwapped) }
-        return [traceBytes.bytes, spanBytes.bytes]
+        return bytes.bytes
+    }
+
+    static func bytes(of spans: [SpanID]) -> [UInt8] {
+        var bytes = ByteWriter(capacity: spans.count * 8)
+        for span in spans where span.isValid { bytes.append(span.value.byteSwapped) }
+        return bytes.bytes
     }
 
     private static func encodeTimes(_ batch: LogBatch, into encoder: inout BatchEncoder) {

@@ -1,9 +1,12 @@
 import Synchronization
+import Telemetry
 
 /// One running query: its limits, its deadline and whether somebody has cancelled it. Shared by the
 /// threads that work on the query and by the one that may cancel it.
 package final class QueryContext: Sendable {
     package let limits: QueryLimits
+    /// When the query began, if somebody said so.
+    package let startTime: Timestamp?
     private let now: @Sendable () -> Int64
     private let deadline: Int64
     private let isCancelled = Atomic<Bool>(false)
@@ -12,10 +15,16 @@ package final class QueryContext: Sendable {
     private let readItems = Atomic<Int>(0)
     private let readBytes = Atomic<Int>(0)
 
-    /// - Parameter now: monotonic nanoseconds (`Clock.monotonicNanoseconds`); the time of the call
-    ///   starts the deadline. Without a clock there is no deadline.
-    package init(limits: QueryLimits = QueryLimits(), now: (@Sendable () -> Int64)? = nil) {
+    /// - Parameters:
+    ///   - startTime: for what a query says of the present.
+    ///   - now: monotonic nanoseconds (`Clock.monotonicNanoseconds`); the time of the call starts the
+    ///     deadline. Without a clock there is no deadline.
+    package init(
+        limits: QueryLimits = QueryLimits(), startTime: Timestamp? = nil,
+        now: (@Sendable () -> Int64)? = nil
+    ) {
         self.limits = limits
+        self.startTime = startTime
         self.now = now ?? { 0 }
         let allowed = limits.duration.components
         let (seconds, overflow) = allowed.seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -6,8 +6,8 @@ import WireFormats
 
 /// Elasticsearch's `_bulk`, as far as senders of logs use it (Filebeat, Vector, Fluent Bit): `POST` or
 /// `PUT` to `/_bulk` and `/{index}/_bulk`, also below `/elasticsearch`. There too is what they ask before
-/// they send: the version, the cluster's health and the licence. Templates, index life cycles and
-/// pipelines are refused: turn their set-up off in the sender.
+/// they send: the version, the cluster's health and the licence; and what they set up
+/// (`ElasticsearchSetUp`).
 package struct ElasticsearchReceiver: Sendable {
     /// The version that senders are told, by which they choose how to write.
     static let version = "8.15.0"
@@ -39,6 +39,7 @@ package struct ElasticsearchReceiver: Sendable {
         router.on(.get, prefix + "/_license", options: options) { _ in
             Self.answer("{\"license\":{\"status\":\"active\",\"type\":\"basic\",\"uid\":\"0\"}}\n")
         }
+        ElasticsearchSetUp.register(on: &router, prefix: prefix, options)
     }
 
     private static let greeting = """
@@ -49,7 +50,7 @@ package struct ElasticsearchReceiver: Sendable {
 
         """
 
-    private static func answer(_ json: String) -> HTTPResponse { answer(Array(json.utf8)) }
+    static func answer(_ json: String) -> HTTPResponse { answer(Array(json.utf8)) }
 
     /// Clients of Elasticsearch check the header.
     private static func answer(_ json: [UInt8]) -> HTTPResponse {
@@ -62,6 +63,7 @@ package struct ElasticsearchReceiver: Sendable {
         let started = ingest.clock.monotonicNanoseconds
         let now = ingest.now
         let index = request.pathParameters["index"] ?? ""
+        try ElasticsearchSetUp.refusePipeline(request.parameters["pipeline"])
         var items: [ElasticsearchBulk.Item] = []
         let decoded = try decode {
             let (decoded, decodedItems) = try ElasticsearchBulk.decode(

@@ -57,6 +57,22 @@ package final class SyslogListener: Sendable {
         }
     }
 
+    /// The same over TLS alone (RFC 5425), which needs no datagrams. A connection that does not get so far is
+    /// counted as refused by `tls_handshake`.
+    package static func open(
+        _ address: ListenAddress, flag: String, tls: SyslogTLS, ingest: Ingest
+    ) async throws(ListenError) -> SyslogListener {
+        let server: NIOAsyncChannel<Connection, Never>
+        do { server = try await bindStream(address, tls) } catch {
+            throw ListenError(error, address, flag: flag)
+        }
+        let sink = SyslogIntake(ingest: ingest)
+        return SyslogListener(
+            address: ListenAddress(
+                host: address.host, port: server.channel.localAddress?.port ?? address.port),
+            running: Task.detached { await serve(server, sink) })
+    }
+
     /// Stops receiving; what has been received is stored.
     package func shutdown() async {
         running.cancel()
@@ -64,13 +80,14 @@ package final class SyslogListener: Sendable {
     }
 
     private static func bindStream(
-        _ address: ListenAddress
+        _ address: ListenAddress, _ tls: SyslogTLS? = nil
     ) async throws -> NIOAsyncChannel<Connection, Never> {
         try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .bind(host: address.host, port: address.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try Connection(wrappingChannelSynchronously: channel)
+                    try tls?.add(to: channel)
+                    return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
     }
@@ -219,6 +236,9 @@ struct SyslogIntake: Sendable {
     }
 
     func ended(_ error: any Error) {
+        if SyslogTLS.isFailedHandshake(error) {
+            ingest.events.emit(RequestRefused(way: .syslog, reason: "tls_handshake"))
+        }
         ingest.events.logger.debug("syslog: a connection ended: \(error)")
     }
 }

@@ -20,8 +20,8 @@ package struct StoreConfiguration: Sendable {
     package var headBytesMax = 48 << 20
     /// That of log records: queries look at its lines without columns, and a burst takes three such heads,
     /// full, being sealed and becoming blocks.
-    package var logHeadBytesMax = 32 << 20
-    package var logHeadBytesLimit = 4 * 32 << 20
+    package var logHeadBytesMax = 24 << 20
+    package var logHeadBytesLimit = 4 * 24 << 20
     /// … or when its oldest batch is this old: bounds what a restart must replay.
     package var headAgeMax: Int64 = 60 * 1_000_000_000
     /// Heads and batches being sealed, per signal. Beyond it appends are refused as overloaded: four

@@ -47,15 +47,17 @@ struct LabelTests {
     func malformed(line: String) throws {
         let logs = TestLogs()
         logs.add(at: 1, .string(line))
-        let found = try logs.lines("{service_name=\"shop\"} | json")
+        let found = try logs.lines("{service_name=\"shop\"} | json | drop __error_details__")
         let fields = line.hasPrefix("{") ? ", a=\"1\"" : ""
         #expect(
             found == ["{__error__=\"JSONParserErr\"\(fields), service_name=\"shop\"} 1 \(line)"])
         #expect(try count(logs, "| json | b > 5") == 1)
         #expect(try count(logs, "| json | __error__=\"\"") == 0)
         #expect(
-            try logs.lines("{service_name=\"shop\"} | json | drop __error__, a")
+            try logs.lines("{service_name=\"shop\"} | json | drop __error__, __error_details__, a")
                 == ["{service_name=\"shop\"} 1 \(line)"])
+        #expect(try count(logs, "| json | __error_details__=~\"expecting a JSON object.*\"") == 1)
+        #expect(try count(logs, "| json | drop __error_details__ | __error_details__=\"\"") == 1)
     }
 
     @Test("after a stage's name an inequality is a line filter")
@@ -133,7 +135,9 @@ struct LabelTests {
         logs.add(at: 1, .string("{\"status\":\"odd\"}"))
         #expect(
             try logs.lines("{service_name=\"shop\"} | json | status > 5") == [
-                "{__error__=\"LabelFilterErr\", service_name=\"shop\", status=\"odd\"} 1 {\"status\":\"odd\"}"
+                "{__error__=\"LabelFilterErr\", "
+                    + "__error_details__=\"status: \\\"odd\\\" is no number\", "
+                    + "service_name=\"shop\", status=\"odd\"} 1 {\"status\":\"odd\"}"
             ])
         #expect(try count(logs, "| json | status > 5 | __error__ = \"\"") == 0)
     }

@@ -86,7 +86,9 @@ struct MetricTests {
         #expect(
             try range(query.replacing("json", with: "json | __error__=\"\""), 30, 30, 1).isEmpty)
         #expect(
-            try range(query.replacing("json", with: "json | drop __error__"), 30, 30, 1)
+            try range(
+                query.replacing("json", with: "json | drop __error__, __error_details__"), 30, 30, 1
+            )
                 == ["{service_name=\"api\"} 1.0"])
     }
 

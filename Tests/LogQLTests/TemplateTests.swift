@@ -15,7 +15,8 @@ struct TemplateTests {
         )
         let streams = try LogQLEngine(store: logs.store).streams(
             "{service_name=\"shop\"} | json | line_format \(Self.quoted(template))", start: .zero,
-            end: .distantFuture, limit: 1)
+            end: .distantFuture, limit: 1,
+            context: QueryContext(startTime: Timestamp(seconds: 1_700_000_600)))
         let stream = try #require(streams.first)
         return (
             String(decoding: stream.entries[0].line, as: UTF8.self),
@@ -69,11 +70,51 @@ struct TemplateTests {
                 "1635849000000"
             ),
             ("{{ unixToTime `1700000000123` | unixEpochNanos }}", "1700000000123000000"),
+            ("{{ now | unixEpoch }} {{ date `15:04` now }}", "1700000600 22:23"),
+            (
+                "{{ html `<a href=\"x\">'&` }} {{ urlquery `a b&c` `/` }}",
+                "&lt;a href=&#34;x&#34;&gt;&#39;&amp; a+b%26c%2F"
+            ),
+            ("{{ js `it's <b> \"é\" = 1` }}", #"it\'s \u003Cb\u003E \"é\" \u003D 1"#),
         ])
     func actions(template: String, expected: String) throws {
         let (line, error) = try render(template)
         #expect(line == expected)
         #expect(error.isEmpty)
+    }
+
+    @Test(
+        "times are read in a zone",
+        arguments: [
+            ("`2006-01-02 15:04` `UTC` `2021-07-01 12:00`", "1625140800"),
+            ("`2006-01-02 15:04` `Europe/Berlin` `2021-07-01 12:00`", "1625133600"),
+            ("`2006-01-02 15:04` `Europe/Berlin` `2021-01-01 12:00`", "1609498800"),
+            ("`2006-01-02 15:04` `America/New_York` `2021-07-01 12:00`", "1625155200"),
+            // The zone that the text says comes first.
+            ("`2006-01-02 15:04 -0700` `Europe/Berlin` `2021-07-01 12:00 +0000`", "1625140800"),
+            ("`2006-01-02 15:04 Z07:00` `Europe/Berlin` `2021-07-01 12:00 Z`", "1625140800"),
+            // Known by no name: UTC.
+            ("`2006-01-02 15:04` `Middle/Earth` `2021-07-01 12:00`", "1625140800"),
+            // The hour that is left out in spring, and what comes twice in autumn.
+            ("`2006-01-02 15:04` `Europe/Berlin` `2021-03-28 02:30`", "1616895000"),
+            ("`2006-01-02 15:04` `Europe/Berlin` `2021-10-31 03:30`", "1635647400"),
+            ("`2006-01-02` `Asia/Kolkata` `2021-11-02`", "1635791400"),
+        ])
+    func zones(arguments: String, expected: String) throws {
+        #expect(try render("{{ toDateInZone \(arguments) | unixEpoch }}").line == expected)
+        // Dates are written as the server's clock has them.
+        let time = Int64(expected).map { Timestamp(seconds: $0) }
+        let date = try render("{{ toDateInZone \(arguments) | date `2006-01-02T15:04:05Z` }}")
+        #expect(date.line == time.map { RFC3339.string($0) })
+        #expect(date.error.isEmpty)
+    }
+
+    @Test("a time shows the zone that it was read in")
+    func shownZones() throws {
+        let shown = try render(
+            "{{ toDateInZone `2006-01-02 15:04` `Asia/Kolkata` `2021-07-01 12:00` }}")
+        #expect(shown.line.hasPrefix("2021-07-01 12:00:00 +0530 "))
+        #expect(try render("{{ toDate `2006` `2021` }}").line == "2021-01-01 00:00:00 +0000 UTC")
     }
 
     @Test(

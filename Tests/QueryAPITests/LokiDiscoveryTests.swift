@@ -147,7 +147,20 @@ struct LokiDiscoveryTests {
     func refusals(route: String) async throws {
         let answer = try await get("/loki/api/v1/\(route)?query=variants(1)")
         #expect(answer.status == 400)
-        #expect(answer.text.hasPrefix("not supported yet: "), "\(answer.text)")
+        #expect(answer.text.contains("variants is not supported: Loki"), "\(answer.text)")
+    }
+
+    @Test(
+        "routes of Loki's that are not there say so and why",
+        arguments: ["delete", "cache/generation_numbers", "rules", "index/shards"])
+    func missingRoutes(route: String) async throws {
+        for path in ["/loki/api/v1/", "/loki/loki/api/v1/"] {
+            let answer = try await get(path + route)
+            #expect(answer.status == 501)
+            #expect(
+                answer.text.hasPrefix("/loki/api/v1/\(route) is not supported: "),
+                "\(answer.text)")
+        }
     }
 
     @Test("limits are told to the page that explores logs")

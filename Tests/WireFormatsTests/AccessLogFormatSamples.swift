@@ -137,6 +137,7 @@ extension AccessLogFormatTests {
                 "downstream_remote_address": .string("10.7.7.7:33317"),
                 "frontend": .string("http-in"), "upstream_cluster": .string("static"),
                 "upstream_host": .string("srv1"), "request_duration": .int(10),
+                "captured_request_headers": .string("ex.org|"),
                 "queue_time": .int(0), "upstream_connect_time": .int(30),
                 "upstream_service_time": .int(69), "duration": .int(109),
                 "response_code": .int(200), "bytes_sent": .int(2750),

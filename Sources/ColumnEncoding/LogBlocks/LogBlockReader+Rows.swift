@@ -144,7 +144,6 @@ private struct LogExtraction {
     mutating func readTraces() throws(ColumnDecodeError) {
         let (distinct, ofRow) = try reader.traces()
         batch.traceIDs = rows.map { distinct[Int(ofRow[$0])] }
-        batch.spanIDs = pick(
-            try reader.decoder.spanIDs(Column.spanIDs, "span ids", count: reader.rows))
+        batch.spanIDs = pick(try reader.spanIDs())
     }
 }

@@ -19,7 +19,7 @@ package final class LogBlockReader {
     private var timesRead: [Int64]?
     private var sharedRead: SharedColumns?
     private var resourceIndicesRead: [UInt32]?
-    private var tracesRead: (distinct: [TraceID], ofRow: [UInt32])?
+    private let ids: BlockIDs
     private var bodyTypesRead: [AttributeType]?
     private var attributesRead: AttributeSetReader?
 
@@ -28,6 +28,7 @@ package final class LogBlockReader {
         borrowing bytes: UnsafeRawBufferPointer, isVerified: Bool = false
     ) throws(ColumnDecodeError) {
         container = try ColumnContainerReader(bytes, expecting: .logs, isVerified: isVerified)
+        ids = BlockIDs(container)
     }
 
     /// All rows.
@@ -58,15 +59,12 @@ package final class LogBlockReader {
     ) throws(ColumnDecodeError) {
         guard container.has(typed.head) else { return try strings.append(plain, from: container) }
         let isOfAttributes = typed.head == Column.typedAttributes.head
-        let container = container
         strings.append(
             try LazyTypedStrings(container, typed, listCount: isOfAttributes ? 2 : 0) {
-                (list) throws(ColumnDecodeError) in
-                let decoder = BatchDecoder(container)
-                let traces = try decoder.traceIDs(Column.traces).distinct
-                let spans = try decoder.spanIDs(
-                    Column.spanIDs, "span ids", count: container.rows)
-                return LogBatchCodec.idLists(traces, spans)[list]
+                [ids] (list) throws(ColumnDecodeError) in
+                list == 0
+                    ? LogBatchCodec.bytes(of: try ids.traces().distinct)
+                    : LogBatchCodec.bytes(of: try ids.spans())
             })
     }
 
@@ -86,11 +84,10 @@ package final class LogBlockReader {
     }
 
     func traces() throws(ColumnDecodeError) -> (distinct: [TraceID], ofRow: [UInt32]) {
-        if let tracesRead { return tracesRead }
-        let traces = try decoder.traceIDs(Column.traces)
-        tracesRead = traces
-        return traces
+        try ids.traces()
     }
+
+    func spanIDs() throws(ColumnDecodeError) -> [SpanID] { try ids.spans() }
 
     /// The rows of a trace, ascending.
     package func rows(of trace: TraceID) throws(ColumnDecodeError) -> [Int32] {
@@ -161,6 +158,30 @@ package final class LogBlockReader {
     /// A column of strings of the sections read so far, in their ids.
     func stringIDs(_ id: UInt32, _ name: String) throws(ColumnDecodeError) -> [StringID] {
         try decoder.strings(id, name, count: rows)
+    }
+}
+
+/// The trace and span ids of the records of a block, which some of its strings are made from.
+private final class BlockIDs {
+    private let container: ColumnContainerReader
+    private var tracesRead: (distinct: [TraceID], ofRow: [UInt32])?
+    private var spansRead: [SpanID]?
+
+    init(_ container: ColumnContainerReader) { self.container = container }
+
+    func traces() throws(ColumnDecodeError) -> (distinct: [TraceID], ofRow: [UInt32]) {
+        if let tracesRead { return tracesRead }
+        let traces = try BatchDecoder(container).traceIDs(LogBatchCodec.Column.traces)
+        tracesRead = traces
+        return traces
+    }
+
+    func spans() throws(ColumnDecodeError) -> [SpanID] {
+        if let spansRead { return spansRead }
+        let spans = try BatchDecoder(container).spanIDs(
+            LogBatchCodec.Column.spanIDs, "span ids", count: container.rows)
+        spansRead = spans
+        return spans
     }
 }
 

@@ -297,7 +297,8 @@ struct AttributeSetReader {
         shapeStarts.append(contentsOf: shapes.ends)
         // Where the next value of each pair stands, as of `position`.
         var cursors = [Int](repeating: 0, count: counts.count)
-        var values = [[UInt64]?](repeating: nil, count: counts.count)
+        var values = [AttributePairValues?](repeating: nil, count: counts.count)
+        var reader = AttributePairReader(decoder)
         var position = 0
         for item in items {
             Self.skip(shapes, shapeStarts, from: position, to: item, &cursors)
@@ -305,20 +306,17 @@ struct AttributeSetReader {
             let shape = Int(shapes.ofItem[item])
             for pair in shapes.pairs[shapeStarts[shape]..<shapeStarts[shape + 1]] {
                 let pair = Int(pair)
-                let column: [UInt64]
+                let column: AttributePairValues
                 if let known = values[pair] {
                     column = known
                 } else {
-                    column = try decoder.filled(count: counts[pair]) {
-                        (out) throws(ColumnDecodeError) in
-                        try AttributeValues.decode(
-                            out, type: shapes.pairTypes[pair], id: ids.values(pair), from: decoder)
-                    }
+                    column = try reader.values(
+                        ids.values(pair), type: shapes.pairTypes[pair], count: counts[pair])
                     values[pair] = column
                 }
                 Self.append(
-                    shapes.pairKeys[pair], shapes.pairTypes[pair], column[cursors[pair]],
-                    strings, &mapping, to: &attributes)
+                    shapes.pairKeys[pair], shapes.pairTypes[pair],
+                    try column.payload(at: cursors[pair]), strings, &mapping, to: &attributes)
                 cursors[pair] &+= 1
             }
             ends.append(UInt32(truncatingIfNeeded: attributes.count))
@@ -335,12 +333,16 @@ struct AttributeSetReader {
         var slots: [UInt32: Int] = [:]
         var keys: [StringID] = []
         var types: [AttributeType] = []
-        var values: [[UInt64]] = []
+        var values: [AttributePairValues] = []
+        var reader = AttributePairReader(decoder)
         for (slot, pair) in wanted.enumerated() {
             slots[pair] = slot
             keys.append(shapes.pairKeys[Int(pair)])
             types.append(shapes.pairTypes[Int(pair)])
-            values.append(try self.values(Int(pair), shapes, counts))
+            values.append(
+                try reader.values(
+                    ids.values(Int(pair)), type: shapes.pairTypes[Int(pair)],
+                    count: counts[Int(pair)]))
         }
         let slotsOfShape = shapes.slots { slots[$0] ?? 0 }
         var cursors = [Int](repeating: 0, count: wanted.count)
@@ -352,21 +354,12 @@ struct AttributeSetReader {
             }
             for slot in slotsOfShape[Int(shapes.ofItem[item])] {
                 Self.append(
-                    keys[slot], types[slot], values[slot][cursors[slot]], strings, &mapping,
-                    to: &attributes)
+                    keys[slot], types[slot], try values[slot].payload(at: cursors[slot]), strings,
+                    &mapping, to: &attributes)
                 cursors[slot] &+= 1
             }
             position = item &+ 1
             ends.append(UInt32(truncatingIfNeeded: attributes.count))
-        }
-    }
-
-    private func values(
-        _ pair: Int, _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int]
-    ) throws(ColumnDecodeError) -> [UInt64] {
-        try decoder.filled(count: counts[pair]) { (out) throws(ColumnDecodeError) in
-            try AttributeValues.decode(
-                out, type: shapes.pairTypes[pair], id: ids.values(pair), from: decoder)
         }
     }
 

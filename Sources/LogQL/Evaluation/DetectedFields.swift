@@ -88,7 +88,8 @@ extension LogQLEngine {
                         return "json"
                     }
                     labels.begin(stream: stream.labels)
-                    return line.contains(UInt8(ascii: "=")) && logfmt.run(line, into: &labels)
+                    return line.contains(UInt8(ascii: "="))
+                        && logfmt.run(line, into: &labels) == nil
                         ? "logfmt" : ""
                 }
                 if !parser.isEmpty { Self.note(labels.parsed, parser, in: &found) }

@@ -65,7 +65,7 @@ struct FieldColumns {
         text.withUnsafeBytes { text in
             var flattener = JSONFlattener(text, path: path)
             if !flattener.run(into: &labels), !text.elementsEqual("null".utf8) {
-                labels.fail(.json)
+                labels.fail(.json, flattener.mistake)
             }
         }
     }

@@ -39,7 +39,10 @@ struct FieldPlan: Sendable {
             case .label(let filter, _): found.append(filter)
             case .drop(let dropped, _):
                 // Nothing fails here but what is looked at record by record.
-                guard dropped == [.name(LineLabels.errorName)] else { return nil }
+                let failures: [LabelSelection] = [
+                    .name(LineLabels.errorName), .name(LineLabels.errorDetailsName),
+                ]
+                guard dropped.allSatisfy(failures.contains) else { return nil }
             default: return nil
             }
         }

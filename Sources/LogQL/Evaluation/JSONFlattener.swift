@@ -8,7 +8,8 @@ struct JSONFlattener {
     private static let depthMax = 64
 
     private let text: UnsafeRawBufferPointer
-    private var offset = 0
+    /// What has been read; after a mistake, where it stands.
+    private(set) var offset = 0
     private var path: [UInt8]
     private var unescaped: [UInt8] = []
 
@@ -162,6 +163,17 @@ struct JSONFlattener {
         }
         return false
     }
+}
+
+extension JSONFlattener {
+    /// What was wrong, for people.
+    var mistake: String {
+        offset == 0
+            ? JSONFlattener.noObject : "expecting a JSON object, malformed at byte \(offset)"
+    }
+
+    /// Of a text that is not an object at all.
+    static let noObject = "expecting a JSON object, but it is not one"
 }
 
 /// The escapes of JSON strings (RFC 8259 §7).

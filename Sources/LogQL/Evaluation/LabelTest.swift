@@ -39,7 +39,10 @@ indirect enum LabelTest: Sendable {
                 LabelTest.compare(value, comparison, literal)
             }
             guard verdict == .malformed else { return verdict == .holds }
-            labels.fail(.labelFilter)
+            let text = labels.withValue(of: name, batch, row: row) {
+                String(decoding: $0, as: UTF8.self)
+            }
+            labels.fail(.labelFilter, "\(name.text): \"\(text)\" is no \(literal.kindName)")
             return true
         case .address(let name, let addresses, let isNegated):
             guard labels.failure == nil else { return true }
@@ -92,5 +95,16 @@ indirect enum LabelTest: Sendable {
             whole = whole &* 10 &+ Int(byte &- UInt8(ascii: "0"))
         }
         return Double(whole)
+    }
+}
+
+extension QuantityFilter.Literal {
+    /// For people.
+    fileprivate var kindName: String {
+        switch self {
+        case .number: "number"
+        case .duration: "duration"
+        case .bytes: "size"
+        }
     }
 }

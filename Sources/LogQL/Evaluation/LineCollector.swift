@@ -21,6 +21,9 @@ struct LineCollector: FieldConsumer {
     private var sortedCount = 0
     /// Of all that is found.
     private var heldSamples = 0
+    /// Times of lines that are asked for and are certain to come, the first `limit` in order: what is
+    /// beyond the last of them need not be looked at, though none has come yet.
+    private var promised: [Timestamp] = []
 
     init(
         limit: Int, interval: Int64 = 0, direction: ScanDirection, context: QueryContext
@@ -67,20 +70,41 @@ struct LineCollector: FieldConsumer {
     mutating func take(
         _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
     ) throws(QueryError) -> FieldTake {
-        let promising = rows.filter { wants(Timestamp(nanoseconds: batch.times[Int($0)])) }
+        let isCertain = plan.isExact && interval == 0
+        let last = isCertain && promised.count == limit ? promised.last : nil
+        let promising = rows.filter { row in
+            let time = Timestamp(nanoseconds: batch.times[Int(row)])
+            return wants(time) && last.map { precedes(time, $0) } ?? true
+        }
         if promising.isEmpty { return .done }
-        guard plan.isExact, interval == 0, promising.count > limit else { return .needs(promising) }
+        guard isCertain else { return .needs(promising) }
+        let first = first(promising, of: batch)
+        promise(first.map { Timestamp(nanoseconds: batch.times[Int($0)]) })
+        return .needs(first.sorted())
+    }
+
+    /// Of some rows of a batch the first `limit`.
+    private func first(_ rows: [Int32], of batch: LogFieldBatch) -> [Int32] {
+        guard rows.count > limit else { return rows }
         let isNewestFirst = direction == .newestFirst
-        let first = promising.sorted { a, b in
+        let sorted = rows.sorted { a, b in
             let (one, other) = (batch.times[Int(a)], batch.times[Int(b)])
             if one == other { return a < b }
             return isNewestFirst ? one > other : one < other
-        }.prefix(limit)
-        return .needs(first.sorted())
+        }
+        return Array(sorted.prefix(limit))
+    }
+
+    private mutating func promise(_ times: [Timestamp]) {
+        promised += times
+        promised.sort(by: precedes)
+        if promised.count > limit { promised.removeLast(promised.count - limit) }
     }
 
     /// Whether lines at `bound` or beyond it cannot change the result.
     mutating func isComplete(whenRestIsBeyond bound: Timestamp) -> Bool {
+        // A line of that very time may be one of those that are still to come.
+        if promised.count == limit, let last = promised.last, precedes(last, bound) { return true }
         guard interval == 0, found.count >= limit else { return false }
         sort()
         return !precedes(bound, found[limit - 1].entry.time)

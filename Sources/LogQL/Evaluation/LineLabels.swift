@@ -8,6 +8,7 @@ struct LineLabels {
     static let spanID = "span_id"
     static let severity = "severity_text"
     static let errorName = "__error__"
+    static let errorDetailsName = "__error_details__"
 
     /// Why a stage could not do its work on the line; values of the label `__error__`, as Loki's.
     enum Failure: String {
@@ -36,6 +37,8 @@ struct LineLabels {
     /// Fields of other names are left out; `nil` takes all.
     var wanted: WantedNames?
     private(set) var failure: Failure?
+    /// Of the failure, in words; as in Loki they stay when only `__error__` is dropped.
+    private(set) var failureDetails = ""
     /// Names and values of the fields.
     private var arena: [UInt8] = []
     private var fields: [Field] = []
@@ -59,6 +62,7 @@ struct LineLabels {
         replacement = nil
         kept = nil
         failure = nil
+        failureDetails = ""
         arena.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         dropped.removeAll(keepingCapacity: true)
@@ -67,7 +71,11 @@ struct LineLabels {
     }
 
     /// The first failure stays.
-    mutating func fail(_ failure: Failure) { self.failure = self.failure ?? failure }
+    mutating func fail(_ failure: Failure, _ details: @autoclosure () -> String) {
+        guard self.failure == nil else { return }
+        self.failure = failure
+        failureDetails = details()
+    }
 
     mutating func replaceLine(_ line: [UInt8]) {
         lineByteCount = line.count
@@ -76,6 +84,7 @@ struct LineLabels {
 
     mutating func drop(_ name: LabelName) {
         if name.kind == .error { failure = nil }
+        if name.kind == .errorDetails { failureDetails = "" }
         removeField(name.bytes)
         if !dropped.contains(name.bytes) { dropped.append(name.bytes) }
     }
@@ -176,6 +185,7 @@ struct LineLabels {
             return arena.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
         }
         if name.kind == .error { return LineLabels.withText(failure?.rawValue ?? "", body) }
+        if name.kind == .errorDetails { return LineLabels.withText(failureDetails, body) }
         if let kept, !kept.contains(name.bytes) { return body(empty) }
         // The record's ids, or nothing: the store looks for them before any line is seen.
         switch name.kind {
@@ -241,7 +251,7 @@ struct LineLabels {
 
     /// As in a result: those of the stream and the fields.
     var all: Labels {
-        guard !fields.isEmpty || !dropped.isEmpty || failure != nil else { return stream }
+        guard !fields.isEmpty || !dropped.isEmpty || hasFailed else { return stream }
         return Labels(
             stream.pairs.filter { pair in
                 !dropped.contains { $0.elementsEqual(pair.name.utf8) }
@@ -250,9 +260,11 @@ struct LineLabels {
 
     /// Those that stages have found or made, without those of the stream.
     var parsed: Labels {
-        guard !fields.isEmpty || failure != nil else { return .empty }
+        guard !fields.isEmpty || hasFailed else { return .empty }
         return Labels(fieldPairs)
     }
+
+    private var hasFailed: Bool { failure != nil || !failureDetails.isEmpty }
 
     private var fieldPairs: [(name: String, value: String)] {
         var pairs: [(name: String, value: String)] = []
@@ -265,6 +277,9 @@ struct LineLabels {
                 ))
         }
         if let failure { pairs.append((LineLabels.errorName, failure.rawValue)) }
+        if !failureDetails.isEmpty {
+            pairs.append((LineLabels.errorDetailsName, failureDetails))
+        }
         return pairs
     }
 }
@@ -272,11 +287,13 @@ struct LineLabels {
 /// The name of a label that a query asks for.
 struct LabelName: Sendable {
     enum Kind: Sendable {
-        case traceID, spanID, error, severityText, other
+        case traceID, spanID, error, errorDetails, severityText, other
     }
 
     let bytes: [UInt8]
     let kind: Kind
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
 
     init(_ name: String) {
         bytes = Array(name.utf8)
@@ -284,6 +301,7 @@ struct LabelName: Sendable {
         case LineLabels.traceID: kind = .traceID
         case LineLabels.spanID: kind = .spanID
         case LineLabels.errorName: kind = .error
+        case LineLabels.errorDetailsName: kind = .errorDetails
         case LineLabels.severity: kind = .severityText
         default: kind = .other
         }

@@ -59,7 +59,7 @@ struct LineScan {
         try context.check()
         var failure: QueryError?
         var buffer: [UInt8] = []
-        var memory = Memory(pipeline, wanted, wantedByStages)
+        var memory = Memory(pipeline, wanted, wantedByStages, context.startTime)
         do throws(StoreError) {
             try store.scanLogs(predicate, in: range, direction: direction) { batch, bound in
                 do throws(QueryError) {
@@ -89,7 +89,7 @@ struct LineScan {
         try context.check()
         var failure: QueryError?
         var buffer: [UInt8] = []
-        var memory = Memory(pipeline, wanted, wantedByStages)
+        var memory = Memory(pipeline, wanted, wantedByStages, context.startTime)
         do throws(StoreError) {
             try store.scanLogFields(
                 plan.request, predicate, in: range, direction: direction
@@ -129,9 +129,12 @@ struct LineScan {
         var state: PipelineState
         var firstLook: PipelineState
 
-        init(_ pipeline: Pipeline, _ wanted: WantedNames?, _ wantedByStages: WantedNames?) {
-            state = PipelineState(pipeline, wanted: wanted)
-            firstLook = PipelineState(pipeline, wanted: wantedByStages)
+        init(
+            _ pipeline: Pipeline, _ wanted: WantedNames?, _ wantedByStages: WantedNames?,
+            _ startTime: Timestamp?
+        ) {
+            state = PipelineState(pipeline, wanted: wanted, startTime: startTime)
+            firstLook = PipelineState(pipeline, wanted: wantedByStages, startTime: startTime)
         }
     }
 

@@ -106,7 +106,7 @@ struct Pipeline: Sendable {
                     state.columns.add(batch, row: row, into: &labels)
                 } else if !line.isEmpty {
                     var flattener = JSONFlattener(line)
-                    if !flattener.run(into: &labels) { labels.fail(.json) }
+                    if !flattener.run(into: &labels) { labels.fail(.json, flattener.mistake) }
                 }
             case .label(let test): if !test.accepts(&labels, batch, row: row) { return false }
             case .drop(let selected):
@@ -143,9 +143,9 @@ struct Pipeline: Sendable {
         guard !line.isEmpty else { return }
         switch stage {
         case .jsonFields(let extractor):
-            if !extractor.run(line, into: &labels) { labels.fail(.json) }
+            if !extractor.run(line, into: &labels) { labels.fail(.json, JSONFlattener.noObject) }
         case .logfmt(let parser):
-            if !parser.run(line, into: &labels) { labels.fail(.logfmt) }
+            if let mistake = parser.run(line, into: &labels) { labels.fail(.logfmt, mistake) }
         case .regexp(let pattern, let groups):
             guard pattern.captures(line, whole: false, into: &state.groups) else { return }
             for group in groups {
@@ -174,7 +174,7 @@ struct Pipeline: Sendable {
         case .unpack:
             var entry: [UInt8]?
             if !line.isEmpty, !Unpacker.run(line, into: &labels, entry: &entry) {
-                labels.fail(.json)
+                labels.fail(.json, JSONFlattener.noObject)
             }
             return entry
         case .decolorize:

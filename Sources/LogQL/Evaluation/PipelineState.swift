@@ -9,9 +9,13 @@ struct PipelineState {
     var groups: [Range<Int>?] = []
     private var seen: [Set<[UInt8]>]
     private var patterns: [String: Pattern] = [:]
+    private let startTime: Timestamp?
 
-    /// - Parameter wanted: labels that parsers need to find; `nil` finds all.
-    init(_ pipeline: Pipeline, wanted: WantedNames?) {
+    /// - Parameters:
+    ///   - wanted: labels that parsers need to find; `nil` finds all.
+    ///   - startTime: of the query, if it is known.
+    init(_ pipeline: Pipeline, wanted: WantedNames?, startTime: Timestamp?) {
+        self.startTime = startTime
         columns = FieldColumns(wanted: wanted)
         seen = [Set<[UInt8]>](repeating: [], count: pipeline.distinctCount)
     }
@@ -37,7 +41,8 @@ struct PipelineState {
         row: Int, labels: inout LineLabels
     ) -> [UInt8]? {
         var run = TemplateRun(
-            TemplateRun.Line(text: line, time: batch.times[row]), patterns: patterns)
+            TemplateRun.Line(text: line, time: batch.times[row], now: startTime),
+            patterns: patterns)
         defer { patterns = run.patterns }
         do throws(ExpressionError) {
             // Copied so that the closure below may use it.
@@ -53,7 +58,7 @@ struct PipelineState {
             }
             return run.output
         } catch {
-            labels.fail(.template)
+            labels.fail(.template, "template: \(error.reason)")
             return nil
         }
     }

@@ -20,13 +20,18 @@ struct ValueReader: Sendable {
         _ labels: inout LineLabels, _ batch: borrowing LogBatch, row: Int
     ) -> Double? {
         var found: Double?
+        var mistake = ""
         let isPresent = labels.withValue(of: label, batch, row: row) { text in
             guard !text.isEmpty else { return false }
             found = ValueReader.convert(text, conversion)
+            if found == nil { mistake = "\"\(String(decoding: text, as: UTF8.self))\"" }
             return true
         }
         guard isPresent else { return nil }
-        if found == nil { labels.fail(.sampleExtraction) }
+        if found == nil {
+            labels.fail(
+                .sampleExtraction, "\(label.text): \(mistake) is no \(conversion.kindName)")
+        }
         for filter in filters where !filter.accepts(&labels, batch, row: row) { return nil }
         return found ?? 0
     }
@@ -45,6 +50,17 @@ struct ValueReader: Sendable {
             return Quantity.duration(String(decoding: text, as: UTF8.self)).map { Double($0) / 1e9 }
         case .bytes:
             return Quantity.bytes(String(decoding: text, as: UTF8.self)).map { Double($0) }
+        }
+    }
+}
+
+extension Unwrap.Conversion {
+    /// For people.
+    fileprivate var kindName: String {
+        switch self {
+        case .number: "number"
+        case .duration, .durationSeconds: "duration"
+        case .bytes: "size"
         }
     }
 }

@@ -11,20 +11,21 @@ struct LogfmtParser: Sendable {
         wanted = fields.map { (Array($0.label.utf8), Array($0.expression.utf8)) }
     }
 
-    /// - Returns: whether the line was well formed; malformed pairs are passed over unless strict.
-    func run(_ line: UnsafeRawBufferPointer, into labels: inout LineLabels) -> Bool {
+    /// Malformed pairs are passed over unless strict.
+    /// - Returns: what is wrong with the line, for people.
+    func run(_ line: UnsafeRawBufferPointer, into labels: inout LineLabels) -> String? {
         var offset = 0
         var name: [UInt8] = []
         var unescaped: [UInt8] = []
         while true {
             while offset < line.count, line[offset] <= 0x20 { offset += 1 }
-            guard offset < line.count else { return true }
+            guard offset < line.count else { return nil }
             let start = offset
             while offset < line.count, LogfmtParser.isKey(line[offset]) { offset += 1 }
             let key = UnsafeRawBufferPointer(rebasing: line[start..<offset])
             guard !key.isEmpty, offset == line.count || line[offset] != UInt8(ascii: "\"") else {
                 // A quote or a `=` without a key.
-                if isStrict { return false }
+                if isStrict { return LogfmtParser.mistake(line, at: offset) }
                 LogfmtParser.skipWord(line, &offset)
                 continue
             }
@@ -36,7 +37,7 @@ struct LogfmtParser: Sendable {
                 guard
                     let found = LogfmtParser.value(line, &offset, &unescaped, &hasEscapes)
                 else {
-                    if isStrict { return false }
+                    if isStrict { return LogfmtParser.mistake(line, at: offset) }
                     LogfmtParser.skipWord(line, &offset)
                     continue
                 }
@@ -99,6 +100,15 @@ struct LogfmtParser: Sendable {
         offset += 1
         if hasEscapes { JSONEscapes.append(line[content], to: &unescaped) }
         return content
+    }
+
+    /// In the words of go-logfmt, which counts from 1.
+    private static func mistake(_ line: UnsafeRawBufferPointer, at offset: Int) -> String {
+        let what =
+            offset < line.count
+            ? "unexpected '\(String(decoding: [line[offset]], as: UTF8.self))'"
+            : "unterminated quoted value"
+        return "logfmt syntax error at pos \(offset + 1) : \(what)"
     }
 
     private static func isKey(_ byte: UInt8) -> Bool {

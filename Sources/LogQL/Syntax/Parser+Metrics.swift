@@ -100,7 +100,10 @@ extension Parser {
         switch current.text {
         case "vector": return try vector()
         case "label_replace": return .labelReplace(try labelReplacement())
-        case "variants": throw notSupported("variants", current.range)
+        case "variants":
+            throw failure(
+                "variants is not supported: Loki tried it behind a switch and took it out again",
+                current.range)
         default: throw unexpected()
         }
     }

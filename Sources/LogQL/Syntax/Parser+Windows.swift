@@ -8,17 +8,7 @@ extension Parser {
         advance()
         try expect(.leftParenthesis)
         let parameter = try windowParameter(function)
-        let isWrapped = accept(.leftParenthesis)
-        var query = try logQuery()
-        var unwrap = try self.unwrap()
-        if isWrapped { try expect(.rightParenthesis) }
-        let interval = try bracketedInterval()
-        let offset = try shift()
-        if !isWrapped, query.stages.isEmpty, unwrap == nil {
-            query.stages = try pipeline()
-            if let last = query.stages.last { query.range.end = last.range.end }
-            unwrap = try self.unwrap()
-        }
+        let lines = try logRange()
         try expect(.rightParenthesis)
         let place = current.range
         let grouping = try self.grouping()
@@ -26,14 +16,59 @@ extension Parser {
             throw failure("grouping not allowed for \(function.rawValue) aggregation", place)
         }
         let range = SourceRange(start, previousEnd)
-        guard unwrap == nil ? function.takesLines : function.takesValues else {
+        guard lines.unwrap == nil ? function.takesLines : function.takesValues else {
             throw failure(
-                "invalid aggregation \(function.rawValue) \(unwrap == nil ? "without" : "with") unwrap",
-                range)
+                "invalid aggregation \(function.rawValue) "
+                    + "\(lines.unwrap == nil ? "without" : "with") unwrap", range)
         }
         return WindowQuery(
-            function: function, parameter: parameter, query: query, unwrap: unwrap,
-            interval: interval, offset: offset, grouping: grouping, range: range)
+            function: function, parameter: parameter, query: lines.query, unwrap: lines.unwrap,
+            interval: lines.interval, offset: lines.offset, grouping: grouping, range: range)
+    }
+
+    private struct LogRange {
+        var query: LogQuery
+        var unwrap: Unwrap?
+        var interval: Int64 = 0
+        var offset: Int64 = 0
+    }
+
+    /// Parentheses may stand around the selector with its stages, and around all.
+    private mutating func logRange() throws(QueryError) -> LogRange {
+        guard accept(.leftParenthesis) else {
+            var lines = LogRange(query: try logQuery(), unwrap: try unwrap())
+            try finish(&lines, mayHaveStages: true)
+            return lines
+        }
+        return try nested { parser throws(QueryError) in
+            if parser.current.kind == .symbol(.leftParenthesis) {
+                let lines = try parser.logRange()
+                try parser.expect(.rightParenthesis)
+                return lines
+            }
+            var lines = LogRange(query: try parser.logQuery(), unwrap: try parser.unwrap())
+            if parser.accept(.rightParenthesis) {
+                try parser.finish(&lines, mayHaveStages: false)
+            } else {
+                try parser.finish(&lines, mayHaveStages: true)
+                try parser.expect(.rightParenthesis)
+            }
+            return lines
+        }
+    }
+
+    /// The interval, the offset, and what may stand behind them instead of before.
+    private mutating func finish(
+        _ lines: inout LogRange, mayHaveStages: Bool
+    ) throws(QueryError) {
+        lines.interval = try bracketedInterval()
+        lines.offset = try shift()
+        guard lines.unwrap == nil else { return }
+        if mayHaveStages, lines.query.stages.isEmpty {
+            lines.query.stages = try pipeline()
+            if let last = lines.query.stages.last { lines.query.range.end = last.range.end }
+        }
+        lines.unwrap = try unwrap()
     }
 
     private mutating func windowParameter(

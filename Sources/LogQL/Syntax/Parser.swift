@@ -186,10 +186,6 @@ struct Parser {
     func failure(_ reason: String, _ range: SourceRange) -> QueryError {
         .logQL(reason, at: range, in: source)
     }
-
-    func notSupported(_ construct: String, _ range: SourceRange) -> QueryError {
-        .notSupported(construct, at: range, in: source)
-    }
 }
 
 extension LabelMatcher {

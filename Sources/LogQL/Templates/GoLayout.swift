@@ -77,9 +77,30 @@ struct GoLayout {
 
     // MARK: Writing
 
-    func format(_ time: Timestamp) -> String {
-        let civil = CivilTime(time)
-        return parts.map { GoLayout.format($0, civil) }.joined()
+    func format(_ time: Timestamp, in zone: TemplateZone = .utc) -> String {
+        let offset = zone.offset(at: time)
+        let civil = CivilTime(time.advanced(byNanoseconds: Int64(offset) * 1_000_000_000))
+        return parts.map { part in
+            switch part {
+            case .zone(let text, let zulu): GoLayout.format(offset: offset, text, zulu: zulu)
+            case .zoneName: zone.name(at: time)
+            default: GoLayout.format(part, civil)
+            }
+        }.joined()
+    }
+
+    /// - Parameters:
+    ///   - offset: seconds east of UTC.
+    ///   - zulu: `Z` stands for UTC.
+    static func format(offset: Int, _ text: String, zulu: Bool = false) -> String {
+        if zulu, offset == 0 { return "Z" }
+        let minutes = abs(offset) / 60
+        let hours = (offset < 0 ? "-" : "+") + padded(minutes / 60, 2)
+        switch text {
+        case "-07": return hours
+        case "-0700": return hours + padded(minutes % 60, 2)
+        default: return hours + ":" + padded(minutes % 60, 2)
+        }
     }
 
     private static func format(_ part: Part, _ civil: CivilTime) -> String {
@@ -108,9 +129,8 @@ struct GoLayout {
             var text = padded(civil.nanosecond, 9).prefix(min(digits, 9))
             if !keepsZeros { while text.last == "0" { text.removeLast() } }
             return text.isEmpty ? "" : "." + text
-        case .zone(let text, let zulu):
-            return zulu ? "Z" : text.replacing("-", with: "+").replacing("7", with: "0")
-        case .zoneName: return "UTC"
+        // Written by the caller, who knows the zone.
+        case .zone, .zoneName: return ""
         }
     }
 
@@ -122,28 +142,32 @@ struct GoLayout {
     // MARK: Reading
 
     /// The time that a text in this layout says; `nil` if it does not fit.
-    func parse(_ text: String) -> Timestamp? {
+    /// - Parameter zone: of a text that does not say how far from UTC it is.
+    func parse(_ text: String, in zone: TemplateZone = .utc) -> Timestamp? {
         var reader = Reader(rest: text[...])
         for part in parts {
             guard reader.read(part) else { return nil }
         }
-        return reader.rest.isEmpty ? reader.time : nil
+        return reader.rest.isEmpty ? reader.time(in: zone) : nil
     }
 
     private struct Reader {
         var rest: Substring
         var civil = CivilTime(year: 1, month: 1, day: 1)
         var isAfternoon: Bool?
-        /// Seconds east of UTC.
-        var zone = 0
+        /// Seconds east of UTC, if the text says so.
+        var offset: Int?
 
-        var time: Timestamp? {
+        func time(in zone: TemplateZone) -> Timestamp? {
             var civil = civil
             if let isAfternoon {
                 guard (1...12).contains(civil.hour) else { return nil }
                 civil.hour = civil.hour % 12 + (isAfternoon ? 12 : 0)
             }
-            return civil.timestamp.map { $0.advanced(byNanoseconds: -Int64(zone) * 1_000_000_000) }
+            guard let offset else { return civil.timestamp.map(zone.time(ofLocal:)) }
+            return civil.timestamp.map {
+                $0.advanced(byNanoseconds: -Int64(offset) * 1_000_000_000)
+            }
         }
 
         mutating func read(_ part: Part) -> Bool {
@@ -172,10 +196,11 @@ struct GoLayout {
             case .noon: return noon()
             // A fraction behind the seconds has been read with them.
             case .fraction: return true
-            case .zone(_, let zulu): return offset(zulu)
+            case .zone(_, let zulu): return readOffset(zulu)
             case .zoneName:
                 let name = rest.prefix { $0.isLetter }
                 guard name.count >= 3 else { return false }
+                if name == "UTC" || name == "GMT" { offset = 0 }
                 rest = rest.dropFirst(name.count)
                 return true
             }
@@ -222,9 +247,10 @@ struct GoLayout {
             return true
         }
 
-        private mutating func offset(_ zulu: Bool) -> Bool {
+        private mutating func readOffset(_ zulu: Bool) -> Bool {
             if zulu, rest.first == "Z" {
                 rest.removeFirst()
+                offset = 0
                 return true
             }
             guard let sign = rest.first, sign == "+" || sign == "-" else { return false }
@@ -242,7 +268,7 @@ struct GoLayout {
             _ = number(2...2) {
                 minutes = $1; _ = $0
             }
-            zone = (hours * 3_600 + minutes * 60) * (sign == "-" ? -1 : 1)
+            offset = (hours * 3_600 + minutes * 60) * (sign == "-" ? -1 : 1)
             return true
         }
     }

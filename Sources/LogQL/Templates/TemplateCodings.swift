@@ -60,7 +60,7 @@ enum TemplateCodings {
         return result
     }
 
-    private static func escape(_ bytes: [UInt8]) -> [UInt8] {
+    static func escape(_ bytes: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         for byte in bytes {
             switch byte {

@@ -1,8 +1,9 @@
 /// The functions that templates may call: those of Go's `text/template`, Loki's own and the ones that it
-/// takes from the library Sprig. Loki's `now`, `toDateInZone`, `html`, `js` and `urlquery` are not here.
+/// takes from the library Sprig. `call` is not here, as there are no values to call.
 enum TemplateFunction: String, Sendable, CaseIterable {
     // Of text/template.
     case and, or, not, eq, ne, lt, le, gt, ge, len, index, print, printf, println, slice
+    case html, js, urlquery
     // Of the line.
     case line = "__line__"
     case timestamp = "__timestamp__"
@@ -29,7 +30,7 @@ enum TemplateFunction: String, Sendable, CaseIterable {
     case ceil, floor, round, bytes, duration
     case durationSeconds = "duration_seconds"
     // Times.
-    case date, toDate, unixEpoch, unixEpochMillis, unixEpochNanos, unixToTime
+    case now, date, toDate, toDateInZone, unixEpoch, unixEpochMillis, unixEpochNanos, unixToTime
 }
 
 /// The arguments of a call, read by type.
@@ -75,18 +76,26 @@ extension TemplateRun {
         case .len, .index, .slice, .default, .fromJSON:
             return try TemplateCollections.call(arguments)
         case .print, .printf, .println: return .text(try TemplatePrinting.call(arguments))
+        case .html, .js, .urlquery: return .text(TemplateEscapes.call(arguments))
         case .line:
             try arguments.count(0)
             return .text(String(decoding: line.text, as: UTF8.self))
         case .timestamp:
             try arguments.count(0)
-            return .time(line.time)
+            return .time(line.time, .utc)
+        case .now:
+            try arguments.count(0)
+            guard let now = line.now else {
+                throw ExpressionError(reason: "the present time is not known here")
+            }
+            return .time(now, .utc)
         case .count, .regexReplaceAll, .regexReplaceAllLiteral:
             return try callPattern(arguments)
         case .int, .float64, .add, .sub, .mul, .div, .mod, .addf, .subf, .mulf, .divf, .max,
             .min, .maxf, .minf, .ceil, .floor, .round, .bytes, .duration, .durationSeconds:
             return try TemplateNumbers.call(arguments)
-        case .date, .toDate, .unixEpoch, .unixEpochMillis, .unixEpochNanos, .unixToTime:
+        case .date, .toDate, .toDateInZone, .unixEpoch, .unixEpochMillis, .unixEpochNanos,
+            .unixToTime:
             return try TemplateTimes.call(arguments)
         case .b64enc, .b64dec, .urlencode, .urldecode: return try TemplateCodings.call(arguments)
         case .contains, .hasPrefix, .hasSuffix: return .bool(try TemplateTexts.holds(arguments))

@@ -13,7 +13,7 @@ enum TemplatePrinting {
     }
 
     /// With a space between operands when neither is a text.
-    private static func joined(_ values: [TemplateValue]) -> String {
+    static func joined(_ values: [TemplateValue]) -> String {
         var result = ""
         var previousIsText = true
         for value in values {

@@ -15,6 +15,8 @@ struct TemplateRun {
     struct Line {
         var text: UnsafeRawBufferPointer
         var time: Timestamp
+        /// When the query began, if that is known.
+        var now: Timestamp?
     }
 
     typealias Lookup = (LabelName?) -> TemplateValue

@@ -1,6 +1,7 @@
 import Telemetry
 
-/// Times: layouts are Go's (`2006-01-02T15:04:05Z07:00`), the zone is UTC.
+/// Times: layouts are Go's (`2006-01-02T15:04:05Z07:00`). The zone of the server, in which Loki writes and
+/// reads times, is UTC here.
 enum TemplateTimes {
     static func call(_ arguments: TemplateArguments) throws(ExpressionError) -> TemplateValue {
         let values = arguments.values
@@ -10,13 +11,14 @@ enum TemplateTimes {
             return .text(GoLayout(try arguments.text(0)).format(try time(values[1])))
         case .toDate:
             try arguments.count(2)
-            let layout = GoLayout(try arguments.text(0))
-            // What does not fit is Go's zero time.
-            let zero = Timestamp(seconds: -62_135_596_800)
-            return .time(layout.parse(try arguments.text(1)) ?? zero)
+            return read(try arguments.text(1), GoLayout(try arguments.text(0)), .utc)
+        case .toDateInZone:
+            try arguments.count(3)
+            let zone = TemplateZone(try arguments.text(1))
+            return read(try arguments.text(2), GoLayout(try arguments.text(0)), zone)
         case .unixToTime:
             try arguments.count(1)
-            return .time(try fromDigits(try arguments.text(0)))
+            return .time(try fromDigits(try arguments.text(0)), .utc)
         default:
             try arguments.count(1)
             let time = try time(values[0])
@@ -32,9 +34,19 @@ enum TemplateTimes {
         }
     }
 
+    /// What does not fit is Go's zero time.
+    private static func read(
+        _ text: String, _ layout: GoLayout, _ zone: TemplateZone
+    ) -> TemplateValue {
+        guard let time = layout.parse(text, in: zone) else {
+            return .time(Timestamp(seconds: -62_135_596_800), .utc)
+        }
+        return .time(time, zone)
+    }
+
     private static func time(_ value: TemplateValue) throws(ExpressionError) -> Timestamp {
         switch value {
-        case .time(let time): return time
+        case .time(let time, _): return time
         case .int(let seconds): return Timestamp(seconds: seconds)
         default: throw ExpressionError(reason: "expected time.Time; got \(value.typeName)")
         }

@@ -7,8 +7,8 @@ indirect enum TemplateValue: Sendable, Equatable {
     case int(Int64)
     case float(Double)
     case bool(Bool)
-    /// In UTC.
-    case time(Timestamp)
+    /// With the zone in which it is shown.
+    case time(Timestamp, TemplateZone)
     case list([TemplateValue])
     /// By name.
     case map([(name: String, value: TemplateValue)])
@@ -20,7 +20,7 @@ indirect enum TemplateValue: Sendable, Equatable {
         case (.int(let a), .int(let b)): a == b
         case (.float(let a), .float(let b)): a == b
         case (.bool(let a), .bool(let b)): a == b
-        case (.time(let a), .time(let b)): a == b
+        case (.time(let a, _), .time(let b, _)): a == b
         default: false
         }
     }
@@ -61,8 +61,8 @@ indirect enum TemplateValue: Sendable, Equatable {
         case .int(let number): String(number)
         case .float(let number): TemplateValue.format(number)
         case .bool(let flag): flag ? "true" : "false"
-        case .time(let time):
-            GoLayout("2006-01-02 15:04:05.999999999 -0700 MST").format(time)
+        case .time(let time, let zone):
+            GoLayout("2006-01-02 15:04:05.999999999 -0700 MST").format(time, in: zone)
         case .list(let list): "[\(list.map(\.printed).joined(separator: " "))]"
         case .map(let members):
             "map[\(members.map { "\($0.name):\($0.value.printed)" }.joined(separator: " "))]"

@@ -45,6 +45,9 @@ package struct LokiAPI: Sendable {
             group.on(.get, "/loki/api/v1/drilldown-limits", drilldownLimits)
             group.onWebSocket("/loki/api/v1/tail", tail)
             group.on(.get, "/loki/api/v1/status/buildinfo", buildInfo)
+            for path in ["delete", "cache/generation_numbers", "rules", "index/shards"] {
+                group.on(HTTPMethod.allCases, "/loki/api/v1/" + path, Self.refusal(path))
+            }
         }
         router.shapeErrors(below: prefix + "/loki", Self.errors)
         var probe = options
@@ -56,6 +59,22 @@ package struct LokiAPI: Sendable {
     private static let errors: ErrorRenderer = { error, _ in
         let isLate = error.reason == .timeout && error.status == 503
         return .text(error.message + "\n", status: isLate ? 504 : error.status)
+    }
+
+    /// What Loki has and this server has not: a refusal that says why.
+    private static func refusal(_ path: String) -> @Sendable (HTTPRequest) throws -> HTTPResponse {
+        let why =
+            switch path {
+            case "delete", "cache/generation_numbers":
+                "lines are not deleted one by one: --retention-logs drops whole days, --redact takes out "
+                    + "fields and patterns before they are stored"
+            case "rules": "rules are given by --rules, and do not ask logs"
+            default: "there are no shards here"
+            }
+        return { _ in
+            throw HTTPError(
+                .notFound, status: 501, message: "/loki/api/v1/\(path) is not supported: \(why)")
+        }
     }
 
     /// `/loki/api/v1/query_range`: lines or, for a metric query, a matrix.

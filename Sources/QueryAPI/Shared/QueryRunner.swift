@@ -2,6 +2,7 @@ import HTTPServer
 import Platform
 import QueryCore
 import Store
+import Telemetry
 
 /// Runs the blocking part of requests, reads and evaluation, on a pool of threads, each with a deadline
 /// and cancelled with its request.
@@ -29,7 +30,9 @@ package struct QueryRunner: Sendable {
     ) async throws -> Value {
         var limits = limits
         if let timeout { limits.duration = min(timeout, limits.duration) }
-        let context = QueryContext(limits: limits) { [clock] in clock.monotonicNanoseconds }
+        let context = QueryContext(
+            limits: limits, startTime: Timestamp(nanoseconds: clock.wallNanoseconds)
+        ) { [clock] in clock.monotonicNanoseconds }
         do {
             return try await withTaskCancellationHandler {
                 try await pool.run {

@@ -131,7 +131,6 @@ extension BlockStore where Signal == LogSignal {
         _ asked: [Asked], _ search: LogSearch,
         _ visit: (LogFieldPart, Timestamp) -> LogFieldAnswer
     ) throws(StoreError) -> Bool {
-        var isStopped = false
         for start in stride(from: 0, to: asked.count, by: Self.rowPartsMax) {
             let now = Array(asked[start..<min(start + Self.rowPartsMax, asked.count)])
             let rows = try Concurrently.map(now.count) { (place) throws(StoreError) in
@@ -139,10 +138,11 @@ extension BlockStore where Signal == LogSignal {
             }
             for (asked, rows) in zip(now, rows) {
                 let answer = try deliver(rows, of: asked.part, search, asked.bound, visit)
-                isStopped = isStopped || answer == .stop
+                // What was asked of later parts lies beyond its bound.
+                if answer == .stop { return true }
             }
         }
-        return isStopped
+        return false
     }
 
     /// Hands out the first records and then the rest, if the visitor goes on.

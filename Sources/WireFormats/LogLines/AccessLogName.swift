@@ -15,6 +15,7 @@
 /// | `downstream_remote_address`, `downstream_local_address`, `downstream_peer`, `requested_server_name` | the client's connection |
 /// | `upstream_host`, `upstream_cluster`, `upstream_local_address`, `upstream_transport_failure_reason`, `upstream_attempts` | the upstream's |
 /// | `route_name`, `frontend`, `mesh`, `source_service`, `destination_service`, `source_address` | where in the mesh |
+/// | `captured_request_headers`, `captured_response_headers` | HAProxy's, with `|` between |
 /// | `connection_termination_details`, `tls_version`, `tls_cipher` | the rest |
 package enum AccessLogName {
     static let method = "method"

@@ -133,6 +133,10 @@ extension LineFormats {
         case .text, .quoted, .address, .time: break
         case .request: return Self.appendRequest(text, to: &batch)
         case .flags: appendFlagWords(text, to: &batch)
+        case .headers:
+            if let id = CapturedHeaders.requestID(in: text) {
+                Self.appendText(AccessLogName.requestID, id, to: &batch)
+            }
         case .integer:
             guard let number = LineFieldKind.integer(text) else { break }
             // HAProxy writes -1 for what did not happen.

@@ -23,6 +23,7 @@ extension LineTemplate {
             switch parts.dropFirst().first {
             case "address": .address
             case "flags": .flags
+            case "headers": .headers
             case "integer": .integer
             case "milliseconds": .milliseconds
             case "quoted": .quoted
@@ -105,8 +106,13 @@ extension LineTemplate {
     /// HAProxy's `httplog`, with captured headers or without, and `tcplog` (HAProxy configuration manual,
     /// §8.2).
     private static let haproxy = [
-        ownFormat("haproxy", "\(haproxyHTTP) {<_>} {<_>} \"<request:request>\""),
-        ownFormat("haproxy", "\(haproxyHTTP) {<_>} \"<request:request>\""),
+        ownFormat(
+            "haproxy",
+            "\(haproxyHTTP) {<captured_request_headers:headers>} {<captured_response_headers>}"
+                + " \"<request:request>\""),
+        ownFormat(
+            "haproxy",
+            "\(haproxyHTTP) {<captured_request_headers:headers>} \"<request:request>\""),
         ownFormat("haproxy", "\(haproxyHTTP) \"<request:request>\""),
         ownFormat(
             "haproxy",

@@ -22,6 +22,8 @@ enum LineFieldKind: Sendable, Equatable {
     case request
     /// Envoy's short flags separated by commas; words are added.
     case flags
+    /// Values of headers with `|` between; a request id among them is a field of its own.
+    case headers
     /// Matches anything and keeps nothing.
     case skipped
 }
@@ -189,7 +191,7 @@ extension LineFieldKind {
         _ text: UnsafeRawBufferPointer, utcOffset: Int, _ time: inout Timestamp?
     ) -> Bool {
         switch self {
-        case .text, .skipped: return true
+        case .text, .headers, .skipped: return true
         case .quoted: return !Self.hasBareQuote(text)
         case .address: return Self.isAddress(text)
         case .integer, .nanoseconds: return Self.isAbsent(text) || Self.integer(text) != nil

@@ -18,6 +18,9 @@ enum LogField: UInt8 {
     case b3
     /// `X-Amzn-Trace-Id` or its root alone (AWS X-Ray, "Tracing header").
     case xray
+    /// Values of headers with `|` between, as HAProxy captures them, which say no names: those that look like
+    /// one of the last three count.
+    case capturedHeaders
 
     init(name: JSONKey) {
         switch name {
@@ -32,6 +35,7 @@ enum LogField: UInt8 {
             "X-B3-SpanId":
             self = .spanID
         case "traceparent": self = .traceParent
+        case "captured_request_headers": self = .capturedHeaders
         case "b3": self = .b3
         case "x-amzn-trace-id", "x_amzn_trace_id", "X-Amzn-Trace-Id", "xray_trace_id": self = .xray
         default: self = .plain

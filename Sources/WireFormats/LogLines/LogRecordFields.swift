@@ -36,6 +36,19 @@ struct LogRecordFields {
         case .xray:
             guard let context = TraceHeaderText.xray(text) else { return }
             join(context.traceID, context.spanID)
+        case .capturedHeaders: CapturedHeaders.each(of: text) { recognise(header: $0) }
+        }
+    }
+
+    /// A header whose name is not known, by what it looks like.
+    private mutating func recognise(header text: UnsafeRawBufferPointer) {
+        if let parent = LogFieldText.traceParent(text) {
+            join(parent.traceID, parent.spanID)
+            flags = parent.flags
+        } else if let context = TraceHeaderText.b3(text) {
+            join(context.traceID, context.spanID)
+        } else if let context = TraceHeaderText.xray(text) {
+            join(context.traceID, context.spanID)
         }
     }
 

@@ -5,15 +5,15 @@ struct SyslogCursor {
 
     init(text: UnsafeRawBufferPointer) { self.text = text }
 
-    /// What has not been read: the message, without the byte order mark that RFC 5424 allows.
+    /// What has not been read.
     var rest: UnsafeRawBufferPointer {
-        var start = min(offset, text.count)
-        if text.count - start >= 3, text[start] == 0xEF, text[start + 1] == 0xBB,
-            text[start + 2] == 0xBF
-        {
-            start += 3
-        }
-        return UnsafeRawBufferPointer(rebasing: text[start...])
+        UnsafeRawBufferPointer(rebasing: text[min(offset, text.count)...])
+    }
+
+    /// Passes over the byte order mark by which RFC 5424 §6.4 says that the message is UTF-8, and which is not
+    /// part of it. A second one is.
+    mutating func skipByteOrderMark() {
+        if rest.starts(with: [0xEF, 0xBB, 0xBF]) { skip(3) }
     }
 
     mutating func skip(_ count: Int) { offset = min(offset + count, text.count) }

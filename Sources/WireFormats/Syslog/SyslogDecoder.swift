@@ -4,7 +4,8 @@ import Telemetry
 ///
 /// The message itself is read as any other line (`LogLines`). Program and host are the resource
 /// (`service.name`, `host.name`); severity is the record's, facility, process id, message id and
-/// structured data are attributes. What has no header is kept as a line.
+/// structured data are attributes. What has no header is kept as a line. A byte order mark before the message
+/// of RFC 5424 is not part of it; anywhere else U+FEFF is text.
 package struct SyslogDecoder: ~Copyable {
     private static let severities = [
         "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
@@ -81,6 +82,7 @@ package struct SyslogDecoder: ~Copyable {
             lines.metadata.removeAll()
             return Header()
         }
+        cursor.skipByteOrderMark()
         return header
     }
 

@@ -9,6 +9,8 @@ import WireFormats
 struct LogConfiguration: Sendable {
     /// `nil`: turned off.
     var syslog: ListenAddress?
+    /// `nil`: turned off.
+    var syslogTLS: (address: ListenAddress, tls: SyslogTLS, needsCertificates: Bool)?
     var followed: [FileFollower.Source]
     /// Formats of text lines beside those that are known.
     var formats: [LineTemplate]
@@ -16,6 +18,7 @@ struct LogConfiguration: Sendable {
 
     init(_ settings: Settings) throws {
         syslog = try ServeConfiguration.listener(settings, "syslog", "off")
+        syslogTLS = try Self.syslogTLS(settings)
         followed = try settings.list("follow-file").map { text in
             guard let source = FileFollower.Source(text) else {
                 throw ConfigurationError(
@@ -38,6 +41,30 @@ struct LogConfiguration: Sendable {
             do { return try RedactionRule(text) } catch {
                 throw ConfigurationError(description: "redact: \(error)")
             }
+        }
+    }
+
+    private static func syslogTLS(
+        _ settings: Settings
+    ) throws -> (address: ListenAddress, tls: SyslogTLS, needsCertificates: Bool)? {
+        let address = try ServeConfiguration.listener(settings, "syslog-tls", "off")
+        let certificate = try settings.optional("syslog-tls-cert")
+        let key = try settings.optional("syslog-tls-key")
+        let authority = try settings.optional("syslog-tls-ca")
+        guard let address else { return nil }
+        guard let certificate, let key else {
+            throw ConfigurationError(
+                description: "syslog-tls needs syslog-tls-cert and syslog-tls-key")
+        }
+        do {
+            return (
+                address,
+                try SyslogTLS(
+                    certificateFile: certificate, keyFile: key, clientAuthorityFile: authority),
+                authority != nil
+            )
+        } catch {
+            throw ConfigurationError(description: "syslog-tls: \(error)")
         }
     }
 

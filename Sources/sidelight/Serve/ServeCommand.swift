@@ -94,6 +94,18 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp("Syslog over UDP and TCP (default: off).", valueName: "host:port"))
     var syslog: String?
     @Option(
+        help: ArgumentHelp("Syslog over TLS, RFC 5425 (default: off).", valueName: "host:port"))
+    var syslogTLS: String?
+    @Option(help: ArgumentHelp("Certificate for it, PEM.", valueName: "file"))
+    var syslogTLSCert: String?
+    @Option(help: ArgumentHelp("Private key for it, PEM.", valueName: "file"))
+    var syslogTLSKey: String?
+    @Option(
+        help: ArgumentHelp(
+            "Authorities that sign senders' certificates, which they then need.", valueName: "file")
+    )
+    var syslogTLSCA: String?
+    @Option(
         help: ArgumentHelp(
             "Log file, or pattern of several, to read and follow; may be repeated.",
             valueName: "[service=]path"))
@@ -184,6 +196,8 @@ struct ServeCommand: AsyncParsableCommand {
             ("jaeger-query-grpc", jaegerQueryGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
+            ("syslog-tls", syslogTLS), ("syslog-tls-cert", syslogTLSCert),
+            ("syslog-tls-key", syslogTLSKey), ("syslog-tls-ca", syslogTLSCA),
             ("query-log", queryLog),
             ("otlp-translation-strategy", otlpTranslationStrategy), ("retention", retention),
             ("retention-traces", retentionTraces), ("span-metrics", spanMetrics),

@@ -13,6 +13,7 @@ struct ServeListeners {
     private var datagrams: XRayDatagramListener?
     private var statsD: StatsDListener?
     private var syslog: SyslogListener?
+    private var syslogTLS: SyslogListener?
     private var follower: FileFollower?
 
     /// Opens all listeners or none.
@@ -51,6 +52,10 @@ struct ServeListeners {
         if let address = logs.syslog {
             syslog = try await SyslogListener.open(
                 address, flag: "--syslog", ingest: parts.ingest)
+        }
+        if let secure = logs.syslogTLS {
+            syslogTLS = try await SyslogListener.open(
+                secure.address, flag: "--syslog-tls", tls: secure.tls, ingest: parts.ingest)
         }
         guard !logs.followed.isEmpty else { return }
         let checkpoints = "\(parts.configuration.data)/followed-files"
@@ -142,6 +147,7 @@ struct ServeListeners {
         if let datagrams { logger.info("X-Ray UDP on \(datagrams.address)") }
         if let statsD { logger.info("StatsD (UDP) on \(statsD.address)") }
         if let syslog { logger.info("syslog on \(syslog.address)") }
+        if let syslogTLS { logger.info("syslog over TLS on \(syslogTLS.address)") }
         FileHandle.standardError.write(Data("ready http://\(main.address)\n".utf8))
     }
 
@@ -157,6 +163,7 @@ struct ServeListeners {
             if let datagrams { group.addTask { await datagrams.shutdown() } }
             if let statsD { group.addTask { await statsD.shutdown() } }
             if let syslog { group.addTask { await syslog.shutdown() } }
+            if let syslogTLS { group.addTask { await syslogTLS.shutdown() } }
             if let follower { group.addTask { await follower.stop() } }
         }
     }

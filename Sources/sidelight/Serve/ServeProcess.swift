@@ -183,6 +183,11 @@ enum ServeProcess {
             try configuration.logs.syslog?.checkExposure(
                 flag: "--syslog", hasTokens: false,
                 isInsecureAllowed: configuration.isInsecureAllowed)
+            // Over TLS a sender may have to show a certificate.
+            try configuration.logs.syslogTLS?.address.checkExposure(
+                flag: "--syslog-tls",
+                hasTokens: configuration.logs.syslogTLS?.needsCertificates == true,
+                isInsecureAllowed: configuration.isInsecureAllowed)
             for (flag, address) in listeners {
                 try address?.checkExposure(
                     flag: flag, hasTokens: hasTokens,

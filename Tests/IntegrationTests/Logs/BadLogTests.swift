@@ -14,6 +14,7 @@ import WireFormats
 /// - Times in seconds, milliseconds, microseconds or nanoseconds are told apart by their size where a line
 ///   has them as a number; protocols that say nanoseconds are taken at their word, and what is then
 ///   before the retention is refused by `before_retention`.
+/// - U+FEFF is text like any other, but before the message of RFC 5424, where it is a mark of the encoding.
 /// - A sender without an end is read as far as it goes, and holds up nobody.
 @Suite(
     "Bad logs",
@@ -234,6 +235,46 @@ struct BadLogTests {
             #expect(counters[rejected("loki", "before_retention")] == 3)
             #expect(counters[rejected("loki", "too_far_in_future")] == 1)
             #expect(counters[rejected("otlp_http", "before_retention")] == 1)
+        }
+    }
+
+    @Test("U+FEFF at the beginning of a line is kept, but as the mark of RFC 5424")
+    func byteOrderMarks() async throws {
+        try await withServer(["--syslog", "127.0.0.1:0"]) { server, questions in
+            let mark = "\u{FEFF}"
+            let lines = ["\(mark)plain", #"{"m":"\#(mark)value"}"#, mark, "\(mark){\"m\":1}"]
+            let answer = try await Wire.post(
+                server.url + Self.lines, type: "application/x-ndjson",
+                Array(lines.joined(separator: "\n").utf8))
+            #expect(answer.status == 200)
+            let push = try await Wire.post(
+                server.url + "/loki/api/v1/push", type: "application/json",
+                Array(
+                    "{\"streams\":[{\"stream\":{\"service_name\":\"loki\"},\"values\":[[\"\(now())\",\"\(mark)pushed\"]]}]}"
+                        .utf8))
+            #expect(push.status < 300)
+            let syslog = try RawConnection(port: UInt16(server.port(of: "syslog")))
+            let messages = [
+                "<13>1 - h syslog - - - \(mark)one", "<13>1 - h syslog - - - \(mark)\(mark)two",
+                "<13>\(RFC3339.string(Timestamp(nanoseconds: now()))) h syslog: \(mark)three",
+                "\(mark)four",
+            ]
+            #expect(await syslog.sendAll(Array((messages.joined(separator: "\n") + "\n").utf8)))
+            syslog.endSending()
+            _ = await syslog.readToEnd()
+            _ = try await settled(server) { $0[received("syslog")] == 4 }
+            func found(_ query: String) async throws -> Set<String> {
+                Set(try await questions.rows(query).map(\.line))
+            }
+            #expect(try await found(#"{service_name="bad"}"#) == Set(lines))
+            #expect(try await found(#"{service_name="loki"}"#) == ["\(mark)pushed"])
+            #expect(try await found(#"{service_name="syslog"} |= "o""#) == ["one", "\(mark)two"])
+            #expect(
+                try await found(#"{service_name="syslog"} |= "three""#) == ["\(mark)three"])
+            #expect(
+                try await found(#"{service_name="unknown_service"} |= "four""#) == ["\(mark)four"])
+            let values = try await questions.rows(#"{service_name="bad"} | json | m=~".*value""#)
+            #expect(values.map { $0["m"] } == ["\(mark)value"])
         }
     }
 

@@ -62,7 +62,8 @@ struct LogQuestions {
             "/api/sidelight/logs/spans",
             [
                 "time": String(row.time), "traceId": row["trace_id"] ?? "",
-                "spanId": row["span_id"] ?? "", "requestId": row["request_id"] ?? "",
+                "spanId": row["span_id"] ?? "",
+                "requestId": row["request_id"] ?? row["x_request_id"] ?? "",
                 "downstreamRemoteAddress": row["downstream_remote_address"] ?? "",
                 "upstreamLocalAddress": row["upstream_local_address"] ?? "",
             ])

@@ -138,6 +138,44 @@ struct LogSenderStandInTests {
         #expect(await server.stop() == 0, "\(server.standardError)")
     }
 
+    @Test("what Filebeat sets up by default is acknowledged, and pipelines are refused")
+    func setUp() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess(data: folder.path + "/data")
+        let port = UInt16(try #require(URLComponents(string: server.url)?.port))
+        // In this order: what is there is asked first.
+        let requests: [(request: String, status: String)] = [
+            ("GET /elasticsearch/_ilm/policy/filebeat", "404"),
+            ("PUT /elasticsearch/_ilm/policy/filebeat", "200"),
+            ("HEAD /elasticsearch/_index_template/filebeat-8.15.0", "404"),
+            ("PUT /elasticsearch/_index_template/filebeat-8.15.0", "200"),
+            ("GET /elasticsearch/_data_stream/filebeat-8.15.0", "404"),
+            ("PUT /elasticsearch/_data_stream/filebeat-8.15.0", "200"),
+            ("GET /elasticsearch/_ingest/pipeline/filebeat-8.15.0-nginx", "404"),
+            ("PUT /elasticsearch/_ingest/pipeline/filebeat-8.15.0-nginx", "400"),
+            ("POST /elasticsearch/_bulk?pipeline=filebeat-8.15.0-nginx", "400"),
+        ]
+        for (request, status) in requests {
+            let body = request.hasPrefix("P") ? "{\"policy\":{}}\n{}\n" : ""
+            let answer = try await ask(
+                port,
+                Array(
+                    """
+                    \(request) HTTP/1.1\r
+                    User-Agent: Elastic-Filebeat/8.15.0\r
+                    Content-Type: application/json; charset=UTF-8\r
+                    Host: x\r
+                    Content-Length: \(body.utf8.count)\r
+                    \r
+                    \(body)
+                    """.utf8))
+            #expect(answer.hasPrefix("HTTP/1.1 \(status)"), "\(request): \(answer)")
+            if status == "200" { #expect(answer.contains("\"acknowledged\":true"), "\(answer)") }
+            if status == "400" { #expect(answer.contains("pipelines are not run"), "\(answer)") }
+        }
+        #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
     /// Sends a request on a connection of its own, of which no more comes.
     private func ask(_ port: UInt16, _ request: [UInt8]) async throws -> String {
         let connection = try RawConnection(port: port)

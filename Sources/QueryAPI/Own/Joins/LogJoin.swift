@@ -153,12 +153,15 @@ struct LogJoin {
         let range = Self.window(around: first, last)
         var rows = known
         let ids = Set((0..<trace.count).flatMap { Self.requestIDs(of: trace, row: $0) })
-        for id in ids.sorted().prefix(Self.requestIDsMax) {
-            guard let identifier = LogIdentifier(name: "request_id", value: id) else { continue }
+        let identifiers = ids.sorted().prefix(Self.requestIDsMax).flatMap { id in
+            LogRowIdentity.requestIDNames.compactMap { LogIdentifier(name: $0, value: id) }
+        }
+        for identifier in identifiers {
+            let id = identifier.value
             try scanLogs(LogPredicate(identifiers: [identifier]), in: range) { batch in
                 for row in 0..<batch.count where !batch.traceIDs[row].isValid {
                     let identity = LogRowIdentity(batch, row: row)
-                    guard identity.requestID == id,
+                    guard identity.requestID == id, identity.requestIDName == identifier.name,
                         let span = Self.span(of: identity, in: trace)
                     else { continue }
                     if span.spanID == wanted { rows.append(identity) }

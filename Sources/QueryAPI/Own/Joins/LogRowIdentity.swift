@@ -1,3 +1,4 @@
+import Store
 import Telemetry
 
 /// What a row of an access log says of the request or connection that it is about, as far as a span can be
@@ -9,10 +10,19 @@ struct LogRowIdentity: Hashable, Sendable {
     var spanID: SpanID = .invalid
     /// `x-request-id`; "" without one.
     var requestID = ""
+    /// The label that it is the value of.
+    var requestIDName = ""
+    /// Whether it is a row of an access log at all, and not a line of a program.
+    var isOfAccessLog = false
     /// The client's address and port; "" if unknown.
     var downstream = ""
     /// The proxy's own address and port on its way upstream; "" if unknown.
     var upstream = ""
+
+    /// Labels that name a request id.
+    static let requestIDNames = [
+        "request_id", "x_request_id", "http_request_header_x_request_id",
+    ]
 
     init(time: Timestamp) { self.time = time }
 
@@ -27,13 +37,20 @@ struct LogRowIdentity: Hashable, Sendable {
                 // What a proxy logs for what there is not.
                 return text == "-" ? "" : text
             }
-            switch batch.strings[batch.attributes.keys[cell]] {
-            case "request_id", "x-request-id": requestID = text()
+            let key = batch.strings[batch.attributes.keys[cell]]
+            switch key {
+            case "request_id", "x-request-id", "x_request_id", "http.request.header.x-request-id":
+                let found = text()
+                guard !found.isEmpty else { continue }
+                requestID = found
+                requestIDName = LogStream.fieldName(key)
             case "downstream_remote_address": downstream = text()
             case "upstream_local_address": upstream = text()
+            case "method": isOfAccessLog = true
             default: break
             }
         }
+        isOfAccessLog = isOfAccessLog || !(requestID + downstream + upstream).isEmpty
     }
 }
 

@@ -116,7 +116,7 @@ private struct TraceLines {
     mutating func add(_ batch: LogBatch, of trace: SpanBatch) -> Bool {
         for row in 0..<batch.count {
             let identity = LogRowIdentity(batch, row: row)
-            let isRequest = !(identity.downstream + identity.upstream + identity.requestID).isEmpty
+            let isRequest = identity.isOfAccessLog
             var joined: [JoinedSpan] = []
             // Lines of programs stay with the span that they name; a row is about one.
             if isRequest, let found = LogJoin.span(of: identity, in: trace),
