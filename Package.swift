@@ -120,7 +120,8 @@ let package = Package(
         target(
             "Rules",
             [
-                "PromQL", "LogQL", "TraceQL", "QueryCore", "RegularExpressions", "Store", "Telemetry",
+                "PromQL", "LogQL", "TraceQL", "QueryCore", "RegularExpressions", "Store",
+                "Telemetry",
                 "Platform", yams, logging,
             ]),
         target(
