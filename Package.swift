@@ -123,7 +123,8 @@ let package = Package(
         target(
             "Rules",
             [
-                "PromQL", "LogQL", "TraceQL", "QueryCore", "RegularExpressions", "Store", "Telemetry",
+                "PromQL", "LogQL", "TraceQL", "QueryCore", "RegularExpressions", "Store",
+                "Telemetry",
                 "Platform", yams, logging,
             ]),
         target(

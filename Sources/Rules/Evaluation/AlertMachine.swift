@@ -3,8 +3,8 @@ import Store
 import Telemetry
 
 /// Why a rule could not be evaluated.
-struct RuleFailure: Error, Hashable {
-    var reason: String
+package struct RuleFailure: Error, Hashable {
+    package var reason: String
 }
 
 /// The alerts of one rule and how they go on: Prometheus's state machine (rules/alerting.go), with

@@ -11,6 +11,8 @@ package struct RuleEnvironment: Sendable {
     package var logs: (any LogStore)?
     /// For rules over spans.
     package var spans: (any SpanStore)?
+    /// Counts the events of objectives.
+    package var ledger: EventLedger?
     package var catalog: any Catalog
     package var clock: any Clock
     package var events: EventLog

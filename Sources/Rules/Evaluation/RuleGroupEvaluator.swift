@@ -67,6 +67,7 @@ package struct RuleGroupEvaluator: Sendable {
         var outcome = Outcome()
         var notices = Notices(externalLabels: environment.settings.externalLabels)
         let before = members
+        countEvents(at: now, &outcome)
         for index in members.indices {
             evaluate(index, at: now, &outcome, &notices)
         }
@@ -78,6 +79,23 @@ package struct RuleGroupEvaluator: Sendable {
         evaluationSeconds = Double(environment.clock.monotonicNanoseconds &- start) / 1e9
         environment.events.emit(RuleGroupEvaluated(seconds: evaluationSeconds))
         return outcome
+    }
+
+    /// Rules are evaluated over what was counted even if counting fails, which is told.
+    private func countEvents(at now: Timestamp, _ outcome: inout Outcome) {
+        guard let events = group.events else { return }
+        for source in events.sources {
+            do throws(RuleFailure) {
+                guard let ledger = environment.ledger else {
+                    throw RuleFailure(reason: "nothing counts events here")
+                }
+                try ledger.update(source, at: now.milliseconds, period: events.period)
+            } catch {
+                outcome.failures.append(error.reason)
+                environment.events.emit(
+                    RuleFailed(group: group.key, rule: source.query, reason: error.reason))
+            }
+        }
     }
 
     /// How the group stands.

@@ -112,9 +112,9 @@ extension SpanBatch {
 }
 
 /// Queries for the bad and for all events of a service.
-struct EventQueries: Sendable, Hashable {
-    var bad: String
-    var all: String
+package struct EventQueries: Sendable, Hashable {
+    package var bad: String
+    package var all: String
 
     /// What servers answered with an error, or too late.
     /// - Parameter latencyBound: nanoseconds.

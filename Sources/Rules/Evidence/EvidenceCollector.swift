@@ -133,7 +133,8 @@ package struct EvidenceCollector: Sendable {
     private func queries(
         _ names: [String], _ objective: ServiceLevelObjective?
     ) -> [EventQueries] {
-        names.flatMap { EventQueries.ofService($0, latencyBound: objective?.latencyBound) }
+        (objective?.eventQueries.map { [$0] } ?? [])
+            + names.flatMap { EventQueries.ofService($0, latencyBound: objective?.latencyBound) }
     }
 
     private func describe(_ found: BadEvents, _ evidence: inout AlertEvidence) {

@@ -95,6 +95,7 @@ extension RuleGroup {
         limit = try fields["limit"]?.naturalNumber() ?? 0
         queryOffset = try fields["query_offset"]?.duration() ?? 0
         let common = try fields["labels"]?.labelPairs() ?? []
+        events = nil
         let source = try fields["datasource"]?.dataSource() ?? .promQL
         rules = []
         guard let list = fields["rules"], !list.isNull else { return }

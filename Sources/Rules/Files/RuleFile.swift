@@ -19,6 +19,15 @@ package struct RuleGroup: Sendable {
     /// Milliseconds by which evaluations look back, for data that comes late.
     package var queryOffset: Int64
     package var rules: [Rule]
+    /// Events that are counted before the rules are evaluated.
+    package var events: GroupEvents?
+}
+
+/// What a group made of an objective needs counted.
+package struct GroupEvents: Sendable {
+    package var sources: [EventSource]
+    /// How far back, in milliseconds.
+    package var period: Int64
 }
 
 /// One rule of a group.

@@ -50,6 +50,11 @@ package struct Backtest: Sendable {
                 do throws(QueryError) {
                     try check(replay)
                     outcome.episodes = try replay.run(from: from)
+                    if !member.rule.isRecording {
+                        outcome.real = try RealFirings(over: store).episodes(
+                            of: member.rule.name, from: from, to: to,
+                            interval: member.group.interval ?? settings.defaultInterval)
+                    }
                 } catch {
                     guard error.endsOnlyTheRule else { throw error }
                     failures[index] = error.message
@@ -117,6 +122,8 @@ package struct RuleOutcome: Sendable {
     package var evaluations: Int64 = 0
     /// By the time of firing.
     package var episodes: [AlertEpisode] = []
+    /// What alerts of the name really did in the time, as far as their series are stored.
+    package var real: [AlertEpisode] = []
 
     init(_ member: RuleDependencies.Member) {
         group = member.group.key

@@ -111,7 +111,7 @@ package struct WindowCounts {
 extension ServiceLevelObjective {
     /// The alert's condition with its statistics; `nil` if the objective's queries do not count events.
     package func burnCondition(isPage: Bool) -> BurnCondition? {
-        guard let counter = EventCounter(indicator) else { return nil }
+        guard let counter = EventCounter(self) else { return nil }
         let identity = ["sloth_id": id, "sloth_slo": name, "sloth_service": service]
         return BurnCondition(
             counter: counter, errorBudget: errorBudget,
@@ -126,8 +126,12 @@ extension ServiceLevelObjective {
 extension RuleGroup {
     /// The alerts on burn rates with their statistics in place of bare thresholds.
     func weighed(for objective: ServiceLevelObjective) -> RuleGroup {
-        guard key.name == "sloth-slo-alerts-\(objective.id)" else { return self }
         var group = self
+        if !objective.sources.isEmpty {
+            group.events = GroupEvents(
+                sources: objective.sources, period: objective.windows.period)
+        }
+        guard key.name == "sloth-slo-alerts-\(objective.id)" else { return group }
         for index in rules.indices {
             guard case .alerting(var alert) = rules[index] else { continue }
             let severity = alert.labels.last { $0.name == "sloth_severity" }?.value.fixedText

@@ -31,8 +31,10 @@ package struct ErrorBudget: Sendable {
     }
 
     package let objective: ServiceLevelObjective
-    private let store: any MetricStore
-    private let options: PromQLOptions
+    let store: any MetricStore
+    let options: PromQLOptions
+    /// Times whose events do not count, in milliseconds since the epoch.
+    package var exclusions: [ClosedRange<Int64>] = []
 
     package init(
         of objective: ServiceLevelObjective, over store: any MetricStore,
@@ -54,7 +56,7 @@ package struct ErrorBudget: Sendable {
     /// The state at `time`, in milliseconds since the epoch.
     package func readings(at time: Int64, context: QueryContext) throws(QueryError) -> [Reading] {
         let windows = objective.windows
-        let ratios = try ratios(over: windows.period, at: time, context)
+        let ratios = try ratios(over: objective.periodLength(at: time), at: time, context)
         var byLabels: [Labels: Reading] = [:]
         for (labels, ratio) in ratios {
             byLabels[labels] = Reading(labels: labels, errorRatio: ratio, burnRates: [])
@@ -81,9 +83,10 @@ package struct ErrorBudget: Sendable {
 
     /// The share of bad events by labels. Where there are events and no series of bad ones, none were
     /// bad; where there are no events there is no share.
-    private func ratios(
+    func ratios(
         over window: Int64, at time: Int64, _ context: QueryContext
     ) throws(QueryError) -> [Labels: Double?] {
+        if !exclusions.isEmpty { return try correctedRatios(over: window, at: time, context) }
         switch objective.indicator {
         case .raw(let query):
             return try values(query.text(window: window), at: time, context)
@@ -116,6 +119,9 @@ package struct ErrorBudget: Sendable {
             start: start, end: end, step: step, countMax: context.limits.stepsMax)
         let period = objective.windows.period
         var ratios: [Labels: [Double?]] = [:]
+        if !exclusions.isEmpty || objective.calendar != nil {
+            return try steppedHistory(steps, context)
+        }
         switch objective.indicator {
         case .raw(let query):
             ratios = try columns(query.text(window: period), steps, context)

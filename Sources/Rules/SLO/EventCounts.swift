@@ -78,8 +78,15 @@ package struct EventCounter: Sendable, Hashable {
     }
 
     /// `nil` if the queries do not count events.
-    init?(_ indicator: ServiceLevelObjective.Indicator) {
-        guard case .events(let error, let total) = indicator, let unit = EventUnit(total),
+    init?(_ objective: ServiceLevelObjective) {
+        let error: WindowQuery
+        let total: WindowQuery
+        switch (objective.counted, objective.indicator) {
+        case (let counted?, _): (error, total) = (counted.error, counted.total)
+        case (nil, .events(let bad, let all)): (error, total) = (bad, all)
+        case (nil, .raw): return nil
+        }
+        guard let unit = EventUnit(total),
             EventUnit(error) == unit
         else { return nil }
         self.error = error

@@ -11,6 +11,10 @@ struct OpenSLOIndicator {
 
     private let node: YAMLNode
     private let metric: Metric
+    /// Events that are counted for the queries.
+    private(set) var sources: [EventSource] = []
+    /// Queries for bad and for all spans.
+    private(set) var spans: EventQueries?
 
     init(_ spec: YAMLNode, objects: OpenSLOObjects) throws(RuleFileError) {
         node = spec
@@ -21,14 +25,23 @@ struct OpenSLOIndicator {
             metric = .threshold(try query.text())
             _ = try Self.made(
                 "avg_over_time((\(try query.text()))[{{.window}}:1m])", at: query)
-        case (nil, let ratio?): metric = try Self.ratio(ratio, objects)
+        case (nil, let ratio?):
+            var found: [(String, EventSource)] = []
+            metric = try Self.ratio(ratio, objects, &found)
+            sources = found.map(\.1)
+            let byRole = Dictionary(found) { $1 }
+            if let bad = byRole["bad"], let total = byRole["total"], bad.language == .traceQL,
+                total.language == .traceQL
+            {
+                spans = EventQueries(bad: bad.query, all: total.query)
+            }
         case (nil, nil): throw spec.failure("an SLI needs one of thresholdMetric and ratioMetric")
         case (_?, _?): throw spec.failure("an SLI has thresholdMetric or ratioMetric, not both")
         }
     }
 
     private static func ratio(
-        _ node: YAMLNode, _ objects: OpenSLOObjects
+        _ node: YAMLNode, _ objects: OpenSLOObjects, _ sources: inout [(String, EventSource)]
     ) throws(RuleFileError) -> Metric {
         let fields = try node.fields(["counter", "good", "bad", "total", "rawType", "raw"])
         let isCounter = try fields.given("counter")?.boolean() ?? true
@@ -47,14 +60,21 @@ struct OpenSLOIndicator {
             return .raw(try made(windowed, at: query), isSuccess: try type.text() == "success")
         }
         try fields.refuse(["rawType"], because: "it belongs to raw")
-        let total = try events(try fields.required("total", of: node), isCounter, objects)
+        func events(_ key: String, _ node: YAMLNode) throws(RuleFileError) -> WindowQuery {
+            guard let source = try Self.eventSource(node, objects) else {
+                return try Self.events(node, isCounter, objects)
+            }
+            sources.append((key, source))
+            return try made(source.windowQuery, at: node)
+        }
+        let total = try events("total", try fields.required("total", of: node))
         switch (fields.given("good"), fields.given("bad")) {
         case (let good?, nil):
             return .ratio(
-                numerator: try events(good, isCounter, objects), isGood: true, total: total)
+                numerator: try events("good", good), isGood: true, total: total)
         case (nil, let bad?):
             return .ratio(
-                numerator: try events(bad, isCounter, objects), isGood: false, total: total)
+                numerator: try events("bad", bad), isGood: false, total: total)
         case (nil, nil): throw node.failure("ratioMetric needs one of good and bad beside total")
         case (_?, _?): throw node.failure("ratioMetric has good or bad, not both")
         }
@@ -105,6 +125,20 @@ struct OpenSLOIndicator {
         }
     }
 
+    /// Events of a metric source of type TraceQL (Tempo) or LogQL (Loki); `nil` for other types.
+    private static func eventSource(
+        _ node: YAMLNode, _ objects: OpenSLOObjects
+    ) throws(RuleFileError) -> EventSource? {
+        let source = try node.fields(["metricSource"]).required("metricSource", of: node)
+        let fields = try source.fields(["metricSourceRef", "type", "spec"])
+        let reference = try fields.given("metricSourceRef")?.text()
+        let type = try fields.given("type")?.text() ?? reference.flatMap { objects.sourceTypes[$0] }
+        guard let type, let language = EventSource.Language(type: type) else { return nil }
+        let spec = try fields.required("spec", of: source)
+        let query = try spec.fields(["query"]).required("query", of: spec)
+        return try query.eventSource(language)
+    }
+
     /// The query of a metric source of type Prometheus.
     private static func query(
         _ node: YAMLNode, _ objects: OpenSLOObjects
@@ -122,7 +156,8 @@ struct OpenSLOIndicator {
         }
         guard type.lowercased() == "prometheus" else {
             throw (fields["type"] ?? source).failure(
-                "a metric source of type \(type) is not supported; there is Prometheus")
+                "a metric source of type \(type) is not supported here; there are Prometheus, and "
+                    + "for good, bad and total TraceQL and LogQL")
         }
         let spec = try fields.required("spec", of: source)
         return try spec.fields(["query"]).required("query", of: spec)
@@ -187,6 +222,17 @@ struct OpenSLOIndicator {
         case .raw(let query, true): return try raw("1 - (\(query.source))")
         case .threshold: preconditionFailure("BUG: thresholds are asked for elsewhere")
         }
+    }
+
+    /// The same as bad and all events, where good ones were asked for: alerts weigh counts.
+    func counted(for terms: OpenSLOTerms) throws(RuleFileError) -> ServiceLevelObjective.Counted? {
+        guard terms.sliceLength == nil, case .ratio(let good, true, let total) = metric else {
+            return nil
+        }
+        let all = total.source
+        return ServiceLevelObjective.Counted(
+            error: try Self.made("((\(all)) - (\(good.source))) or (\(all))", at: node),
+            total: total)
     }
 
     /// The share of good events over `window` milliseconds.

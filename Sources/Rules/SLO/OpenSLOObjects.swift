@@ -2,9 +2,7 @@
 struct OpenSLOObjects {
     private(set) var indicators: [String: YAMLNode] = [:]
     private(set) var sourceTypes: [String: String] = [:]
-
-    private static let alertReason =
-        "conditions and targets of alerts do not become rules; Sloth's specifications have alerts"
+    private(set) var alerts = OpenSLOAlerts()
 
     mutating func collect(_ document: SpecificationDocument) throws(RuleFileError) {
         let node = document.node
@@ -21,11 +19,11 @@ struct OpenSLOObjects {
             let fields = try spec.fields(["description", "type", "connectionDetails"])
             sourceTypes[metadata.name] = try fields.required("type", of: spec).text()
         case "Service": _ = try spec.fields(["description"])
-        case "AlertPolicy", "AlertCondition", "AlertNotificationTarget":
-            throw node.failure("kind \(document.name) is not supported: \(Self.alertReason)")
         case let kind:
+            guard try !alerts.collect(kind, metadata.name, spec, at: node) else { return }
             throw (root["kind"] ?? node).failure(
-                "kind \"\(kind)\" is not one of OpenSLO v1's SLO, SLI, Service, DataSource")
+                "kind \"\(kind)\" is not one of OpenSLO v1's SLO, SLI, Service, DataSource, "
+                    + "AlertPolicy, AlertCondition, AlertNotificationTarget")
         }
     }
 }

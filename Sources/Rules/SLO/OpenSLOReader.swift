@@ -1,5 +1,5 @@
-/// Reads OpenSLO v1's SLO over data sources of type Prometheus. As with Sloth, each objective becomes
-/// one of its own, numbered, and has no alerts.
+/// Reads OpenSLO v1's SLO. As with Sloth, each objective becomes one of its own, numbered; its alerts are
+/// those of its policies. Objectives with indicators of their own make, besides, a composite.
 struct OpenSLOReader {
     let objects: OpenSLOObjects
     let catalog: AlertWindowCatalog
@@ -19,50 +19,97 @@ struct OpenSLOReader {
             "description", "service", "indicator", "indicatorRef", "timeWindow",
             "budgetingMethod", "objectives", "alertPolicies",
         ])
-        try fields.refuse(
-            ["alertPolicies"],
-            because: "conditions and targets of alerts do not become rules; Sloth's specifications "
-                + "have alerts")
         let service = try fields.required("service", of: spec).safeName()
-        let windows = try windows(fields.given("timeWindow"), spec)
+        let window = try window(fields.given("timeWindow"), spec)
         let method = try method(fields.given("budgetingMethod"))
         let list = try fields.required("objectives", of: spec)
-        let indicator = try indicator(fields, spec)
+        var parts: [OpenSLOComposite.Part] = []
         var objectives: [ServiceLevelObjective] = []
         for (index, entry) in try list.elements().enumerated() {
             let node = YAMLNode(path: entry.path, what: "entry of objectives", node: entry.node)
             let terms = try OpenSLOTerms(node, method: method)
-            objectives.append(
-                ServiceLevelObjective(
-                    id: "\(service)-\(name)-\(index)", name: "\(name)-\(index)", service: service,
-                    description: try fields.text("description"),
-                    indicator: try indicator.queries(for: terms),
-                    objectivePercent: terms.targetPercent, windows: windows, labels: [:],
-                    origin: ServiceLevelObjective.Origin(
-                        path: node.path, line: node.line, specification: "openslo/v1",
-                        mode: "cli-gen-openslo")))
+            let indicator: OpenSLOIndicator
+            if let own = terms.indicator {
+                indicator = try self.indicator(own, terms.node)
+            } else {
+                indicator = try self.indicator(fields, spec)
+            }
+            var made = ServiceLevelObjective(
+                id: "\(service)-\(name)-\(index)", name: "\(name)-\(index)", service: service,
+                description: try fields.text("description"),
+                indicator: try indicator.queries(for: terms),
+                objectivePercent: terms.targetPercent, windows: window.windows, labels: [:],
+                origin: ServiceLevelObjective.Origin(
+                    path: node.path, line: node.line, specification: "openslo/v1",
+                    mode: "cli-gen-openslo"))
+            made.sources = indicator.sources
+            made.eventQueries = indicator.spans
+            made.counted = try indicator.counted(for: terms)
+            made.calendar = window.calendar
+            if let policies = fields.given("alertPolicies") {
+                made.extraAlerts = try objects.alerts.alerts(policies, of: made)
+            }
+            objectives.append(made)
+            if terms.indicator != nil {
+                parts.append(OpenSLOComposite.Part(objective: made, weight: terms.weight))
+            }
         }
         guard !objectives.isEmpty else { throw list.failure("objectives must have an entry") }
+        if parts.count > 1 {
+            objectives.append(
+                try OpenSLOComposite(parts).objective(service: service, name: name, at: list))
+        }
         return objectives
     }
 
-    private func windows(
+    private func window(
         _ node: YAMLNode?, _ spec: YAMLNode
-    ) throws(RuleFileError) -> AlertWindows {
-        guard let node else { return try catalog.windows(for: period, at: spec) }
+    ) throws(RuleFileError) -> (windows: AlertWindows, calendar: CalendarWindow?) {
+        guard let node else { return (try catalog.windows(for: period, at: spec), nil) }
         let entries = try node.elements()
         guard entries.count == 1, let entry = entries.first else {
             throw node.failure("timeWindow must have exactly one entry")
         }
         let fields = try entry.fields(["duration", "isRolling", "calendar"])
-        try fields.refuse(
-            ["calendar"], because: "rules look back over a fixed time; write isRolling: true")
-        guard try fields.given("isRolling")?.boolean() == true else {
-            throw (fields["isRolling"] ?? entry).failure(
-                "timeWindow must have isRolling: true: rules look back over a fixed time")
-        }
         let duration = try fields.required("duration", of: entry)
-        return try catalog.windows(for: try duration.duration(), at: duration)
+        let isRolling = try fields.given("isRolling")?.boolean() ?? (fields["calendar"] == nil)
+        guard let calendar = fields.given("calendar") else {
+            guard isRolling else { throw entry.failure("isRolling: false needs calendar") }
+            return (try catalog.windows(for: try duration.duration(), at: duration), nil)
+        }
+        guard !isRolling else { throw calendar.failure("calendar needs isRolling: false") }
+        let window = try self.calendar(calendar, duration)
+        return (.workbook(period: window.nominal), window)
+    }
+
+    /// A period that begins with the calendar. Alerts look at windows of a fixed length all the same.
+    private func calendar(
+        _ node: YAMLNode, _ duration: YAMLNode
+    ) throws(RuleFileError) -> CalendarWindow {
+        let fields = try node.fields(["startTime", "timeZone"])
+        let text = try duration.text()
+        guard let unit = text.last.flatMap(CalendarWindow.Unit.init),
+            let count = Int(text.dropLast()),
+            count > 0
+        else {
+            throw duration.failure(
+                "the duration of a calendar window must be a number and one of m, h, d, w, M, Q and "
+                    + "Y, not \"\(text)\"")
+        }
+        let start = try fields.required("startTime", of: node)
+        let zone = try fields.required("timeZone", of: node)
+        guard
+            let window = CalendarWindow(
+                count: count, unit: unit, startTime: try start.text(), timeZone: try zone.text())
+        else {
+            throw start.failure(
+                "startTime must be a time such as 2026-01-31 00:00:00, and timeZone a place such as "
+                    + "Europe/Berlin, not \"\(try start.text())\" and \"\(try zone.text())\"")
+        }
+        guard window.nominal >= 4 * AlertWindows.day else {
+            throw duration.failure("alerts need a period of four days at least")
+        }
+        return window
     }
 
     private func method(_ node: YAMLNode?) throws(RuleFileError) -> OpenSLOTerms.Method {
@@ -114,6 +161,10 @@ struct OpenSLOTerms {
     let sliceLength: Int64?
     /// The share of good events that makes a slice good.
     let sliceTarget: Double?
+    /// The fields, if they name an indicator of the objective's own.
+    let indicator: [String: YAMLNode]?
+    /// In a composite.
+    let weight: Double
 
     init(_ node: YAMLNode, method: Method) throws(RuleFileError) {
         self.node = node
@@ -122,9 +173,15 @@ struct OpenSLOTerms {
             "displayName", "op", "value", "target", "targetPercent", "timeSliceTarget",
             "timeSliceWindow", "indicator", "indicatorRef", "compositeWeight",
         ])
-        try fields.refuse(
-            ["indicator", "indicatorRef", "compositeWeight"],
-            because: "composite objectives do not become rules; write one SLO for each part")
+        indicator =
+            fields.given("indicator") == nil && fields.given("indicatorRef") == nil ? nil : fields
+        weight = try fields.given("compositeWeight")?.number() ?? 1
+        if let given = fields.given("compositeWeight") {
+            guard indicator != nil else {
+                throw given.failure("compositeWeight needs indicator or indicatorRef beside it")
+            }
+            guard weight > 0 else { throw given.failure("compositeWeight must be above 0") }
+        }
         targetPercent = try Self.target(fields, node)
         comparison = try Self.comparison(fields, node)
         switch method {

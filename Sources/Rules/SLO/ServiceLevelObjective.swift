@@ -20,12 +20,26 @@ package struct ServiceLevelObjective: Sendable {
     package var ticket: AlertTexts?
     /// Alerts besides those on burn rates.
     package var extraAlerts: [ExtraAlert] = []
+    /// Where the budget begins anew with the calendar; the windows' period is then only about as long.
+    package var calendar: CalendarWindow?
+    /// Events that are counted from spans and lines for the indicator's queries.
+    package var sources: [EventSource] = []
+    /// Queries for spans that are bad and for all, where the indicator is made of such.
+    package var eventQueries: EventQueries?
+    /// Bad and all events, where the indicator says only their share.
+    package var counted: Counted?
     package var origin: Origin
 
     /// How the share of bad events is asked for.
     package enum Indicator: Sendable, Hashable {
         case raw(WindowQuery)
         case events(error: WindowQuery, total: WindowQuery)
+    }
+
+    /// Queries that count events.
+    package struct Counted: Sendable, Hashable {
+        package var error: WindowQuery
+        package var total: WindowQuery
     }
 
     /// What an alert says.
@@ -54,6 +68,12 @@ package struct ServiceLevelObjective: Sendable {
         package var specification: String
         /// Sloth's word for the way the rules are made, such as `cli-gen-prom`.
         package var mode: String
+    }
+
+    /// How far back the budget reaches at `time`, both in milliseconds.
+    package func periodLength(at time: Int64) -> Int64 {
+        guard let calendar else { return windows.period }
+        return max(1, time - calendar.beginning(at: time))
     }
 
     /// Share of events that may be bad, as Sloth computes it (100 less the objective, in percent).

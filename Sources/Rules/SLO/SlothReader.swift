@@ -62,10 +62,11 @@ struct SlothReader {
             throw objective.failure("objective must be above 0 and at most 100, in percent")
         }
         let alerting = try alerting(try fields.required("alerting", of: node))
-        return ServiceLevelObjective(
+        let measured = try measured(try fields.required("sli", of: node))
+        var made = ServiceLevelObjective(
             id: "\(service)-\(name)", name: name, service: service,
             description: try fields.text("description"),
-            indicator: try indicator(try fields.required("sli", of: node)),
+            indicator: measured.indicator,
             objectivePercent: percent, windows: try catalog.windows(for: period, at: node),
             labels: common.merging(try fields["labels"]?.labels() ?? [:]) { $1 },
             page: alerting.page, ticket: alerting.ticket,
@@ -73,13 +74,35 @@ struct SlothReader {
                 path: node.path, line: objective.line,
                 specification: form == .plain ? "prometheus/v1" : "sloth.slok.dev/v1",
                 mode: form == .plain ? "cli-gen-prom" : "cli-gen-k8s"))
+        made.sources = measured.sources
+        made.eventQueries = measured.spans
+        return made
+    }
+
+    /// An indicator of queries, or of events that are counted for it.
+    private func measured(_ node: YAMLNode) throws(RuleFileError) -> MeasuredIndicator {
+        let fields = try node.fields(["raw", "events", "plugin"])
+        guard let plugin = fields.given("plugin") else {
+            return MeasuredIndicator(indicator: try indicator(node, fields))
+        }
+        try fields.refuse(["raw", "events"], because: "plugin stands alone")
+        let parts = try plugin.fields(["id", "options"])
+        let id = try parts.required("id", of: plugin)
+        guard let language = EventSource.Language(plugin: try id.text()) else {
+            throw id.failure(
+                "plugin \"\(try id.text())\" is not supported: \(Self.pluginReason); there are "
+                    + "sidelight/traceql and sidelight/logql, which count spans and log lines")
+        }
+        let options = try parts.required("options", of: plugin)
+        let queries = try options.fields(["error_query", "total_query"])
+        let bad = try queries.required("error_query", of: options).eventSource(language)
+        let all = try queries.required("total_query", of: options).eventSource(language)
+        return try MeasuredIndicator(bad: bad, all: all, at: options)
     }
 
     private func indicator(
-        _ node: YAMLNode
+        _ node: YAMLNode, _ fields: [String: YAMLNode]
     ) throws(RuleFileError) -> ServiceLevelObjective.Indicator {
-        let fields = try node.fields(["raw", "events", "plugin"])
-        try fields.refuse(["plugin"], because: Self.pluginReason)
         switch (fields.given("raw"), fields.given("events")) {
         case (let raw?, nil):
             let key = form.key("error_ratio_query")

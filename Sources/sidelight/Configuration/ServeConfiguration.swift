@@ -53,6 +53,8 @@ struct ServeConfiguration: Sendable {
     var tokenFile: String?
     var isInsecureAllowed: Bool
     var externalURL: String?
+    /// On every alert that is told, unless it has a label of the name.
+    var externalLabels: [String: String]
     /// Nanoseconds between evaluations of rule groups that name none.
     /// Series of a metric that are kept apart on one target.
     var seriesPerTarget: Int
@@ -102,6 +104,7 @@ struct ServeConfiguration: Sendable {
         tokenFile = try settings.optional("token-file")
         isInsecureAllowed = try settings.flag("insecure")
         externalURL = try settings.optional("external-url")
+        externalLabels = try ServeConfiguration.labels(try settings.list("external-label"))
         evaluationInterval = try settings.duration("evaluation-interval", default: "15s")
         logLevel = try settings.string("log-level", default: "info")
         try settings.refuseUnknown()

@@ -43,6 +43,8 @@ struct BacktestAnswer: Codable, Sendable {
         /// Why it could not be replayed.
         var error: String?
         var firings: [Firing]
+        /// When alerts of the name really fired; `activeAt` and `value` mean nothing.
+        var real: [Firing]?
     }
 
     var from: String
@@ -103,7 +105,8 @@ extension BacktestAnswer.Rule {
         self.init(
             file: outcome.group.file, line: outcome.line, group: outcome.group.name,
             rule: outcome.rule, error: outcome.failure,
-            firings: outcome.episodes.map { BacktestAnswer.Firing($0, end: end) })
+            firings: outcome.episodes.map { BacktestAnswer.Firing($0, end: end) },
+            real: outcome.real.map { BacktestAnswer.Firing($0, end: end) })
     }
 }
 

@@ -14,6 +14,10 @@ struct BacktestTable {
         if !rows.isEmpty {
             lines = Self.aligned([["FIRED", "FOR", "PENDING SINCE", "ALERT", "VALUE"]] + rows)
         }
+        let real = Self.realRows(answer)
+        if !real.isEmpty {
+            lines += Self.aligned([["REALLY FIRED", "FOR", "ALERT"]] + real)
+        }
         let silent = answer.alerts.filter { $0.firings.isEmpty && $0.error == nil }
         for alert in silent { lines.append("never: \(alert.rule) (\(alert.file):\(alert.line))") }
         lines.append(
@@ -21,6 +25,18 @@ struct BacktestTable {
                 + "firings; \(answer.evaluations) evaluations in "
                 + "\((answer.seconds * 1_000).rounded() / 1_000) s")
         self.lines = lines
+    }
+
+    /// What alerts of the same names really did, oldest first.
+    private static func realRows(_ answer: BacktestAnswer) -> [[String]] {
+        var rows: [[String]] = []
+        for alert in answer.alerts {
+            for firing in alert.real ?? [] {
+                let cells = row(alert, firing)
+                rows.append([cells[0], cells[1], cells[3]])
+            }
+        }
+        return rows.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
     private static func row(

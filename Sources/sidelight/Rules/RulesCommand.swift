@@ -12,19 +12,25 @@ struct RulesCommand: AsyncParsableCommand {
 }
 
 /// `sidelight rules check`.
-struct RulesCheckCommand: ParsableCommand {
+struct RulesCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check rule files.",
         discussion: """
             Reads rule files as serve --rules does, and looks for rules that cannot work: selectors that \
             match nothing and thresholds that no value passes. Rules that stand twice, comparisons of \
             which one side is dead and templates with labels that the expression does not have are \
-            warnings.
+            warnings. With --server, so are selectors that find no series there, and rules that read or \
+            store very many.
 
             Exit codes: 0 all is well, or only warnings; 1 something is wrong; 2 usage; 3 a file cannot \
-            be read.
+            be read, or the server not be asked.
             """)
 
+    @Option(
+        help: ArgumentHelp("Running server whose series are looked at, too.", valueName: "url"))
+    var server: String?
+    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
+    var tokenFile: String?
     @Argument(help: ArgumentHelp("Rule files.", valueName: "files"))
     var files: [String] = []
 
@@ -32,14 +38,16 @@ struct RulesCheckCommand: ParsableCommand {
         guard !files.isEmpty else { throw ValidationError("name the rule files to check") }
     }
 
-    func run() throws {
+    func run() async throws {
         var lint = RuleLint()
         var status = ExitStatus.done
         var lines: [String] = []
+        var read: [RuleFile] = []
         for path in files {
             do throws(RuleFileError) {
                 let file = try RuleFile.load(path)
                 lint.look(at: file)
+                read.append(file)
                 let count = file.groups.reduce(0) { $0 + $1.rules.count }
                 lines.append("\(path): \(count) rules in \(file.groups.count) groups")
             } catch {
@@ -52,8 +60,36 @@ struct RulesCheckCommand: ParsableCommand {
             RuleReport.complain("\(finding.isFatal ? "" : "warning: ")\(finding)")
             if finding.isFatal, status == .done { status = .checkFailed }
         }
+        if server != nil { try await ask(about: read) }
         for line in lines { RuleReport.say(line) }
         if status != .done { throw ExitCode(status.rawValue) }
+    }
+
+    /// What the server's series say of the rules.
+    private func ask(about files: [RuleFile]) async throws {
+        let recorded = files.flatMap(\.groups).flatMap(\.rules).compactMap { rule -> String? in
+            guard case .recording(let recording) = rule else { return nil }
+            return recording.name
+        }
+        do {
+            let address = try ServerAddress(
+                Settings(
+                    flags: [
+                        "server": server.map { [$0] } ?? [],
+                        "token-file": tokenFile.map { [$0] } ?? [],
+                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+            let check = RuleServerCheck(
+                client: QueryClient(address: address), recorded: Set(recorded))
+            for file in files {
+                for doubt in try await check.doubts(about: file) {
+                    RuleReport.complain("warning: \(doubt)")
+                }
+            }
+        } catch let error as ConfigurationError {
+            try Failure.exit(.usage, error.description)
+        } catch let error as QueryClient.Failure {
+            try Failure.exit(.unreachable, error.description)
+        }
     }
 }
 

@@ -20,6 +20,10 @@ enum SLOAnswer {
     struct Budget: Encodable {
         var objective: Objective
         var budgets: [Reading]
+        /// The first day of the period of which events are known: retention and late senders cut it.
+        var eventsKnownSince: String?
+        /// Incidents that do not count.
+        var excluded = 0
     }
 
     struct Reading: Encodable {
@@ -35,6 +39,23 @@ enum SLOAnswer {
         var burnRates: [BurnRate]
         /// Until nothing is left, at the speed of the slow page window.
         var exhaustedInSeconds: Double?
+        var forecast: Forecast?
+    }
+
+    /// When the budget ends at the speed of a window: seconds from now, with what chance may do to it (95 %).
+    struct Forecast: Encodable {
+        var window: String
+        var expectedInSeconds: Double?
+        var earliestInSeconds: Double?
+        /// `null`: maybe never.
+        var latestInSeconds: Double?
+
+        init(_ forecast: BudgetForecast) {
+            window = PromQLDuration.format(milliseconds: forecast.window)
+            expectedInSeconds = forecast.expected.map { $0 / 1_000 }
+            earliestInSeconds = forecast.earliest.map { $0 / 1_000 }
+            latestInSeconds = forecast.latest.map { $0 / 1_000 }
+        }
     }
 
     struct History: Encodable {

@@ -4,11 +4,13 @@ import PromQL
 import Rules
 
 /// `sidelight slo`: objectives as files.
-struct SLOCommand: ParsableCommand {
+struct SLOCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "slo",
         abstract: "Check service level objectives, or make alert rules of them.",
-        subcommands: [SLOValidateCommand.self, SLOGenerateCommand.self])
+        subcommands: [
+            SLOValidateCommand.self, SLOGenerateCommand.self, SLOSuggestCommand.self,
+        ])
 }
 
 /// What both commands read.
@@ -121,7 +123,20 @@ struct SLOGenerateCommand: ParsableCommand {
 
     func run() throws {
         let rules = SlothRules(version: "sidelight-\(ProgramVersion.current)")
-        let groups = try options.load().flatMap { rules.groups(of: $0) }
+        let objectives = try options.load()
+        if let native = objectives.first(where: { !$0.sources.isEmpty }) {
+            try Failure.exit(
+                .checkFailed,
+                "\(native.origin.path):\(native.origin.line): \(native.id) counts events of spans or "
+                    + "log lines, which Prometheus does not have; sidelight serve --slos takes it")
+        }
+        if let fixed = objectives.first(where: { $0.calendar != nil }) {
+            try Failure.exit(
+                .checkFailed,
+                "\(fixed.origin.path):\(fixed.origin.line): \(fixed.id) has a calendar window, and rules "
+                    + "look back over a fixed time; sidelight serve --slos takes it")
+        }
+        let groups = objectives.flatMap { rules.groups(of: $0) }
         let text = RuleFileText(
             groups, comment: "Made by sidelight slo generate; do not edit."
         ).text

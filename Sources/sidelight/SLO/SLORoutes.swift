@@ -8,17 +8,22 @@ import Store
 import Telemetry
 
 /// Budgets of the objectives of `--slos`, computed from events over the whole period:
-/// `GET /api/sidelight/slos`, `/slos/{id}`, `/slos/{id}/history?from&to&step` and `/slos/{id}/gate`.
+/// `GET /api/sidelight/slos`, `/slos/{id}`, `/slos/{id}/history?from&to&step`, `/slos/{id}/gate`,
+/// `/slos/{id}/evidence`, `/slos/{id}/exclusions` (also `POST` and `DELETE`) and `/slos/suggestions`.
 struct SLORoutes: Sendable {
     let board: ObjectiveBoard
     let store: any MetricStore
+    let spans: any SpanStore
+    let logs: any LogStore
     let clock: any Clock
     /// Shared with exports and backtests: a month of events takes a while.
     let pool: BlockingPool
+    /// Where people reach this server, without a slash at the end.
+    let externalURL: String
 
     /// How long a gate's answer may be relied on, in seconds: two evaluations of most rules.
     private static let gateSeconds: Double = 60
-    private static let pointsMax = 2_000
+    static let pointsMax = 2_000
 
     func register(on router: inout Router) {
         let options = RouteOptions(errors: ErrorRenderers.json)
@@ -30,6 +35,13 @@ struct SLORoutes: Sendable {
             try await history($0)
         }
         router.on(.get, "/api/sidelight/slos/{id}/gate", options: options) { try await gate($0) }
+        router.on(.get, "/api/sidelight/slos/{id}/evidence", options: options) {
+            try await evidence($0)
+        }
+        router.on(.get, "/api/sidelight/slos/suggestions", options: options) {
+            try await suggestions($0)
+        }
+        registerExclusions(on: &router, options)
     }
 
     // MARK: Answers
@@ -37,10 +49,23 @@ struct SLORoutes: Sendable {
     private func budget(_ request: HTTPRequest) async throws -> HTTPResponse {
         let objective = try objective(request)
         let (budget, readings) = try await readings(of: objective)
-        return try Self.json(
-            SLOAnswer.Budget(
-                objective: SLOAnswer.Objective(objective),
-                budgets: readings.map { SLOAnswer.Reading($0, budget) }))
+        let now = clock.wallNanoseconds / 1_000_000
+        let (forecasts, coverage) = try await run { context throws(QueryError) in
+            (
+                try budget.forecasts(readings, at: now, context: context),
+                try budget.coverage(at: now, context: context)
+            )
+        }
+        var answer = SLOAnswer.Budget(
+            objective: SLOAnswer.Objective(objective),
+            budgets: readings.map {
+                var reading = SLOAnswer.Reading($0, budget)
+                reading.forecast = forecasts[$0.labels].map { SLOAnswer.Forecast($0) }
+                return reading
+            })
+        answer.eventsKnownSince = coverage.map { RFC3339.string(Timestamp(milliseconds: $0)) }
+        answer.excluded = board.exclusions.ranges(of: objective.id).count
+        return try Self.json(answer)
     }
 
     private func history(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -54,8 +79,9 @@ struct SLORoutes: Sendable {
         } catch {
             throw HTTPError.badRequest("step must be a duration such as 1h, not \"\(wanted)\"")
         }
-        let found = try await run { [store] context throws(QueryError) in
-            try ErrorBudget(of: objective, over: store).history(
+        let budget = budget(of: objective)
+        let found = try await run { context throws(QueryError) in
+            try budget.history(
                 from: from, to: to, step: step, context: context)
         }
         return try Self.json(found.map { SLOAnswer.History($0) })
@@ -78,7 +104,13 @@ struct SLORoutes: Sendable {
 
     // MARK: Parts
 
-    private func objective(_ request: HTTPRequest) throws -> ServiceLevelObjective {
+    private func budget(of objective: ServiceLevelObjective) -> ErrorBudget {
+        var budget = ErrorBudget(of: objective, over: store)
+        budget.exclusions = board.exclusions.ranges(of: objective.id)
+        return budget
+    }
+
+    func objective(_ request: HTTPRequest) throws -> ServiceLevelObjective {
         let id = request.pathParameters["id"] ?? ""
         guard let found = board.objectives.first(where: { $0.id == id }) else {
             throw HTTPError(.notFound, message: "there is no objective \"\(id)\" in --slos")
@@ -87,7 +119,7 @@ struct SLORoutes: Sendable {
     }
 
     /// Milliseconds; the last period by default.
-    private func times(_ request: HTTPRequest) throws -> (from: Int64, to: Int64) {
+    func times(_ request: HTTPRequest) throws -> (from: Int64, to: Int64) {
         let now = Timestamp(nanoseconds: clock.wallNanoseconds)
         do throws(ConfigurationError) {
             let from = try TimeArgument.parse(
@@ -104,7 +136,7 @@ struct SLORoutes: Sendable {
     private func readings(
         of objective: ServiceLevelObjective
     ) async throws -> (ErrorBudget, [ErrorBudget.Reading]) {
-        let budget = ErrorBudget(of: objective, over: store)
+        let budget = budget(of: objective)
         let now = clock.wallNanoseconds / 1_000_000
         let readings = try await run { context throws(QueryError) in
             try budget.readings(at: now, context: context)
@@ -112,11 +144,12 @@ struct SLORoutes: Sendable {
         return (budget, readings)
     }
 
-    private func run<Value: Sendable>(
+    func run<Value: Sendable>(
+        stepsMax: Int = SLORoutes.pointsMax,
         _ work: @escaping @Sendable (QueryContext) throws(QueryError) -> Value
     ) async throws -> Value {
         var limits = QueryLimits()
-        limits.stepsMax = Self.pointsMax
+        limits.stepsMax = stepsMax
         let context = QueryContext(limits: limits) { [clock] in clock.monotonicNanoseconds }
         do {
             return try await pool.run { try work(context) }
@@ -125,7 +158,7 @@ struct SLORoutes: Sendable {
         }
     }
 
-    private static func json(_ answer: some Encodable) throws -> HTTPResponse {
+    static func json(_ answer: some Encodable) throws -> HTTPResponse {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return .json(Array(try encoder.encode(answer)))

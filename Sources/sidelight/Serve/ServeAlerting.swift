@@ -12,7 +12,7 @@ struct ServeAlerting: Sendable {
     private let files: [String]
     private let specifications: [String]
     let objectives: ObjectiveBoard
-    private let evidence: EvidenceDesk
+    private let watched: ServeObjectives
     private let notifier: NotifierLoop
     private let delivering: Task<Void, Never>
 
@@ -32,24 +32,18 @@ struct ServeAlerting: Sendable {
         let notifier = NotifierLoop(
             catalog: store.catalog, receivers: receivers, clock: clock, random: SystemRandom(),
             events: events)
-        let objectives = try ObjectiveBoard.read(configuration.slos)
-        let board = ObjectiveBoard(objectives)
-        let evidence = EvidenceDesk(
-            EvidenceCollector(
-                spans: store, logs: store, metrics: store, objectives: { board.objectives }),
-            clock: clock)
+        let objectives = try ServeObjectives(configuration, store: store, clock: clock)
         let engine = try RuleEngine(
-            files: configuration.rules, objectives: objectives,
-            in: RuleEnvironment(
-                store: store, catalog: store.catalog, clock: clock, events: events,
-                settings: configuration.ruleSettings, logs: store, spans: store,
-                notifications: receivers.builder,
-                evidence: { evidence.gather($0, at: $1) },
-                outboxFilled: { notifier.wake() }))
+            files: configuration.rules, objectives: objectives.read,
+            in: objectives.equip(
+                RuleEnvironment(
+                    store: store, catalog: store.catalog, clock: clock, events: events,
+                    settings: configuration.ruleSettings, notifications: receivers.builder,
+                    outboxFilled: { notifier.wake() })))
         engine.start()
         return ServeAlerting(
             engine: engine, files: configuration.rules, specifications: configuration.slos,
-            objectives: board, evidence: evidence, notifier: notifier,
+            objectives: objectives.board, watched: objectives, notifier: notifier,
             delivering: Task.detached { await notifier.run() })
     }
 
@@ -70,7 +64,7 @@ struct ServeAlerting: Sendable {
 
     func stop() async {
         engine.stop()
-        evidence.stop()
+        watched.stop()
         delivering.cancel()
         await delivering.value
     }
@@ -81,6 +75,7 @@ extension ServeConfiguration {
         var settings = RuleSettings()
         settings.defaultInterval = evaluationInterval / 1_000_000
         settings.externalURL = publicURL
+        settings.externalLabels = externalLabels
         return settings
     }
 }

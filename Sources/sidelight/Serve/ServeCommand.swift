@@ -175,6 +175,11 @@ struct ServeCommand: AsyncParsableCommand {
     var externalURL: String?
     @Option(
         help: ArgumentHelp(
+            "Label that tells this server's alerts from others'; may be repeated.",
+            valueName: "name=value"))
+    var externalLabel: [String] = []
+    @Option(
+        help: ArgumentHelp(
             "Evaluation interval of rule groups that name none (default: 15s).",
             valueName: "duration"))
     var evaluationInterval: String?
@@ -186,7 +191,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private var flags: [String: [String]] {
         var flags: [String: [String]] = [
-            "rules": rules, "slos": slos, "webhook": webhook,
+            "rules": rules, "slos": slos, "webhook": webhook, "external-label": externalLabel,
             "otlp-promote-attribute": otlpPromoteAttribute,
             "follow-file": followFile, "log-format": logFormat, "redact": redact,
         ]

@@ -36,7 +36,8 @@ enum ServeRoutes {
             pool: parts.exports
         ).register(on: &router)
         SLORoutes(
-            board: parts.objectives, store: parts.store, clock: parts.clock, pool: parts.exports
+            board: parts.objectives, store: parts.store, spans: parts.store, logs: parts.store,
+            clock: parts.clock, pool: parts.exports, externalURL: parts.configuration.publicURL
         ).register(on: &router)
         WebUI.register(on: &router)
         registerHealth(parts, on: &router)

@@ -6,7 +6,7 @@ struct ChangePointTests {
     /// Events and bad ones by bucket, bad with `before` until `bucket` and with `after` from it on.
     private func buckets(
         _ count: Int, each: Int, before: Double, after: Double, from bucket: Int,
-        _ random: inout SeededRandom
+        _ random: inout SeededGenerator
     ) -> (bad: [Double], all: [Double]) {
         let bad = (0..<count).map { index in
             let share = index < bucket ? before : after
@@ -20,7 +20,7 @@ struct ChangePointTests {
 
     @Test("are found where they were planted")
     func planted() throws {
-        var random = SeededRandom(seed: 3)
+        var random = SeededGenerator(seed: 3)
         for _ in 0..<50 {
             let place = Int.random(in: 20..<220, using: &random)
             let events = buckets(240, each: 20, before: 0.01, after: 0.3, from: place, &random)
@@ -33,7 +33,7 @@ struct ChangePointTests {
 
     @Test("are not seen in noise, nor where it got better")
     func noise() {
-        var random = SeededRandom(seed: 5)
+        var random = SeededGenerator(seed: 5)
         var found = 0
         for _ in 0..<100 {
             let noise = buckets(240, each: 20, before: 0.05, after: 0.05, from: 0, &random)

@@ -108,7 +108,8 @@ struct EvidenceTests {
     func page() throws {
         let lab = EvidenceLab()
         lab.fill()
-        let desk = EvidenceDesk(lab.collector, clock: SystemClock())
+        let desk = EvidenceDesk(
+            lab.collector, clock: ManualClock(wallNanoseconds: 0), waitMax: 60_000_000_000)
         defer { desk.stop() }
         var environment = lab.lab.environment
         environment.evidence = { subjects, now in desk.gather(subjects, at: now) }
@@ -139,6 +140,45 @@ struct EvidenceTests {
         #expect(told[1] == "resolved [\"summary=oh\"]")
     }
 
+    @Test("that was found lately is said again, and looked for anew after a while")
+    func repeated() throws {
+        let lab = EvidenceLab()
+        lab.fill()
+        let clock = ManualClock(wallNanoseconds: 0)
+        let desk = EvidenceDesk(lab.collector, clock: clock, waitMax: 60_000_000_000)
+        defer { desk.stop() }
+        func count() -> Double {
+            desk.gather([lab.subject(["service": "payments"])], at: EvidenceLab.end)
+                .first?.badCount ?? 0
+        }
+        #expect(count() == 75)
+        lab.request(9_000, at: EvidenceLab.end.seconds - 1, fails: true)
+        #expect(count() == 75)
+        clock.advance(byNanoseconds: 300_000_000_000)
+        #expect(count() == 76)
+    }
+
+    @Test("is left out while so much fires that other rules would be late")
+    func flood() throws {
+        let lab = EvidenceLab()
+        let clock = ManualClock(wallNanoseconds: 0)
+        let slow = SlowSpans(lab.lab.store, clock)
+        let collector = EvidenceCollector(
+            spans: slow, logs: lab.lab.store, metrics: lab.lab.store, objectives: { [] })
+        let desk = EvidenceDesk(collector, clock: clock, waitMax: 60_000_000_000)
+        defer { desk.stop() }
+        let notes = (0..<6).map { number in
+            desk.gather([lab.subject(["service": "s\(number)"])], at: EvidenceLab.end)[0].notes
+        }
+        #expect(notes.first?.first?.contains("so much fires") == false)
+        #expect(
+            notes.last == ["no evidence: so much fires that gathering it would hold up other rules"]
+        )
+        clock.advance(byNanoseconds: 10_000_000_000)
+        let later = desk.gather([lab.subject(["service": "x"])], at: EvidenceLab.end)
+        #expect(later[0].notes.first?.contains("so much fires") == false)
+    }
+
     @Test("that takes too long does not hold the page up")
     func late() throws {
         let lab = EvidenceLab()
@@ -146,7 +186,7 @@ struct EvidenceTests {
         let stuck = StuckSpans(lab.lab.store)
         let collector = EvidenceCollector(
             spans: stuck, logs: lab.lab.store, metrics: lab.lab.store, objectives: { [] })
-        let desk = EvidenceDesk(collector, clock: SystemClock())
+        let desk = EvidenceDesk(collector, clock: SystemClock(), waitMax: 50_000_000)
         let gathered = desk.gather([lab.subject(["service": "payments"])], at: EvidenceLab.end)
         #expect(
             gathered.map(\.notes) == [["no evidence: it could not be gathered within a second"]])
@@ -179,6 +219,39 @@ private final class StuckSpans: SpanStore {
         gate.wait(nanoseconds: 60_000_000_000)
         try inner.scanSpans(predicate, in: range, visit: visit)
         gate.signal()
+    }
+
+    func spanValues(
+        of field: SpanField, matching predicate: SpanPredicate, in range: TimeRange, limit: Int
+    ) throws(StoreError) -> [String] {
+        try inner.spanValues(of: field, matching: predicate, in: range, limit: limit)
+    }
+}
+
+/// A store of spans whose every read takes 600 ms of the clock.
+private final class SlowSpans: SpanStore {
+    private let inner: MemoryStore
+    private let clock: ManualClock
+
+    init(_ inner: MemoryStore, _ clock: ManualClock) {
+        self.inner = inner
+        self.clock = clock
+    }
+
+    func append(
+        spans batch: SpanBatch, digest: ContentHash?, completion: @escaping AppendCompletion
+    ) {
+        inner.append(spans: batch, digest: digest, completion: completion)
+    }
+
+    func trace(_ id: TraceID) throws(StoreError) -> SpanBatch { try inner.trace(id) }
+
+    func scanSpans(
+        _ predicate: SpanPredicate, in range: TimeRange,
+        visit: (_ matches: SpanBatch, _ bound: Timestamp) -> Bool
+    ) throws(StoreError) {
+        clock.advance(byNanoseconds: 600_000_000)
+        try inner.scanSpans(predicate, in: range, visit: visit)
     }
 
     func spanValues(

@@ -183,6 +183,32 @@ struct BacktestTests {
         #expect(found.sorted() == expected.sorted(), "seed \(seed)")
         #expect(!expected.isEmpty, "seed \(seed)")
     }
+
+    @Test("stand beside what really happened")
+    func real() throws {
+        let lab = RuleLab()
+        for minute in 0...60 {
+            lab.set("a", (20..<30).contains(minute) ? 1 : 0, at: Double(minute * 60))
+            // What fired then was another rule of the name, for longer.
+            if (18..<35).contains(minute) {
+                lab.set(
+                    "ALERTS", ["alertname": "A", "alertstate": "firing", "x": "y"], 1,
+                    at: Double(minute * 60))
+            }
+        }
+        lab.set(
+            "ALERTS", ["alertname": "A", "alertstate": "firing", "x": "y"], Sample.staleMarker,
+            at: 35 * 60)
+        let file = try RuleFile.parse(RuleLab.file("- alert: A\n  expr: a > 0"), path: "a.yml")
+        let report = try Backtest(file.groups, over: lab.store).run(
+            from: 0, to: 3_600_000, context: QueryContext())
+        let outcome = try #require(report.alerts.first)
+        #expect(outcome.episodes.map(\.firedAt) == [20 * 60_000])
+        #expect(outcome.real.map(\.firedAt) == [18 * 60_000])
+        #expect(outcome.real.map(\.resolvedAt) == [35 * 60_000])
+        #expect(outcome.real.first?.labels == Labels(["alertname": "A", "x": "y"]))
+    }
+
 }
 
 /// xorshift64*, seeded.

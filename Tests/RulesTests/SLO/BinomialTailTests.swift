@@ -19,7 +19,7 @@ func naiveTail(_ count: Int, of total: Int, share: Double) -> Double {
 struct BinomialTailTests {
     @Test("are what one event after the other comes to")
     func naive() {
-        var random = SeededRandom(seed: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<400 {
             let total = Int.random(in: 0...120, using: &random)
             let count = Int.random(in: 0...(total + 1), using: &random)
@@ -57,7 +57,7 @@ struct BinomialTailTests {
 }
 
 /// SplitMix64.
-struct SeededRandom: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }

@@ -84,7 +84,7 @@ struct BurnConditionTests {
 
     @Test("random counts are judged as the definition says")
     func property() throws {
-        var random = SeededRandom(seed: 11)
+        var random = SeededGenerator(seed: 11)
         let objective = try #require(
             SLOReading.read(SLOReading.sloth(objective: "99")).objectives.first)
         let page = try #require(objective.burnCondition(isPage: true))

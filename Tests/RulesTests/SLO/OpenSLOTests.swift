@@ -121,7 +121,10 @@ struct OpenSLOTests {
     @Test(
         "refuse what rules cannot do",
         arguments: [
-            (SLOReading.openSLO(indicator: ratio(), more: "  alertPolicies: []"), "alertPolicies"),
+            (
+                SLOReading.openSLO(indicator: ratio(), more: "  alertPolicies: [none]"),
+                "there is no AlertPolicy named \"none\""
+            ),
             (
                 SLOReading.openSLO(indicator: ratio(), objective: "target: 1"),
                 "target must be above 0 and below 1"
@@ -129,7 +132,7 @@ struct OpenSLOTests {
             (
                 SLOReading.openSLO(
                     indicator: ratio(), objective: "target: 0.9\ncompositeWeight: 2"),
-                "compositeWeight is not supported"
+                "compositeWeight needs indicator"
             ),
             (
                 SLOReading.openSLO(indicator: ratio(), objective: "target: 0.9\nop: lt\nvalue: 1"),
@@ -138,7 +141,7 @@ struct OpenSLOTests {
             (
                 SLOReading.openSLO(indicator: ratio()).replacing(
                     "isRolling: true", with: "calendar: {}"),
-                "calendar is not supported"
+                "needs startTime"
             ),
             (
                 SLOReading.openSLO(indicator: ratio()).replacing("28d", with: "2w"),
@@ -161,8 +164,8 @@ struct OpenSLOTests {
                     method: "Timeslices"), "between 1s and 1d"
             ),
             (
-                "apiVersion: openslo/v1\nkind: AlertPolicy\nmetadata: {name: a}\nspec: {}",
-                "AlertPolicy is not supported"
+                "apiVersion: openslo/v1\nkind: AlertPolitics\nmetadata: {name: a}\nspec: {}",
+                "kind \"AlertPolitics\" is not one of"
             ),
         ])
     func refusals(text: String, says: String) {

@@ -188,7 +188,7 @@ struct SlothTests {
         arguments: [
             (SLOReading.sloth(more: "    colour: red"), "slo.yml:14: unknown key \"colour\""),
             (SLOReading.sloth(more: "slo_plugins: {chain: []}"), "slo.yml:14: slo_plugins"),
-            (SLOReading.sloth(sli: "plugin: {id: x}"), "slo.yml:9: plugin is not supported"),
+            (SLOReading.sloth(sli: "plugin: {id: x}"), #"slo.yml:9: plugin "x" is not supported"#),
             (SLOReading.sloth(sli: "raw: {error_ratio_query: up}"), "{{.window}}"),
             (
                 SLOReading.sloth(sli: "raw: {error_ratio_query: 'up[{{.win}}]'}"),

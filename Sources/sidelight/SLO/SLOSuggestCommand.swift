@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import PromQL
+
+/// `sidelight slo suggest`.
+struct SLOSuggestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "suggest",
+        abstract: "Suggest objectives from a running server's traffic.",
+        discussion: """
+            For the busiest services, by the request counters of proxies and of spans: the strictest \
+            objective for availability and for latency that the past would have kept with half of its \
+            budget to spare and with at most one page a month, replayed over the time looked at.
+
+            Prints Sloth specifications, for serve --slos and slo generate.
+
+            Exit codes: 0 done; 1 there is not enough traffic; 2 usage; 3 cannot reach the server, or write \
+            the file.
+            """)
+
+    /// The part of the answer that is printed.
+    private struct Answer: Decodable {
+        struct Suggestion: Decodable {
+            var events: Double
+            var badEvents: Double
+            var predictedPages: Int
+            var period: String
+            var specification: String
+        }
+        var suggestions: [Suggestion]
+    }
+
+    @Option(
+        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
+    var server: String?
+    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
+    var tokenFile: String?
+    @Option(help: ArgumentHelp("Time to look back.", valueName: "duration"))
+    var period = "30d"
+    @Option(help: ArgumentHelp("Services, the busiest first.", valueName: "count"))
+    var limit = 20
+    @Option(help: ArgumentHelp("File to write instead of standard output.", valueName: "file"))
+    var out: String?
+
+    mutating func run() async throws {
+        let text = try await specifications()
+        guard let out else { return FileHandle.standardOutput.write(Data(text.utf8)) }
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: out), options: .atomic)
+        } catch {
+            try Failure.exit(
+                .unreachable, "cannot write --out \(out): \(error.localizedDescription)")
+        }
+    }
+
+    private func specifications() async throws -> String {
+        let query = QueryClient.encoded([("period", period), ("limit", "\(limit)")])
+        do {
+            let address = try ServerAddress(
+                Settings(
+                    flags: [
+                        "server": server.map { [$0] } ?? [],
+                        "token-file": tokenFile.map { [$0] } ?? [],
+                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+            let bytes = try await QueryClient(address: address)
+                .get("/api/sidelight/slos/suggestions?\(query)")
+            let answer = try JSONDecoder().decode(Answer.self, from: Data(bytes))
+            guard !answer.suggestions.isEmpty else {
+                try Failure.exit(
+                    .checkFailed, "there is not enough traffic in \(period) to suggest anything")
+            }
+            return answer.suggestions.map(Self.text).joined(separator: "---\n")
+        } catch let error as ConfigurationError {
+            try Failure.exit(.usage, error.description)
+        } catch let error as QueryClient.Failure {
+            try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
+        }
+    }
+
+    private static func text(_ suggestion: Answer.Suggestion) -> String {
+        let events = NumberFormat.decimal(suggestion.events.rounded())
+        let bad = NumberFormat.decimal(suggestion.badEvents.rounded())
+        let pages = suggestion.predictedPages == 1 ? "1 page" : "\(suggestion.predictedPages) pages"
+        return "# In \(suggestion.period): \(events) requests, \(bad) of them bad, \(pages).\n"
+            + suggestion.specification
+    }
+}
