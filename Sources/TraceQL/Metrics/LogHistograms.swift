@@ -9,20 +9,21 @@ struct LogHistograms {
     private static let lowest = -32
 
     private let windows: Int
-    private var counts: [UInt32]
+    private var counts: [Double]
     /// What a bucket's bound is divided by to be shown.
     private var unit = 1.0
 
     init(count: Int) {
         windows = count
-        counts = [UInt32](repeating: 0, count: count * Self.bucketCount)
+        counts = [Double](repeating: 0, count: count * Self.bucketCount)
     }
 
-    mutating func add(_ cell: Cell, _ window: Int) {
+    /// - Parameter count: how many spans the one with this value stands for.
+    mutating func add(_ cell: Cell, _ window: Int, count: Double) {
         guard let number = cell.number, number > 0, number.isFinite else { return }
         if cell.kind == .duration { unit = 1e9 }
         let slot = window * Self.bucketCount + Self.bucket(number)
-        counts[slot] = counts[slot] &+ 1
+        counts[slot] += count
     }
 
     /// The bucket of the smallest power of two that is not below `number`.
@@ -39,19 +40,19 @@ struct LogHistograms {
     /// Interpolates between powers of two along the exponent. NaN where nothing was counted.
     func quantile(_ quantile: Double, _ window: Int) -> Double {
         let slots = counts[(window * Self.bucketCount)..<((window + 1) * Self.bucketCount)]
-        let total = slots.reduce(0) { $0 + Double($1) }
+        let total = slots.reduce(0, +)
         guard total > 0 else { return .nan }
         let wanted = max(1, (quantile * total).rounded(.up))
         var below = 0.0
         var previous: Double?
         for (bucket, count) in slots.enumerated() where count > 0 {
             let high = bound(bucket)
-            if below + Double(count) > wanted {
+            if below + count > wanted {
                 // Where no bucket lies below, powers of two go on.
                 let low = log2(previous ?? high / 2)
-                return exp2(low + (log2(high) - low) * (wanted - below) / Double(count))
+                return exp2(low + (log2(high) - low) * (wanted - below) / count)
             }
-            below += Double(count)
+            below += count
             if below == wanted { return high }
             previous = high
         }
@@ -61,7 +62,7 @@ struct LogHistograms {
     /// The buckets that hold anything, with their counts by interval.
     func buckets() -> [(bound: Double, values: [Double])] {
         (0..<Self.bucketCount).compactMap { bucket in
-            let values = (0..<windows).map { Double(counts[$0 * Self.bucketCount + bucket]) }
+            let values = (0..<windows).map { counts[$0 * Self.bucketCount + bucket] }
             return values.contains { $0 > 0 } ? (bound(bucket), values) : nil
         }
     }

@@ -47,7 +47,8 @@ final class MetricAccumulator: SpanAccumulator {
             for index in part.series.indices {
                 measure(
                     part.cells[index], numbers[Int(part.series[index])],
-                    Int(part.intervals[index]))
+                    Int(part.intervals[index]),
+                    count: part.counts.isEmpty ? 1 : part.counts[index])
             }
         }
         for index in part.traces.indices {
@@ -60,16 +61,16 @@ final class MetricAccumulator: SpanAccumulator {
 
     /// Spans of one interval and series mostly stand together.
     private func count(_ part: MetricReading.Part, _ numbers: [Int]) {
-        var run = 0
+        var run = 0.0
         for index in part.series.indices {
-            run += 1
+            run += part.counts.isEmpty ? 1 : part.counts[index]
             let next = index + 1
             if next < part.series.count, part.series[next] == part.series[index],
                 part.intervals[next] == part.intervals[index]
             {
                 continue
             }
-            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += Double(run)
+            values[numbers[Int(part.series[index])]][Int(part.intervals[index])] += run
             run = 0
         }
     }
@@ -97,17 +98,19 @@ final class MetricAccumulator: SpanAccumulator {
 
     private var initialValue: Double { function.field == nil ? 0 : .nan }
 
-    private func measure(_ cell: Cell, _ series: Int, _ window: Int) {
+    /// - Parameter count: how many spans the one measured stands for.
+    private func measure(_ cell: Cell, _ series: Int, _ window: Int, count: Double) {
         guard let measure = cell.measure else { return }
         let old = values[series][window]
         switch function.function {
         case .minOverTime: values[series][window] = old.isNaN ? measure : min(old, measure)
         case .maxOverTime: values[series][window] = old.isNaN ? measure : max(old, measure)
-        case .sumOverTime: values[series][window] = old.isNaN ? measure : old + measure
+        case .sumOverTime: values[series][window] = (old.isNaN ? 0 : old) + measure * count
         case .avgOverTime:
-            values[series][window] = old.isNaN ? measure : old + measure
-            counts[series][window] += 1
-        case .quantileOverTime, .histogramOverTime: histograms[series].add(cell, window)
+            values[series][window] = (old.isNaN ? 0 : old) + measure * count
+            counts[series][window] += count
+        case .quantileOverTime, .histogramOverTime:
+            histograms[series].add(cell, window, count: count)
         case .rate, .countOverTime, .compare: break
         }
     }

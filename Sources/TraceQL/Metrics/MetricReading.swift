@@ -1,3 +1,4 @@
+import Store
 import Telemetry
 
 /// What a metrics function needs of spans: their series, intervals and values, side by side.
@@ -14,6 +15,8 @@ struct MetricReading: SpanReading {
         /// Places in `keys`.
         var series: [UInt32] = []
         var intervals: [UInt32] = []
+        /// How many spans each stands for; empty: itself.
+        var counts: [Double] = []
         /// Numbers, of functions that measure.
         var cells: [Cell] = []
         /// Of examples only.
@@ -44,6 +47,7 @@ struct MetricReading: SpanReading {
         var intervals = MetricWindows.Search(windows)
         let starts = table.batch.starts
         part.intervals = rows.map { UInt32(truncatingIfNeeded: intervals.index(starts[$0])) }
+        if let counts = table.batch.adjustedCounts() { part.counts = rows.map { counts[$0] } }
         if hasExemplars {
             part.traces = rows.map { table.batch.traceIDs[$0] }
             part.starts = rows.map { starts[$0] }
