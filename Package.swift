@@ -119,7 +119,9 @@ let package = Package(
         target("TraceQL", ["QueryCore", "RegularExpressions", "Store", "Telemetry"]),
 
         // Behaviour.
-        target("Pipeline", ["Store", "Telemetry", "Platform", "RegularExpressions", logging]),
+        target(
+            "Pipeline",
+            ["Store", "Telemetry", "Platform", "RegularExpressions", logging, yams]),
         target(
             "Rules",
             [
@@ -176,7 +178,7 @@ let package = Package(
                 "CProcess", "Receivers", "QueryAPI", "WebUI", "SQLiteStore", "Proxy",
                 "FunctionWrapper", "Demo", "OTLPExport",
                 "Rules", "Notifier", "Pipeline", "HTTPServer", "Platform", "Telemetry", "Store",
-                "PromQL",
+                "PromQL", "TraceQL",
                 "LogQL", "QueryCore", "WireFormats", "Compression",
                 argumentParser, asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioWebSocket, logging,
                 serviceLifecycle, yams,

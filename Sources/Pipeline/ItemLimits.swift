@@ -1,11 +1,14 @@
 import Telemetry
 
 extension Stage where Batch == SpanBatch {
-    /// Refuses spans that start too far in the future, that ended before the retention horizon, or that
-    /// carry a text that is too long.
+    /// Cuts values of attributes that are too long; refuses spans that start too far in the future, that
+    /// ended before the retention horizon, or that carry another text that is too long.
     package static func limits(_ limits: IngestLimits) -> Stage {
-        Stage("limits") { batch, now, tally in
+        Stage("limits") { received, now, tally in
             let accepted = AcceptedTimes(limits, retention: limits.spanRetention, now: now)
+            var batch = received
+            let cuts = batch.cutTexts(longerThan: limits.textBytesMax)
+            tally.cutTexts += cuts
             let long = LongTexts(in: batch.strings, limit: limits.textBytesMax)
             var refused: [Int] = []
             for row in 0..<batch.count {
@@ -26,7 +29,9 @@ extension Stage where Batch == SpanBatch {
                 }
                 refused.append(row)
             }
-            return refused.isEmpty ? batch : batch.rows(kept(of: batch.count, refused))
+            // What was cut is left behind with the texts of no row.
+            return refused.isEmpty && cuts == 0
+                ? batch : batch.rows(kept(of: batch.count, refused))
         }
     }
 }

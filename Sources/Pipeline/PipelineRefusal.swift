@@ -19,6 +19,8 @@ package struct Refusal: Sendable, Hashable {
 /// Counts refusals by reason; only the first of each reason is described.
 package struct RefusalTally: Sendable {
     package private(set) var refusals: [Refusal] = []
+    /// Values of accepted items that were cut.
+    package var cutTexts = 0
 
     package init() {}
 

@@ -51,12 +51,16 @@ package final class GRPCListener: Sendable {
     }
 
     /// Binds and begins to receive telemetry.
+    /// - Parameter sampling: what Jaeger's clients are told when they ask how much to trace.
     package static func open(
-        _ configuration: Configuration, ingest: Ingest
+        _ configuration: Configuration, ingest: Ingest, sampling: SamplingAdvice? = nil
     ) async throws(ListenError) -> GRPCListener {
-        try await open(
+        let advice = sampling.map {
+            SamplingGRPCService(advice: $0, tokens: configuration.tokens)
+        }
+        return try await open(
             configuration,
-            services: [
+            services: (advice.map { [$0] } ?? []) + [
                 OTLPGRPCService(
                     ingest: ingest, tokens: configuration.tokens,
                     messageBytesMax: configuration.messageBytesMax),

@@ -10,11 +10,22 @@ protocol MaintainedSignal: Sendable {
     func seal() throws(StoreError)
     /// Merges one group of small parts; false if there is nothing to merge.
     func mergeStep() throws(StoreError) -> Bool
+    /// Thins traces of a few blocks as the policies say; false if none are due.
+    func samplingStep(at now: Timestamp) throws(StoreError) -> Bool
     func expire(at now: Timestamp) throws(StoreError)
 }
 
 extension BlockStore: MaintainedSignal {
     var signalName: String { Signal.name }
+
+    func samplingStep(at now: Timestamp) throws(StoreError) -> Bool {
+        guard let spans = self as? BlockStore<SpanSignal> else { return false }
+        return try spans.thinTraces(at: now)
+    }
+}
+
+extension MetricEngine {
+    func samplingStep(at now: Timestamp) throws(StoreError) -> Bool { false }
 }
 
 /// Moves heads into files, merges small blocks and deletes expired days: one thread for sealing and one
@@ -106,7 +117,9 @@ final class Maintenance: Sendable {
                 do throws(StoreError) {
                     if isExpiryDue { try signal.expire(at: now) }
                     let start = clock.monotonicNanoseconds
-                    if try signal.mergeStep() {
+                    let hasMerged = try signal.mergeStep()
+                    let hasThinned = try signal.samplingStep(at: now)
+                    if hasMerged || hasThinned {
                         let busy = Double(clock.monotonicNanoseconds - start)
                         wait = max(wait, Int64(busy * (1 / mergeShare - 1)))
                     }

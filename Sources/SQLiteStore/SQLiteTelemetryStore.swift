@@ -24,7 +24,7 @@ package final class SQLiteTelemetryStore: Sendable {
     private let maintenance: Maintenance
     private let lock: FolderLock
     private let alarm: WriteAlarm
-    private let clock: any Clock
+    let clock: any Clock
     private let events: EventLog
 
     /// What opening found: how much was replayed and what was damaged.
@@ -56,14 +56,16 @@ package final class SQLiteTelemetryStore: Sendable {
         catalog = try CatalogFile.opening("\(directory)/catalog.db", events: events)
         alarm = WriteAlarm(path: "\(directory)/journal", clock: clock, events: events)
         let spans = try BlockStore<SpanSignal>(
-            configuration: configuration, retention: configuration.spanRetention, events: events)
+            configuration: configuration, retention: configuration.spanRetention,
+            bytesMax: configuration.spanBytesMax, events: events)
         var logConfiguration = configuration
         logConfiguration.headBytesMax = min(
             configuration.headBytesMax, configuration.logHeadBytesMax)
         logConfiguration.headBytesLimit = min(
             configuration.headBytesLimit, configuration.logHeadBytesLimit)
         let logs = try BlockStore<LogSignal>(
-            configuration: logConfiguration, retention: configuration.logRetention, events: events)
+            configuration: logConfiguration, retention: configuration.logRetention,
+            bytesMax: configuration.logBytesMax, events: events)
         let metrics = try MetricEngine(configuration: configuration, events: events)
         self.spans = spans
         self.logs = logs

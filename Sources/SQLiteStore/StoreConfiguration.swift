@@ -11,6 +11,9 @@ package struct StoreConfiguration: Sendable {
     package var metricRetention: Int64 = 30 * StoreConfiguration.day
     /// Summaries of samples that are kept beside them and, if their own retention is longer, after them.
     package var metricRollups: [MetricRollup] = []
+    /// Bytes of blocks that are kept of spans and of logs; what came first goes first. `nil`: no bound.
+    package var spanBytesMax: Int?
+    package var logBytesMax: Int?
     /// Nothing is derived from spans any more: a store opened without derivation then drops the state of an
     /// earlier one instead of keeping the journal for it.
     package var forgetsDerivedState = false

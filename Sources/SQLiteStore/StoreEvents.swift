@@ -88,3 +88,52 @@ struct SeriesBoundReached: InternalEvent {
             + " \(SeriesAllowance.label)=\"true\""
     }
 }
+
+/// Blocks left the store because of the bound on bytes.
+struct StoreBytesExceeded: InternalEvent {
+    static let counter = "sidelight_store_expired_blocks_total"
+    static let help = "Blocks deleted because a signal exceeded its bound on bytes."
+    var signal: String
+    var blocks: Int
+
+    var labels: [(name: String, value: String)] { [(name: "signal", value: signal)] }
+    var increment: UInt64 { UInt64(blocks) }
+    var level: Logger.Level? { .info }
+    var message: String { "bound on bytes: deleted the \(blocks) oldest blocks of \(signal)" }
+}
+
+/// Traces were judged by the policies of sampling.
+struct TracesJudged: InternalEvent {
+    static let counter = "sidelight_sampling_traces_total"
+    static let help = "Traces judged, by the policy that decided; what came late is judged again."
+    /// As the operator's file names it.
+    var policy: String
+    var isKept: Bool
+    var traces: Int
+
+    var labels: [(name: String, value: String)] {
+        [(name: "policy", value: policy), (name: "decision", value: isKept ? "kept" : "dropped")]
+    }
+    var increment: UInt64 { UInt64(traces) }
+}
+
+/// The same, by their spans.
+struct SpansJudged: InternalEvent {
+    static let counter = "sidelight_sampling_spans_total"
+    static let help = "Spans of judged traces, by the policy that decided."
+    var policy: String
+    var isKept: Bool
+    var spans: Int
+
+    var labels: [(name: String, value: String)] {
+        [(name: "policy", value: policy), (name: "decision", value: isKept ? "kept" : "dropped")]
+    }
+    var increment: UInt64 { UInt64(spans) }
+}
+
+/// Blocks took less room when their traces were thinned.
+struct BlocksThinned: InternalEvent {
+    static let counter = "sidelight_sampling_freed_bytes_total"
+    static let help = "Bytes of blocks that sampling freed."
+    var increment: UInt64
+}

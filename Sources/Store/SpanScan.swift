@@ -31,6 +31,15 @@ package struct SpanScan: Sendable {
         self.attributeKeys = attributeKeys
         self.unit = unit
     }
+
+    /// The same, reading also how many spans each stands for.
+    package var withAdjustedCounts: SpanScan {
+        var scan = self
+        if fields.isDisjoint(with: [.attributes, .events, .links]) { scan.attributeKeys = [] }
+        scan.fields.insert(.attributes)
+        scan.attributeKeys?.insert(SpanBatch.adjustedCountKey)
+        return scan
+    }
 }
 
 /// Spans that a scan has found: rows of a batch that may hold others.
@@ -54,7 +63,9 @@ package struct FoundSpans: Sendable {
     /// As a batch of their own, of which columns that are not in `fields` may hold zeros.
     package func batch(_ fields: SpanFields) -> SpanBatch {
         if rows.count == batch.count { return batch }
-        guard fields.isSubset(of: .times) else { return batch.rows(rows) }
+        guard fields.isSubset(of: .times), batch.attributes.count == 0 else {
+            return batch.rows(rows)
+        }
         return batch.times(rows)
     }
 }

@@ -23,6 +23,8 @@ struct BadItemTests {
         var rejected: [String: Int] = [:]
         /// Texts that were repaired.
         var repaired = 0
+        /// Values that were cut.
+        var cut = 0
         var status = 200
     }
 
@@ -68,6 +70,29 @@ struct BadItemTests {
             body: OTLP.spans(
                 [(trace, span, now)], name: [UInt8](repeating: 0x61, count: 1 << 20 | 1)),
             stored: 0, rejected: ["text_too_long": 1]),
+    ]
+
+    private static let long = String(repeating: "x", count: 10 << 20)
+
+    /// Attributes of 10 MiB, in each format that has any.
+    private static let longValues = [
+        Row(
+            what: "an attribute of 10 MiB", way: "otlp_http", signal: "traces", path: "/v1/traces",
+            type: "application/json",
+            body: Array(
+                (#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"#
+                    + #""0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060709","name":"a","#
+                    + "\"startTimeUnixNano\":\"\(now)000000\",\"endTimeUnixNano\":\"\(now)000000\","
+                    + #""attributes":[{"key":"k","value":{"stringValue":"\#(long)"}}]}]}]}]}"#).utf8
+            ),
+            stored: 1, cut: 1),
+        Row(
+            what: "a tag of 10 MiB", way: "zipkin", signal: "traces", path: "/api/v2/spans",
+            type: "application/json",
+            body: Array(
+                ("[{\"traceId\":\"0102030405060708\",\"id\":\"0102030405060708\","
+                    + "\"timestamp\":\(now)000,\"tags\":{\"k\":\"\(long)\"}}]").utf8),
+            stored: 1, cut: 1, status: 202),
     ]
 
     private static func json(_ what: String, span members: String, _ reason: String) -> Row {
@@ -171,7 +196,7 @@ struct BadItemTests {
     func rejected() async throws {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess(data: folder.path + "/data")
-        for row in Self.otlpSpans + Self.jsonSpans + Self.others {
+        for row in Self.otlpSpans + Self.jsonSpans + Self.others + Self.longValues {
             let before = try await Counters(of: server.url)
             let isWrite = row.way == "remote_write"
             let answer = try await Wire.post(
@@ -196,6 +221,10 @@ struct BadItemTests {
             if row.repaired > 0 {
                 let name = "sidelight_receiver_repaired_parts_total"
                 expected["\(name){protocol=\"\(row.way)\",part=\"text\"}"] = Double(row.repaired)
+            }
+            if row.cut > 0 {
+                let name = "sidelight_receiver_repaired_parts_total"
+                expected["\(name){protocol=\"\(row.way)\",part=\"cut_text\"}"] = Double(row.cut)
             }
             let rises = try await Counters(of: server.url).rises(since: before)
             #expect(

@@ -59,6 +59,8 @@ import Testing
         private(set) var deriver = SpanDeriver(naming: .tempo)
         private(set) var store: SQLiteTelemetryStore
         private var lives = 0
+        /// Thins stored traces in each life.
+        var sampling: SamplingPolicies? { didSet { store.sample(by: sampling) } }
 
         init() throws {
             store = try SQLiteTelemetryStore(
@@ -87,6 +89,7 @@ import Testing
             store = try SQLiteTelemetryStore(
                 configuration: StoreConfiguration(directory: next), clock: clock,
                 events: events, derivation: derives ? deriver : nil)
+            store.sample(by: sampling)
         }
 
         func append(_ batch: SpanBatch, digest: ContentHash) async throws -> AppendOutcome {
@@ -150,6 +153,45 @@ import Testing
         await life.write()
         written.append(expected)
         #expect(try life.calls() == [0] + written, "seed \(seed)")
+        try life.store.close()
+    }
+
+    @Test(
+        "counts stay exact while the spans that they are of are thinned out",
+        .timeLimit(.minutes(5)), arguments: 0..<4)
+    func exactWhileThinned(seed: Int) async throws {
+        var random = Generator(seed: UInt64(seed))
+        let life = try Life()
+        life.sampling = SamplingPolicies([], after: 0, fingerprint: 1)
+        var expected = 0.0
+        for step in 0..<40 {
+            life.clock.advance(byNanoseconds: 1_000_000_000)
+            let batch = SpanMetricsTests.spans(
+                "cart", names: [String](repeating: "a", count: 1 + random.below(5)),
+                trace: UInt64(step))
+            let digest = ContentHash(high: 4, low: UInt64(step))
+            #expect(try await life.append(batch, digest: digest) == .stored)
+            expected += Double(batch.count)
+            switch random.below(4) {
+            case 0: try life.store.seal()
+            case 1:
+                try life.crash()
+                #expect(try await life.append(batch, digest: digest) == .duplicate)
+            default: break
+            }
+        }
+        try life.store.seal()
+        // The background judges block by block; there is nothing else to wait for.
+        while life.store.blocksToJudge > 0 { try await Task.sleep(for: .milliseconds(2)) }
+        var left = 0
+        try life.store.scanSpans(SpanPredicate(), in: .all) { batch, _ in
+            left += batch.count
+            return true
+        }
+        #expect(left == 0)
+        try life.crash()
+        await life.write()
+        #expect(try life.calls().last == expected, "seed \(seed)")
         try life.store.close()
     }
 

@@ -20,13 +20,15 @@ import WireFormats
     }
 
     private func withGRPC<R: Sendable>(
-        _ bed: TestBed, configure: (inout GRPCListener.Configuration) -> Void = { _ in },
+        _ bed: TestBed, sampling: SamplingAdvice? = nil,
+        configure: (inout GRPCListener.Configuration) -> Void = { _ in },
         _ body: (GRPCListener, Caller) async throws -> R
     ) async throws -> R {
         var configuration = GRPCListener.Configuration(
             address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--otlp-grpc")
         configure(&configuration)
-        let listener = try await GRPCListener.open(configuration, ingest: bed.ingest)
+        let listener = try await GRPCListener.open(
+            configuration, ingest: bed.ingest, sampling: sampling)
         do {
             let result = try await withGRPCClient(
                 transport: try .http2NIOPosix(
@@ -129,6 +131,51 @@ import WireFormats
         #expect(
             bed.count("sidelight_receiver_refused_requests_total", "jaeger_grpc", "bad_request")
                 == 1)
+    }
+
+    @Test("Jaeger's clients are told over gRPC what they are told over HTTP")
+    func sampling() async throws {
+        let bed = TestBed()
+        let strategies = SamplingStrategies(
+            services: [
+                "few": .init(strategy: .probabilistic(0.25), operations: ["GET /": 0.5]),
+                "rate": .init(strategy: .rateLimiting(perSecond: 7)),
+            ])
+        let advice = SamplingAdvice(strategies: strategies, clock: bed.ingest.clock)
+        func asked(_ service: String) -> [UInt8] {
+            var writer = ProtobufWriter()
+            writer.string(1, service)
+            return writer.bytes
+        }
+        var few = ProtobufWriter()
+        few.message(2) { $0.double(1, 0.25) }
+        few.message(4) { operations in
+            operations.double(1, 0.25)
+            operations.message(3) {
+                $0.string(1, "GET /")
+                $0.message(2) { $0.double(1, 0.5) }
+            }
+        }
+        let expected: [(String, [UInt8])] = [
+            // 0: probabilistic, field 2 with a double of 0.001.
+            ("none", [0x12, 9, 0x09, 0xFC, 0xA9, 0xF1, 0xD2, 0x4D, 0x62, 0x50, 0x3F]),
+            ("rate", [0x08, 1, 0x1A, 2, 0x08, 7]), ("few", few.bytes),
+        ]
+        try await withGRPC(bed, sampling: advice) { _, caller in
+            for (service, answer) in expected {
+                let got = try await caller.export(
+                    "jaeger.api_v2.SamplingManager", method: "GetSamplingStrategy",
+                    asked(service))
+                #expect(got == answer, "\(service)")
+            }
+            for bad in [[], [0x0A, 0xFF]] as [[UInt8]] {
+                let error = await #expect(throws: RPCError.self) {
+                    try await caller.export(
+                        "jaeger.api_v2.SamplingManager", method: "GetSamplingStrategy", bad)
+                }
+                #expect(error?.code == .invalidArgument)
+            }
+        }
     }
 
     @Test("what is refused before it is decoded is counted under the protocol that was called")

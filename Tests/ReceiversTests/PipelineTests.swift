@@ -69,9 +69,48 @@ import Testing
             batch.append(span, resource: index == 5 ? heavy : resource, scope: scope)
         }
         let piped = Pipeline(limits: limits).run(batch, at: TestBed.now)
-        #expect(piped.batch.spanIDs == [SpanID(5)])
+        #expect(piped.batch.spanIDs == [SpanID(2), SpanID(5)])
         #expect(piped.tally.refusals.map(\.reason) == [.textTooLong])
-        #expect(piped.tally.count == 5)
+        #expect(piped.tally.count == 4)
+    }
+
+    @Test("values of attributes that are too long are cut between characters, and the span says so")
+    func cutValues() {
+        var limits = IngestLimits()
+        limits.textBytesMax = 30
+        let digits = String(repeating: "1", count: 29)
+        var span = SpanRecord(
+            traceID: TraceID(high: 1, low: 1), spanID: SpanID(1), name: "n", start: TestBed.now,
+            duration: 1)
+        span.attributes = [
+            Attribute("a", .string(digits + "é1")), Attribute("b", .string(digits + "2")),
+            Attribute("c", .string(digits + "é1")), Attribute("d", .int(1)),
+        ]
+        span.events = [
+            SpanEvent(
+                time: TestBed.now, name: "e", attributes: [Attribute("m", .string(digits + "23"))])
+        ]
+        var short = span
+        short.spanID = SpanID(99)
+        short.attributes = [Attribute("a", .string("é"))]
+        short.events = []
+        var batch = SpanBatch()
+        let resource = batch.append(Resource(attributes: []))
+        let scope = batch.append(Scope())
+        for each in [span, short] { batch.append(each, resource: resource, scope: scope) }
+        let piped = Pipeline(limits: limits).run(batch, at: TestBed.now)
+        #expect(piped.tally.count == 0 && piped.tally.cutTexts == 3)
+        guard piped.batch.count == 2 else { return }
+        let cut = piped.batch.span(at: 0)
+        #expect(
+            cut.attributes == [
+                Attribute("a", .string(digits)), Attribute("b", .string(digits + "2")),
+                Attribute("c", .string(digits)), Attribute("d", .int(1)),
+                Attribute(SpanBatch.cutAttributesKey, .string("m,a,c")),
+            ])
+        #expect(cut.events.map(\.attributes) == [[Attribute("m", .string(digits + "2"))]])
+        #expect(piped.batch.span(at: 1) == short)
+        #expect(piped.batch.strings.byteCount < 150)
     }
 
     @Test("series with too many or too long labels are refused with all their samples")

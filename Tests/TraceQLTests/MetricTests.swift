@@ -30,6 +30,28 @@ struct MetricTests {
                 == ["__name__=count_over_time: 2 2 2 2"])
     }
 
+    @Test("a span that stands for several counts and measures as often")
+    func adjustedCounts() throws {
+        let spans = TestSpans()
+        spans.add(
+            trace: 1, 1, at: 1_000, lasting: 1_000,
+            [Attribute(SpanBatch.adjustedCountKey, .double(4))])
+        spans.add(trace: 2, 2, at: 2_000, lasting: 6_000)
+        let expected = [
+            ("count_over_time()", "__name__=count_over_time: 5 0"),
+            ("rate()", "__name__=rate: 1 0"),
+            ("sum_over_time(duration)", "__name__=sum_over_time: 10 -"),
+            ("avg_over_time(duration)", "__name__=avg_over_time: 2 -"),
+            ("max_over_time(duration)", "__name__=max_over_time: 6 -"),
+            ("quantile_over_time(duration, .7)", "p=0.7: 1.073741824 -"),
+        ]
+        for (function, series) in expected {
+            #expect(
+                try spans.series("{ } | \(function)", from: 5_000, to: 10_000, step: 5_000)
+                    == [series])
+        }
+    }
+
     @Test(
         "functions over time",
         arguments: [

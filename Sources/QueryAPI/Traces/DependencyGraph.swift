@@ -19,10 +19,12 @@ struct DependencyGraph: Sendable {
         var parent: SpanID
         var service: Int32
         var isServer: Bool
+        /// How many spans it stands for.
+        var count: Float
     }
 
     /// Calls by link.
-    private(set) var calls: [Link: Int] = [:]
+    private var calls: [Link: Double] = [:]
     /// Whether older spans of the range were left out.
     private(set) var isPartial = false
 
@@ -43,6 +45,7 @@ struct DependencyGraph: Sendable {
                 return false
             }
             let names = services.numbers(batch)
+            let counts = batch.adjustedCounts()
             for row in 0..<batch.count {
                 guard spans.count < spansMax else {
                     isCut = true
@@ -53,7 +56,7 @@ struct DependencyGraph: Sendable {
                         place: Place(trace: batch.traceIDs[row], span: batch.spanIDs[row]),
                         parent: batch.parentIDs[row],
                         service: names[Int(batch.resourceIndices[row])],
-                        isServer: batch.kinds[row] == .server))
+                        isServer: batch.kinds[row] == .server, count: Float(counts?[row] ?? 1)))
             }
             return true
         }
@@ -84,7 +87,7 @@ struct DependencyGraph: Sendable {
                 }
             guard let parent, parent != span.service else { continue }
             let link = Link(parent: services[parent], child: services[span.service])
-            calls[link, default: 0] += 1
+            calls[link, default: 0] += Double(span.count)
         }
     }
 
@@ -95,14 +98,14 @@ struct DependencyGraph: Sendable {
         isPartial = false
         for (link, count) in graph.counts {
             let link = Link(parent: link.parent, child: link.child)
-            calls[link] = max(calls[link, default: 0], count.calls)
+            calls[link] = max(calls[link, default: 0], Double(count.calls))
         }
     }
 
     /// By parent and child; those that touch `service` alone unless it is "".
     func links(of service: String = "") -> [(link: Link, calls: Int)] {
         calls.filter { service.isEmpty || $0.key.parent == service || $0.key.child == service }
-            .map { (link: $0.key, calls: $0.value) }
+            .map { (link: $0.key, calls: Int(min($0.value, 0x1p53).rounded())) }
             .sorted { ($0.link.parent, $0.link.child) < ($1.link.parent, $1.link.child) }
     }
 }

@@ -39,7 +39,7 @@ struct SpanRates: Sendable {
 
     let question: Question
     private(set) var steps: Int
-    private var counts: [Group: [Slot: Int]] = [:]
+    private var counts: [Group: [Slot: Double]] = [:]
 
     /// - Throws: what the store and `context` throw.
     init(
@@ -74,9 +74,10 @@ struct SpanRates: Sendable {
 
     private static func count(
         _ found: FoundSpans, _ question: Question, _ service: String, _ first: Timestamp
-    ) -> [Slot: Int] {
+    ) -> [Slot: Double] {
         let spans = found.batch
-        var counts: [Slot: Int] = [:]
+        let adjusted = spans.adjustedCounts()
+        var counts: [Slot: Double] = [:]
         var names: [StringID: String] = [:]
         for row in found.rows {
             guard question.kinds.isEmpty || question.kinds.contains(spans.kinds[row]) else {
@@ -93,7 +94,7 @@ struct SpanRates: Sendable {
                 Slot(
                     group: Group(service: service, operation: operation),
                     step: Int(offset / question.step), bucket: bucket(spans.durations[row]),
-                    isError: spans.statuses[row] == .error), default: 0] += 1
+                    isError: spans.statuses[row] == .error), default: 0] += adjusted?[row] ?? 1
         }
         return counts
     }
@@ -127,20 +128,20 @@ struct SpanRates: Sendable {
 
     /// Spans a second.
     func calls(_ group: Group) -> [Double?] {
-        sliding(group) { all, _, _ in Double(all) / (Double(question.window) / 1e9) }
+        sliding(group) { all, _, _ in all / (Double(question.window) / 1e9) }
     }
 
     /// The share of spans that failed; `nil` where there are no spans.
     func errorShares(_ group: Group) -> [Double?] {
-        sliding(group) { all, errors, _ in all == 0 ? nil : Double(errors) / Double(all) }
+        sliding(group) { all, errors, _ in all == 0 ? nil : errors / all }
     }
 
     /// A quantile of durations in nanoseconds; `nil` where there are no spans.
     func durations(_ group: Group, quantile: Double) -> [Double?] {
         sliding(group) { all, _, buckets in
             guard all > 0 else { return nil }
-            let wanted = max(1, Int((quantile * Double(all)).rounded(.up)))
-            var seen = 0
+            let wanted = max(1, (quantile * all).rounded(.up))
+            var seen = 0.0
             for (bucket, count) in buckets.enumerated() where count > 0 {
                 seen += count
                 if seen >= wanted { return Self.middle(bucket) }
@@ -151,15 +152,16 @@ struct SpanRates: Sendable {
 
     /// One value a time of what the window before it holds.
     private func sliding(
-        _ group: Group, _ value: (_ all: Int, _ errors: Int, _ buckets: [Int]) -> Double?
+        _ group: Group, _ value: (_ all: Double, _ errors: Double, _ buckets: [Double]) -> Double?
     ) -> [Double?] {
-        var bySteps = [[(bucket: Int, isError: Bool, count: Int)]](repeating: [], count: steps)
+        var bySteps = [[(bucket: Int, isError: Bool, count: Double)]](
+            repeating: [], count: steps)
         for (slot, count) in counts[group] ?? [:] where bySteps.indices.contains(slot.step) {
             bySteps[slot.step].append((slot.bucket, slot.isError, count))
         }
         let width = Int(question.window / question.step)
-        var buckets = [Int](repeating: 0, count: Self.bucketCount)
-        var (all, errors) = (0, 0)
+        var buckets = [Double](repeating: 0, count: Self.bucketCount)
+        var (all, errors) = (0.0, 0.0)
         var values: [Double?] = []
         for step in 0..<steps {
             for entry in bySteps[step] {

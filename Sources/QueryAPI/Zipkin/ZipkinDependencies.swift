@@ -15,6 +15,18 @@ struct ZipkinDependencies: Sendable {
     struct Count: Hashable, Sendable {
         var calls = 0
         var errors = 0
+
+        init(calls: Int = 0, errors: Int = 0) {
+            self.calls = calls
+            self.errors = errors
+        }
+
+        /// Of spans that may stand for several.
+        fileprivate init(_ calls: Double, errors: Double) {
+            self.init(
+                calls: Int(min(calls, 0x1p53).rounded()),
+                errors: Int(min(errors, 0x1p53).rounded()))
+        }
     }
 
     /// By parent and child.
@@ -46,7 +58,7 @@ struct ZipkinDependencies: Sendable {
         links = counter.counts.map { pair, count in
             let link = Link(
                 parent: reader.names[Int(pair.parent)], child: reader.names[Int(pair.child)])
-            return (link: link, count: count)
+            return (link: link, count: Count(count.calls, errors: count.errors))
         }
         .sorted { ($0.link.parent, $0.link.child) < ($1.link.parent, $1.link.child) }
     }
@@ -77,6 +89,8 @@ private struct LinkedSpan {
     var service: Int32
     var remoteService: Int32
     var isError: Bool
+    /// How many spans it stands for.
+    var count: Double
 }
 
 /// Gathers spans from batches, with numbers for names.
@@ -92,13 +106,15 @@ private struct SpanReader {
         }
         let peerKey = batch.strings.id(of: SemanticKey.peerService)
         let errorKey = batch.strings.id(of: "error")
+        let counts = batch.adjustedCounts()
         var numberOfText: [UInt64: Int32] = [:]
         for row in 0..<batch.count {
             guard spans.count < spansMax else { return false }
             var span = LinkedSpan(
                 trace: batch.traceIDs[row], id: batch.spanIDs[row], parent: batch.parentIDs[row],
                 kind: batch.kinds[row], service: services[Int(batch.resourceIndices[row])],
-                remoteService: 0, isError: batch.statuses[row] == .error)
+                remoteService: 0, isError: batch.statuses[row] == .error,
+                count: counts?[row] ?? 1)
             for cell in batch.attributeRange(row) {
                 let key = batch.attributes.keys[cell]
                 if key == errorKey { span.isError = true }
@@ -138,7 +154,7 @@ private struct LinkCounter {
         var span: SpanID
     }
 
-    private(set) var counts: [Pair: ZipkinDependencies.Count] = [:]
+    private(set) var counts: [Pair: (calls: Double, errors: Double)] = [:]
     private let spans: [LinkedSpan]
     /// The span under an id, and the server's half where two processes share one.
     private var owners: [Place: Int32] = [:]
@@ -185,19 +201,22 @@ private struct LinkCounter {
         if kind != .producer, kind != .consumer, let ancestor = ancestor(of: span, index) {
             // A client that names itself by another's name.
             if kind == .client, span.service != 0, ancestor.service != span.service {
-                add(ancestor.service, span.service, isError: false)
+                add(ancestor.service, span.service, span.count, isError: false)
             }
             if kind == .server || parent == 0 { parent = ancestor.service }
             let isSplit = span.parent == ancestor.id || span.id == ancestor.id
             if ancestor.kind == .client, isSplit { isError = isError || ancestor.isError }
         }
-        add(parent, child, isError: isError)
+        add(parent, child, span.count, isError: isError)
     }
 
-    private mutating func add(_ parent: Int32, _ child: Int32, isError: Bool) {
+    private mutating func add(
+        _ parent: Int32, _ child: Int32, _ number: Double, isError: Bool
+    ) {
         guard parent != 0, child != 0 else { return }
-        counts[Pair(parent: parent, child: child), default: .init()].calls += 1
-        if isError { counts[Pair(parent: parent, child: child), default: .init()].errors += 1 }
+        let pair = Pair(parent: parent, child: child)
+        counts[pair, default: (0, 0)].calls += number
+        if isError { counts[pair, default: (0, 0)].errors += number }
     }
 
     /// The nearest span above that took part in a call and says where it was.

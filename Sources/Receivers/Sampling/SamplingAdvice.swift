@@ -62,11 +62,16 @@ package final class SamplingAdvice: Sendable {
 
     /// As Jaeger's clients read it.
     package func json(of service: String) -> [UInt8] {
-        let (strategies, probabilities) = state.withLock { state in
+        let (strategies, adapted) = current(service)
+        return strategies.json(of: service, adapted: adapted)
+    }
+
+    /// The strategies, and the probabilities of a service's operations that follow the traffic.
+    func current(_ service: String) -> (SamplingStrategies, adapted: [String: Double]) {
+        state.withLock { state in
             endInterval(&state)
             return (state.strategies, state.sampler.probabilities(of: service))
         }
-        return strategies.json(of: service, adapted: probabilities)
     }
 
     private struct Begin: Hashable {

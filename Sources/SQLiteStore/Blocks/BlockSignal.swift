@@ -74,13 +74,18 @@ final class BlockInfo: Sendable {
     let summary: [StringID]
     /// Of a block of spans written with one.
     let index: SpanBlockIndex?
+    let history: BlockHistory
+    /// The policies by which its traces were judged last (`TraceSampling.fingerprint`); 0: by none.
+    let judgedBy: Atomic<UInt64>
+    /// Nanoseconds since the epoch before which judging its traces again would be in vain.
+    let judgeNotBefore = Atomic<Int64>(.min)
     /// Whether the checksum of the body has been found right since the program started.
     let isVerified = Atomic(false)
 
     init(
         id: Int64, partition: Partition, through: UInt64, tier: Int, rows: Int, bytes: Int,
         bounds: ClosedRange<Timestamp>, filter: FuseFilter, summary: [StringID],
-        index: SpanBlockIndex? = nil
+        index: SpanBlockIndex? = nil, history: BlockHistory
     ) {
         self.id = id
         self.partition = partition
@@ -92,6 +97,34 @@ final class BlockInfo: Sendable {
         self.filter = filter
         self.summary = summary
         self.index = index
+        self.history = history
+        judgedBy = Atomic(history.judgedBy)
+    }
+}
+
+/// What the rows of a block have been through.
+struct BlockHistory: Sendable, Hashable {
+    /// When the last of them came.
+    var arrived: Timestamp
+    /// How many there were before any were thinned out.
+    var items: Double
+    /// Whether some stand for several, see `SpanBatch.adjustedCountKey`.
+    var isWeighted = false
+    /// See `BlockInfo.judgedBy`.
+    var judgedBy: UInt64 = 0
+
+    /// Of a block made of several.
+    init(merging blocks: [BlockInfo]) {
+        arrived = blocks.map(\.history.arrived).max() ?? .distantPast
+        items = blocks.reduce(0) { $0 + $1.history.items }
+        isWeighted = blocks.contains(where: \.history.isWeighted)
+        let judges = Set(blocks.map { $0.judgedBy.load(ordering: .relaxed) })
+        judgedBy = judges.count == 1 ? judges.first ?? 0 : 0
+    }
+
+    init(arrived: Timestamp, items: Double) {
+        self.arrived = arrived
+        self.items = items
     }
 }
 
@@ -104,6 +137,7 @@ struct NewBlock: Sendable {
     var filter: FuseFilter
     var summary: [[UInt8]]
     var index: SpanBlockIndex?
+    var history: BlockHistory
     var body: [UInt8]
 }
 
@@ -111,24 +145,32 @@ extension NewBlock {
     /// The rows of `batches` as blocks. Only one block's rows are in memory twice at a time.
     static func make<Signal: BlockSignal>(
         _ signal: Signal.Type, from batches: [Signal.Batch], rowsMax: Int, through: UInt64,
-        tier: Int, effort: EncodingEffort
+        tier: Int, effort: EncodingEffort, history: BlockHistory
     ) -> [NewBlock] {
         var blocks: [NewBlock] = []
         Signal.arrange(batches, rowsMax: rowsMax) { batch in
             blocks.append(
-                make(Signal.self, batch, through: through, tier: tier, effort: effort))
+                make(
+                    Signal.self, batch, through: through, tier: tier, effort: effort,
+                    history: history))
+        }
+        // Each has its part of what went before.
+        let rows = blocks.reduce(0) { $0 + $1.rows }
+        for index in blocks.indices {
+            blocks[index].history.items *= Double(blocks[index].rows) / Double(rows)
         }
         return blocks
     }
 
     static func make<Signal: BlockSignal>(
         _ signal: Signal.Type, _ batch: Signal.Batch, through: UInt64, tier: Int,
-        effort: EncodingEffort
+        effort: EncodingEffort, history: BlockHistory
     ) -> NewBlock {
         NewBlock(
             through: through, tier: tier, rows: Signal.count(batch),
             bounds: Signal.timeBounds(batch),
             filter: FuseFilter(Signal.filterKeys(batch)), summary: Signal.summary(batch),
-            index: Signal.index(batch), body: Signal.encode(batch, effort: effort))
+            index: Signal.index(batch), history: history,
+            body: Signal.encode(batch, effort: effort))
     }
 }

@@ -55,16 +55,20 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
     let directories: TraceDirectoryCache
     let fieldCache: LogFieldCache
     let wholeTraceSpansMax: Int
+    let sampling = SamplingSwitch()
+    private let bytesMax: Int?
     private let configuration: StoreConfiguration
     private let retention: Int64
-    private let events: EventLog
+    let events: EventLog
     private let state = Mutex(State())
 
     /// Opens the folder and reads the block lists of all days.
     init(
-        configuration: StoreConfiguration, retention: Int64, events: EventLog
+        configuration: StoreConfiguration, retention: Int64, bytesMax: Int? = nil,
+        events: EventLog
     ) throws(StoreError) {
         self.configuration = configuration
+        self.bytesMax = bytesMax
         self.retention = retention
         self.events = events
         readers = SpanBlockCache(bytesMax: configuration.readerBytesMax)
@@ -99,7 +103,8 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
                     BlockInfo(
                         id: row.id, partition: partition, through: row.through, tier: row.tier,
                         rows: row.rows, bytes: row.bytes, bounds: row.bounds, filter: row.filter,
-                        summary: summary, index: row.index))
+                        summary: summary, index: row.index,
+                        history: row.history ?? Self.presumed(row, partition)))
             }
         }
     }
@@ -125,6 +130,9 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
 
     var headBytes: Int { state.withLock { $0.headBytes + $0.sealingBytes } }
     var blockCount: Int { state.withLock { $0.blocks.count } }
+    func blockCount(where isWanted: (BlockInfo) -> Bool) -> Int {
+        state.withLock(\.blocks).count(where: isWanted)
+    }
     var storedBytes: Int { state.withLock { $0.blocks.reduce(0) { $0 + $1.bytes } } }
 
     /// Whether a head of this size or age should become blocks now.
@@ -182,7 +190,10 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         }
         let blocks = NewBlock.make(
             Signal.self, from: fresh.map(\.batch), rowsMax: configuration.blockRowsMax,
-            through: last.sequence, tier: 0, effort: .sealed)
+            through: last.sequence, tier: 0, effort: .sealed,
+            history: BlockHistory(
+                arrived: fresh.map(\.arrival).max() ?? last.arrival,
+                items: Double(fresh.reduce(0) { $0 + Signal.count($1.batch) })))
         let ids = try partition.write { db in
             let ids = try blocks.map { try BlockTable.insert($0, db) }
             try Partition.setSealedThrough(last.sequence, db)
@@ -206,7 +217,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
                     id: row.id, partition: partition, through: row.through, tier: row.tier,
                     rows: row.rows, bytes: row.bytes, bounds: row.bounds, filter: row.filter,
                     summary: row.summary.map { state.summaries.intern(bytes: $0) }.sorted(),
-                    index: row.index)
+                    index: row.index, history: row.history ?? Self.presumed(row, partition))
             }
         }
     }
@@ -218,7 +229,12 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         return BlockInfo(
             id: id, partition: partition, through: block.through, tier: block.tier,
             rows: block.rows, bytes: block.body.count, bounds: block.bounds, filter: block.filter,
-            summary: summary, index: block.index)
+            summary: summary, index: block.index, history: block.history)
+    }
+
+    /// The history of a block that was written without one.
+    private static func presumed(_ row: BlockTable.Row, _ partition: Partition) -> BlockHistory {
+        BlockHistory(arrived: partition.day.end, items: Double(row.rows))
     }
 
     // MARK: Reading
@@ -297,24 +313,28 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         else { return false }
         let blocks = NewBlock.make(
             Signal.self, from: batches, rowsMax: configuration.blockRowsMax, through: through,
-            tier: tier + 1, effort: .compacted)
+            tier: tier + 1, effort: .compacted, history: BlockHistory(merging: sources))
         let partition = sources[0].partition
         let ids = try partition.write { db in
             let ids = try blocks.map { try BlockTable.insert($0, db) }
             try BlockTable.supersede(sources.map(\.id), db)
             return ids
         }
-        let merged = zip(ids, blocks).map { list($1, id: $0, partition: partition) }
+        replace(sources, by: zip(ids, blocks).map { list($1, id: $0, partition: partition) })
+        events.emit(StoreMerged(signal: Signal.name, blocks: sources.count))
+        return true
+    }
+
+    /// Puts blocks in the place of others, which the file says are superseded.
+    func replace(_ sources: [BlockInfo], by blocks: [BlockInfo]) {
         let replaced = Set(sources.map(ObjectIdentifier.init))
         state.withLock { state in
             let place = state.blocks.firstIndex { replaced.contains(ObjectIdentifier($0)) }
             state.blocks.removeAll { replaced.contains(ObjectIdentifier($0)) }
-            state.blocks.insert(contentsOf: merged, at: place ?? state.blocks.endIndex)
+            state.blocks.insert(contentsOf: blocks, at: place ?? state.blocks.endIndex)
             state.retired += sources.map { (generation: state.generation, block: $0) }
             state.generation += 1
         }
-        events.emit(StoreMerged(signal: Signal.name, blocks: sources.count))
-        return true
     }
 
     /// Neighbouring blocks of one day and tier, each less than half full, when `mergeFanIn` of them have
@@ -352,7 +372,12 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
 
     /// Drops the days whose retention has ended.
     func expire(at now: Timestamp) throws(StoreError) {
-        let horizon = UTCDay(containing: now.advanced(byNanoseconds: -retention))
+        try dropDays(
+            endedBefore: UTCDay(containing: now.advanced(byNanoseconds: -retention)))
+        try expireBytes(at: now)
+    }
+
+    private func dropDays(endedBefore horizon: UTCDay) throws(StoreError) {
         let days = Set(try partitions.removeDays(endedBefore: horizon))
         guard !days.isEmpty else { return }
         state.withLock { state in
@@ -360,6 +385,30 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
             state.retired.removeAll { days.contains($0.block.partition.day) }
             state.generation += 1
         }
+    }
+
+    /// Drops what came first, as much as exceeds the bound on bytes. Days that are then empty and have
+    /// ended lose their files; within a file the room is used again.
+    private func expireBytes(at now: Timestamp) throws(StoreError) {
+        guard let bytesMax else { return }
+        let surplus = state.withLock { state -> [BlockInfo] in
+            var total = state.blocks.reduce(0) { $0 + $1.bytes }
+            return Array(
+                state.blocks.prefix { block in
+                    guard total > bytesMax else { return false }
+                    total -= block.bytes
+                    return true
+                })
+        }
+        guard !surplus.isEmpty else { return }
+        for blocks in Dictionary(grouping: surplus, by: { ObjectIdentifier($0.partition) }).values {
+            try blocks[0].partition.write { try BlockTable.supersede(blocks.map(\.id), $0) }
+        }
+        replace(surplus, by: [])
+        events.emit(StoreBytesExceeded(signal: Signal.name, blocks: surplus.count))
+        let today = UTCDay(containing: now)
+        let kept = state.withLock { $0.blocks.first?.partition.day }
+        try dropDays(endedBefore: min(kept ?? today, today))
     }
 
     func close() throws(StoreError) {

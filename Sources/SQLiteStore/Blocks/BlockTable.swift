@@ -22,6 +22,13 @@ enum BlockTable {
             summary BLOB NOT NULL,
             body BLOB NOT NULL
         );
+        CREATE TABLE IF NOT EXISTS block_history(
+            id INTEGER PRIMARY KEY,
+            arrived INTEGER NOT NULL,
+            items REAL NOT NULL,
+            is_weighted INTEGER NOT NULL,
+            judged_by INTEGER NOT NULL
+        );
         """
 
     struct Row {
@@ -34,6 +41,8 @@ enum BlockTable {
         var filter: FuseFilter
         var summary: [[UInt8]]
         var index: SpanBlockIndex?
+        /// `nil` for a block that was written without one.
+        var history: BlockHistory?
     }
 
     static func insert(_ block: NewBlock, _ db: Database) throws -> Int64 {
@@ -50,7 +59,18 @@ enum BlockTable {
                 Data(encodeSummary(block.summary) + (block.index?.encoded ?? [])),
                 Data(block.body),
             ])
-        return db.lastInsertedRowID
+        let id = db.lastInsertedRowID
+        try setHistory(block.history, of: id, db)
+        return id
+    }
+
+    static func setHistory(_ history: BlockHistory, of id: Int64, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO block_history VALUES (?, ?, ?, ?, ?)",
+            arguments: [
+                id, history.arrived.nanoseconds, history.items, history.isWeighted,
+                Int64(bitPattern: history.judgedBy),
+            ])
     }
 
     static func supersede(_ ids: [Int64], _ db: Database) throws {
@@ -62,11 +82,16 @@ enum BlockTable {
     static func delete(_ ids: [Int64], _ db: Database) throws {
         for id in ids {
             try db.execute(sql: "DELETE FROM block WHERE id = ?", arguments: [id])
+            try db.execute(sql: "DELETE FROM block_history WHERE id = ?", arguments: [id])
         }
     }
 
     static func deleteSuperseded(_ db: Database) throws {
-        try db.execute(sql: "DELETE FROM block WHERE superseded = 1")
+        try db.execute(
+            sql: """
+                DELETE FROM block_history WHERE id IN (SELECT id FROM block WHERE superseded = 1);
+                DELETE FROM block WHERE superseded = 1;
+                """)
     }
 
     /// All live blocks without their bodies. Rows whose filter or summary cannot be read are returned as
@@ -77,8 +102,10 @@ enum BlockTable {
         let cursor = try GRDB.Row.fetchCursor(
             db,
             sql: """
-                SELECT id, tier, rows, first_time, last_time, filter, summary, length(body), through
-                FROM block WHERE superseded = 0 ORDER BY through, id
+                SELECT block.id, tier, rows, first_time, last_time, filter, summary,
+                    length(body), through, arrived, items, is_weighted, judged_by
+                FROM block LEFT JOIN block_history ON block_history.id = block.id
+                WHERE superseded = 0 ORDER BY through, block.id
                 """)
         while let row = try cursor.next() {
             let id: Int64 = row[0]
@@ -97,9 +124,20 @@ enum BlockTable {
                     id: id, through: UInt64(bitPattern: row[8] as Int64), tier: row[1],
                     rows: row[2], bytes: row[7],
                     bounds: Timestamp(nanoseconds: first)...Timestamp(nanoseconds: last),
-                    filter: filter, summary: summary, index: index))
+                    filter: filter, summary: summary, index: index, history: history(row)))
         }
         return (rows, damaged)
+    }
+
+    private static func history(_ row: GRDB.Row) -> BlockHistory? {
+        guard let arrived = row[9] as Int64?, let items = row[10] as Double?,
+            let isWeighted = row[11] as Bool?, let judgedBy = row[12] as Int64?
+        else { return nil }
+        var history = BlockHistory(
+            arrived: Timestamp(nanoseconds: arrived), items: items.isFinite ? items : 0)
+        history.isWeighted = isWeighted
+        history.judgedBy = UInt64(bitPattern: judgedBy)
+        return history
     }
 
     /// Hands the body of a block to `body`; `nil` if there is no such block.

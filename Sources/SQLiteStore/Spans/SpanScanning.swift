@@ -115,10 +115,17 @@ extension BlockStore where Signal == SpanSignal {
                 let rows = try SpanBlockMatcher.rows(
                     scan.predicate, in: scan.range, of: block, reader)
                 if rows.isEmpty { return nil }
-                return FoundSpans(try reader.batch(rows, scan))
+                return FoundSpans(try reader.batch(rows, scan.reading(block)))
             }
             return [found ?? nil].compactMap { $0 }
         }
+    }
+}
+
+extension SpanScan {
+    /// What is read of a block: of one whose traces were thinned also how many spans each stands for.
+    func reading(_ block: BlockInfo) -> SpanScan {
+        block.history.isWeighted ? withAdjustedCounts : self
     }
 }
 

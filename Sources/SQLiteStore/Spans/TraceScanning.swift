@@ -77,7 +77,9 @@ struct TraceScan: Sendable {
             }
         }
         let wanted = rows.traceOfRow.indices.filter { isWhole[Int(rows.traceOfRow[$0])] }
-        if !wanted.isEmpty { found.whole = [FoundSpans(try reader.batch(wanted, scan))] }
+        if !wanted.isEmpty {
+            found.whole = [FoundSpans(try reader.batch(wanted, scan.reading(block)))]
+        }
         return found
     }
 

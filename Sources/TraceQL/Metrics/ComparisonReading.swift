@@ -1,3 +1,4 @@
+import Store
 import Telemetry
 
 /// Counts the attributes of the spans of one batch, of those that are selected and of the others.
@@ -54,6 +55,7 @@ struct ComparisonReading: SpanReading {
         guard !rows.isEmpty else { return [] }
         var intervals = MetricWindows.Search(windows)
         let intervalOf = rows.map { intervals.index(table.batch.starts[$0]) }
+        let adjusted = table.batch.adjustedCounts()
         var counts: [Count] = []
         for field in Self.fields(of: table.batch, rows) {
             let column = table.column(field, rows)
@@ -64,7 +66,8 @@ struct ComparisonReading: SpanReading {
                 guard cell.kind != .null, cell.kind != .other else { continue }
                 let number = Int(values.number(0, cell))
                 if number == found.count { found.append([:]) }
-                found[number][intervalOf[index], default: 0] += 1
+                found[number][intervalOf[index], default: 0] +=
+                    adjusted?[rows[index]] ?? 1
             }
             for (pair, byInterval) in zip(values.pairs, found) {
                 counts.append(

@@ -1,3 +1,4 @@
+import Store
 import Telemetry
 
 /// What a metrics function needs of spans: their series, intervals and values, side by side.
@@ -48,6 +49,7 @@ struct MetricReading: SpanReading {
         var intervals = MetricWindows.Search(windows)
         let starts = table.batch.starts
         part.intervals = rows.map { UInt32(truncatingIfNeeded: intervals.index(starts[$0])) }
+        if let counts = table.batch.adjustedCounts() { part.counts = rows.map { counts[$0] } }
         if hasExemplars {
             part.traces = rows.map { table.batch.traceIDs[$0] }
             part.starts = rows.map { starts[$0] }

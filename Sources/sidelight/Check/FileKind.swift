@@ -5,7 +5,7 @@ import Yams
 
 /// What a file is, by the keys of its first document.
 enum FileKind: Equatable {
-    case settings, scrapeJobs, proxy, rules, ruleTests, objectives
+    case settings, scrapeJobs, proxy, rules, ruleTests, objectives, samplingPolicies
 
     private static let objectiveVersions = ["sloth.slok.dev/", "openslo/", "pyrra.dev/"]
 
@@ -44,6 +44,8 @@ enum FileKind: Equatable {
             self = keys.contains("scrape_configs") ? .scrapeJobs : .ruleTests
         } else if keys.contains("scrape_configs") || keys.contains("global") {
             self = .scrapeJobs
+        } else if keys.contains("policies") {
+            self = .samplingPolicies
         } else if keys.contains("listeners") || keys.contains("clusters") {
             self = .proxy
         } else {
@@ -76,6 +78,7 @@ enum FileKind: Equatable {
             _ = try ServeConfiguration(settings)
             return "settings of serve"
         case .objectives: return "objectives"
+        case .samplingPolicies: return try PolicyFile.parse(text, path: path).summary
         }
     }
 }

@@ -23,6 +23,11 @@ struct ServeConfiguration: Sendable {
     var sampling: ListenAddress?
     /// Jaeger's file of sampling strategies.
     var samplingStrategies: String?
+    /// File of the policies that say which traces stay; `nil` keeps all.
+    var samplingPolicies: String?
+    /// `nil`: no bound.
+    var traceBytesMax: Int?
+    var logBytesMax: Int?
     var statsD: ListenAddress?
     /// How OTLP metrics become series.
     var otlpTranslation = OTLPTranslation()
@@ -73,6 +78,9 @@ struct ServeConfiguration: Sendable {
         xray = try ServeConfiguration.listener(settings, "xray", "off")
         sampling = try ServeConfiguration.listener(settings, "sampling", "off")
         samplingStrategies = try settings.optional("sampling-strategies")
+        samplingPolicies = try settings.optional("sampling-policies")
+        traceBytesMax = try ServeConfiguration.byteCount(settings, "retention-bytes-traces")
+        logBytesMax = try ServeConfiguration.byteCount(settings, "retention-bytes-logs")
         statsD = try ServeConfiguration.listener(settings, "statsd", "off")
         otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
         scrapeConfig = try settings.optional("scrape-config")
@@ -156,6 +164,21 @@ struct ServeConfiguration: Sendable {
                 description: "series-per-target is \"\(text)\", expected a number of series")
         }
         return count
+    }
+
+    /// A number of bytes, or of KB … TB.
+    private static func byteCount(_ settings: Settings, _ name: String) throws -> Int? {
+        guard let text = try settings.optional(name) else { return nil }
+        let units: [(String, Int)] = [
+            ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000),
+        ]
+        let unit = units.first { text.hasSuffix($0.0) }
+        if let number = Int(text.dropLast(unit?.0.count ?? 0)), number > 0 {
+            let (bytes, overflow) = number.multipliedReportingOverflow(by: unit?.1 ?? 1)
+            if !overflow { return bytes }
+        }
+        throw ConfigurationError(
+            description: "\(name) is \"\(text)\", expected a number of bytes such as 20GB")
     }
 
     private static func otlpTranslation(_ settings: Settings) throws -> OTLPTranslation {

@@ -13,8 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             When every listener is open, one line "ready http://HOST:PORT" goes to standard error. \
             SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files, \
-            the token file, the scrape jobs and the sampling strategies again; a bad one is reported, and \
-            what it said before stays.
+            the token file, the scrape jobs, the sampling strategies and the sampling policies again; a bad \
+            one is reported, and what it said before stays.
             """)
 
     @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))
@@ -77,6 +77,10 @@ struct ServeCommand: AsyncParsableCommand {
     var sampling: String?
     @Option(help: ArgumentHelp("Jaeger's file of sampling strategies.", valueName: "file"))
     var samplingStrategies: String?
+    @Option(
+        help: ArgumentHelp(
+            "File of policies that say which traces stay (default: all do).", valueName: "file"))
+    var samplingPolicies: String?
     @Option(
         name: .customLong("statsd"),
         help: ArgumentHelp(
@@ -156,6 +160,15 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "intervals"))
     var downsample: String?
     @Option(
+        help: ArgumentHelp(
+            "Bytes of traces that are kept, such as 20GB; the oldest go first.", valueName: "bytes")
+    )
+    var retentionBytesTraces: String?
+    @Option(
+        help: ArgumentHelp(
+            "Bytes of logs that are kept; the oldest go first.", valueName: "bytes"))
+    var retentionBytesLogs: String?
+    @Option(
         name: .customLong("series-per-target"),
         help: ArgumentHelp(
             "Series of a metric kept apart on one target; further ones are added up (default: 100000).",
@@ -200,6 +213,9 @@ struct ServeCommand: AsyncParsableCommand {
             ("zipkin", zipkin), ("jaeger-http", jaegerHTTP), ("jaeger-grpc", jaegerGRPC),
             ("jaeger-query-grpc", jaegerQueryGRPC),
             ("xray", xray), ("sampling", sampling), ("sampling-strategies", samplingStrategies),
+            ("sampling-policies", samplingPolicies),
+            ("retention-bytes-traces", retentionBytesTraces),
+            ("retention-bytes-logs", retentionBytesLogs),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
             ("syslog-tls", syslogTLS), ("syslog-tls-cert", syslogTLSCert),
             ("syslog-tls-key", syslogTLSKey), ("syslog-tls-ca", syslogTLSCA),

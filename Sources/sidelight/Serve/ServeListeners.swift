@@ -123,7 +123,8 @@ struct ServeListeners {
     ) async throws(ListenError) {
         guard let address else { return }
         let listener = try await GRPCListener.open(
-            .init(address: address, flag: flag, tokens: parts.tokens), ingest: parts.ingest)
+            .init(address: address, flag: flag, tokens: parts.tokens), ingest: parts.ingest,
+            sampling: parts.sampling)
         grpc.append((name, listener))
     }
 

@@ -23,6 +23,7 @@ enum ServeProcess {
         let logDeriver = configuration.accessLogMetrics.map { AccessLogDeriver(services: $0) }
         let store = try openStore(
             configuration, deriver, logDeriver, clock: clock, events: events)
+        let thinning = try ServeSampling.start(configuration, store: store, events: events)
         let pool = BlockingPool(
             name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
         defer { pool.stop() }
@@ -80,6 +81,7 @@ enum ServeProcess {
                 await scraping?.reload(logger)
                 reload(tokens, configuration, logger)
                 reload(parts.sampling, configuration, logger)
+                thinning.reload(logger)
             } else {
                 break
             }
@@ -217,6 +219,8 @@ enum ServeProcess {
         store.logRetention = configuration.logRetention
         store.metricRetention = configuration.metricRetention
         store.metricRollups = configuration.downsampling
+        store.spanBytesMax = configuration.traceBytesMax
+        store.logBytesMax = configuration.logBytesMax
         store.seriesPerTargetMax = configuration.seriesPerTarget
         do {
             let opened = try SQLiteTelemetryStore(

@@ -35,6 +35,8 @@ enum ServeRoutes {
             store: parts.store, settings: parts.configuration.ruleSettings, clock: parts.clock,
             pool: parts.exports
         ).register(on: &router)
+        SamplingRoute(store: parts.store, clock: parts.clock, pool: parts.exports)
+            .register(on: &router)
         SLORoutes(
             board: parts.objectives, store: parts.store, spans: parts.store, logs: parts.store,
             clock: parts.clock, pool: parts.exports, externalURL: parts.configuration.publicURL

@@ -1,0 +1,170 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Pipeline
+import Platform
+import SQLiteStore
+import Store
+import Telemetry
+
+/// `sidelight sampling backtest`.
+struct SamplingBacktestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backtest",
+        abstract: "Show what policies would keep of stored traces.",
+        discussion: """
+            Judges the traces of a running server (--server) or of the data directory of a stopped one \
+            (--data) by a file of policies, as serve --sampling-policies would, and changes nothing. \
+            Bytes are those of OTLP; the room on disk shrinks about as much.
+
+            Times are RFC 3339, seconds since 1970, now, or now-1d.
+
+            Exit codes: 0 done; 1 the file of policies is wrong; 2 usage; 3 cannot reach or open \
+            something.
+            """)
+
+    /// How the result is shown.
+    enum Output: String, ExpressibleByArgument, CaseIterable {
+        case table, json
+    }
+
+    @Option(help: ArgumentHelp("File of policies.", valueName: "file"))
+    var policies: String
+    @Option(help: ArgumentHelp("Start of the first traces (default: now-1d).", valueName: "time"))
+    var from = "now-1d"
+    @Option(help: ArgumentHelp("Start of the last traces (default: now).", valueName: "time"))
+    var to = "now"
+    @Option(
+        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
+    var server: String?
+    @Option(help: ArgumentHelp("Data directory of a stopped server.", valueName: "dir"))
+    var data: String?
+    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
+    var tokenFile: String?
+    @Option(help: ArgumentHelp("table or json.", valueName: "form"))
+    var output = Output.table
+
+    func validate() throws {
+        guard data == nil || server == nil else {
+            throw ValidationError("--server and --data exclude each other")
+        }
+    }
+
+    mutating func run() async throws {
+        let request = try request()
+        let answer: SamplingAnswer
+        if let data {
+            answer = try here(request, data)
+        } else {
+            answer = try await there(request)
+        }
+        switch output {
+        case .json: FileHandle.standardOutput.write(Data(try answer.bytes + [0x0A]))
+        case .table: for line in answer.lines { RuleReport.say(line) }
+        }
+    }
+
+    /// The file, checked here, so that what is wrong is said without a server.
+    private func request() throws -> SamplingRequest {
+        let now = Timestamp(nanoseconds: SystemClock().wallNanoseconds)
+        do throws(ConfigurationError) {
+            let start = try TimeArgument.parse(from, flag: "--from", now: now)
+            guard start < (try TimeArgument.parse(to, flag: "--to", now: now)) else {
+                throw ConfigurationError(description: "--from \(from) is not before --to \(to)")
+            }
+        } catch {
+            try Failure.exit(.usage, error.description)
+        }
+        let text: String
+        do {
+            text = try String(contentsOfFile: policies, encoding: .utf8)
+        } catch {
+            try Failure.exit(
+                .unreachable, "cannot read \(policies): \(error.localizedDescription)")
+        }
+        do throws(SamplingFileError) {
+            _ = try PolicyFile.parse(text, path: policies)
+        } catch {
+            try Failure.exit(.checkFailed, error.description)
+        }
+        return SamplingRequest(path: policies, text: text, from: from, to: to)
+    }
+
+    /// Over the store of a stopped server.
+    private func here(_ request: SamplingRequest, _ data: String) throws -> SamplingAnswer {
+        let clock = SystemClock()
+        // Opening it would create it.
+        guard FileManager.default.fileExists(atPath: "\(data)/tenants/default") else {
+            try Failure.exit(.unreachable, "there is no data directory \(data)")
+        }
+        do {
+            let store = try StoppedStore.open(data: data, clock: clock)
+            let answer: SamplingAnswer
+            do { answer = try SamplingAnswer.make(request, over: store, clock: clock) } catch {
+                try store.close()
+                throw error
+            }
+            try store.close()
+            return answer
+        } catch let error as StoreError {
+            try Failure.exit(.unreachable, error.description)
+        }
+    }
+
+    private func there(_ request: SamplingRequest) async throws -> SamplingAnswer {
+        let address: ServerAddress
+        do {
+            address = try ServerAddress(
+                Settings(
+                    flags: [
+                        "server": server.map { [$0] } ?? [],
+                        "token-file": tokenFile.map { [$0] } ?? [],
+                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+        } catch let error as ConfigurationError {
+            try Failure.exit(.usage, error.description)
+        }
+        let client = CommandHTTP.client()
+        let (status, body): (UInt, Data)
+        do {
+            (status, body) = try await Self.post(request, to: address, client)
+            try await client.shutdown()
+        } catch {
+            try await client.shutdown()
+            try Failure.exit(
+                .unreachable,
+                "cannot reach \(address.url) (\(error)); start sidelight serve, name it with "
+                    + "--server, or read the data directory of a stopped one with --data")
+        }
+        switch status {
+        case 200: return try JSONDecoder().decode(SamplingAnswer.self, from: body)
+        case 401:
+            try Failure.exit(.unreachable, "\(address.url) wants a token: give --token-file")
+        case 404:
+            try Failure.exit(
+                .unreachable,
+                "\(address.url) has no /api/sidelight/sampling/backtest; is it a Sidelight server?")
+        default:
+            let text = String(decoding: body, as: UTF8.self)
+            try Failure.exit(
+                status == 400 ? .checkFailed : .unreachable,
+                "\(address.url) answers \(status): \(text)")
+        }
+    }
+
+    private static func post(
+        _ request: SamplingRequest, to address: ServerAddress, _ client: HTTPClient
+    ) async throws -> (UInt, Data) {
+        var message = HTTPClientRequest(url: "\(address.url)/api/sidelight/sampling/backtest")
+        message.method = .POST
+        message.headers.add(name: "content-type", value: "application/json")
+        if let token = address.token {
+            message.headers.add(name: "authorization", value: "Bearer \(token)")
+        }
+        message.body = .bytes(ByteBuffer(bytes: Array(try JSONEncoder().encode(request))))
+        let response = try await client.execute(message, timeout: .minutes(11))
+        let body = try await response.body.collect(upTo: 64 << 20)
+        return (response.status.code, Data(Array(buffer: body)))
+    }
+}
