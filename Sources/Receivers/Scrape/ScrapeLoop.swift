@@ -69,7 +69,7 @@ package struct ScrapeLoop: Sendable {
         case .success(let decoded):
             let result = series.accept(decoded.batch, at: time)
             batch = result.batch
-            metadata = decoded.batch.metadata
+            metadata = decoded.batch.batch.metadata
             report.isUp = true
             report.scraped = result.scraped
             report.afterRules = result.kept + result.cut
