@@ -129,6 +129,37 @@ struct LabelTests {
         #expect(try count(fields, "| json | \(filter)") == expected)
     }
 
+    @Test("the level of a record is a label in Loki's words")
+    func detectedLevel() throws {
+        let logs = TestLogs()
+        for (time, number) in [(1, 9), (2, 10), (3, 17), (4, 0), (5, 24)] {
+            logs.add(at: Int64(time), .string("x"), severity: ("", UInt8(number)))
+        }
+        let counts = try LogQLEngine(store: logs.store).instant(
+            "sum by (level, detected_level) (count_over_time({service_name=\"shop\"} [1m]))", at: 1)
+        guard case .vector(_, let elements) = counts.value else {
+            Issue.record("no vector")
+            return
+        }
+        #expect(
+            Set(elements.map { "\($0.labels) \($0.value)" }) == [
+                "{detected_level=\"info\"} 2.0", "{detected_level=\"error\"} 1.0",
+                "{detected_level=\"unknown\"} 1.0", "{detected_level=\"fatal\"} 1.0",
+            ])
+        #expect(
+            try logs.lines("{service_name=\"shop\"} | detected_level=\"fatal\"")
+                == ["{service_name=\"shop\"} 5 x"])
+    }
+
+    @Test("a label may be made of the line of a record that is kept as fields")
+    func formattedLine() throws {
+        let logs = TestLogs()
+        logs.add(at: 1, .empty, attributes: [Attribute("a", .int(1))])
+        #expect(
+            try logs.lines("{service_name=\"shop\"} | label_format z=`<{{__line__}}>` | keep z")
+                == ["{z=\"<{\\\"a\\\":1}>\"} 1 {\"a\":1}"])
+    }
+
     @Test("a value that is no number passes and says so")
     func notANumber() throws {
         let logs = TestLogs()

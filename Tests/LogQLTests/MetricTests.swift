@@ -81,7 +81,7 @@ struct MetricTests {
     func errors() throws {
         let query = "count_over_time({service_name=\"api\"} | json [1m])"
         let error = failure { _ = try range(query, 30, 30, 1) }
-        #expect(error?.kind == .execution)
+        #expect(error?.kind == .badData)
         #expect(error?.message.hasPrefix("pipeline error: 'JSONParserErr' for series:") == true)
         #expect(
             try range(query.replacing("json", with: "json | __error__=\"\""), 30, 30, 1).isEmpty)

@@ -162,6 +162,23 @@ import Testing
         try life.store.close()
     }
 
+    @Test("a request on its way counts when it ends, and a program's method never")
+    func onlyRequests() async throws {
+        let life = try Life()
+        let onItsWay = Self.row() + [Attribute("intermediate", .bool(true))]
+        try await life.append(
+            Self.batch([
+                onItsWay, onItsWay, Self.row() + [Attribute("intermediate", .bool(false))],
+                [Attribute("method", .string("handleOrder")), Attribute("msg", .string("x"))],
+                // Without an answer, which Envoy has as 0.
+                Self.row(.int(0)),
+            ]))
+        await life.write()
+        #expect(try life.values("istio_requests_total") == [0, 2])
+        #expect(try life.values("istio_requests_total", ["response_code": "0"]) == [0, 1])
+        try life.store.close()
+    }
+
     @Test("label sets are bounded; what is beyond counts under __overflow__")
     func bounded() async throws {
         let life = try Life()

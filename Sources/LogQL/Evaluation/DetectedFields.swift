@@ -80,20 +80,24 @@ extension LogQLEngine {
         var labels = LineLabels()
         let logfmt = LogfmtParser(LogfmtOptions(isStrict: true), [])
         for stream in streams {
+            // What the query's own parsers found is not taken when it is found once more.
+            let made = Set((stream.entries.first?.parsed.pairs ?? []).map { Array($0.name.utf8) })
+            let own = stream.labels.filter { !made.contains(Array($0)) }
             for entry in stream.entries {
-                labels.begin(stream: stream.labels)
+                labels.begin(stream: own)
                 let parser = entry.line.withUnsafeBytes { line in
                     var flattener = JSONFlattener(line)
                     if line.first == UInt8(ascii: "{"), flattener.run(into: &labels) {
                         return "json"
                     }
-                    labels.begin(stream: stream.labels)
+                    labels.begin(stream: own)
                     return line.contains(UInt8(ascii: "="))
                         && logfmt.run(line, into: &labels) == nil
                         ? "logfmt" : ""
                 }
                 if !parser.isEmpty { Self.note(labels.parsed, parser, in: &found) }
                 Self.note(entry.parsed, "", in: &found)
+                Self.note(entry.metadata, "", in: &found)
             }
         }
         return found

@@ -7,6 +7,7 @@ struct LineLabels {
     static let traceID = "trace_id"
     static let spanID = "span_id"
     static let severity = "severity_text"
+    static let level = "detected_level"
     static let errorName = "__error__"
     static let errorDetailsName = "__error_details__"
 
@@ -231,6 +232,9 @@ struct LineLabels {
         if name.kind == .severityText {
             return RecordSeverity.withText(batch, row: row) { output.append(contentsOf: $0) }
         }
+        if name.kind == .detectedLevel {
+            return output.append(contentsOf: RecordSeverity.level(batch, row: row).utf8)
+        }
         guard batch.bodyTypes[row] != .empty else { return }
         for cell in batch.attributeRange(row) {
             let isNamed = batch.strings.withBytes(of: batch.attributes.keys[cell]) {
@@ -287,7 +291,7 @@ struct LineLabels {
 /// The name of a label that a query asks for.
 struct LabelName: Sendable {
     enum Kind: Sendable {
-        case traceID, spanID, error, errorDetails, severityText, other
+        case traceID, spanID, error, errorDetails, severityText, detectedLevel, other
     }
 
     let bytes: [UInt8]
@@ -303,6 +307,7 @@ struct LabelName: Sendable {
         case LineLabels.errorName: kind = .error
         case LineLabels.errorDetailsName: kind = .errorDetails
         case LineLabels.severity: kind = .severityText
+        case LineLabels.level: kind = .detectedLevel
         default: kind = .other
         }
     }

@@ -39,14 +39,23 @@ struct Pipeline: Sendable {
         }
         self.stages = made
         self.distinctCount = distinctCount
-        readsText = made.contains { stage in
-            switch stage {
-            case .json, .label, .labelFormat, .drop, .keep, .distinct: false
-            case .line, .jsonFields, .logfmt, .regexp, .pattern, .unpack, .decolorize,
-                .lineFormat:
-                true
+        let formatsLine = stages.contains { stage in
+            guard case .labelFormat(let formats, _) = stage else { return false }
+            return formats.contains { format in
+                guard case .template(let text) = format.source else { return false }
+                return text.contains(TemplateFunction.line.rawValue)
             }
         }
+        readsText =
+            formatsLine
+            || made.contains { stage in
+                switch stage {
+                case .json, .label, .labelFormat, .drop, .keep, .distinct: false
+                case .line, .jsonFields, .logfmt, .regexp, .pattern, .unpack, .decolorize,
+                    .lineFormat:
+                    true
+                }
+            }
     }
 
     private static func stage(

@@ -190,7 +190,7 @@ extension LineLabels {
     /// Numbers of lines on which a stage failed mean nothing: the query has to say what it wants.
     func throwFailure() throws(QueryError) {
         guard let failure else { return }
-        throw .execution(
+        throw .badData(
             "pipeline error: '\(failure.rawValue)' for series: '\(all)'.\n"
                 + "Use a label filter to intentionally skip this error. (e.g | "
                 + "__error__!=\"\(failure.rawValue)\").\n"

@@ -29,7 +29,7 @@ struct AccessLogFold: Sendable {
 
     /// The interned names of fields, as far as the batch has them.
     private struct Names {
-        let method, code, flags, cluster, duration, received, sent: StringID?
+        let method, code, flags, cluster, duration, received, sent, intermediate: StringID?
 
         init(_ strings: StringTable) {
             method = strings.id(of: "method")
@@ -39,6 +39,7 @@ struct AccessLogFold: Sendable {
             duration = strings.id(of: "duration")
             received = strings.id(of: "bytes_received")
             sent = strings.id(of: "bytes_sent")
+            intermediate = strings.id(of: "intermediate")
         }
     }
 
@@ -63,18 +64,21 @@ struct AccessLogFold: Sendable {
         _ batch: LogBatch, _ row: Int, _ names: Names, _ places: inout [RowKey: Int]
     ) {
         var key = RowKey(resource: batch.resourceIndices[row], code: 0, flags: 0, cluster: 0)
-        var isRequest = false
+        var (hasMethod, hasCode) = (false, false)
         var duration: Double?
         var received = 0.0
         var sent = 0.0
         for cell in batch.attributeRange(row) {
             let name = batch.attributes.keys[cell]
             if name == names.method {
-                isRequest = isRequest || batch.attributes.types[cell] == .string
+                hasMethod = hasMethod || batch.attributes.types[cell] == .string
             } else if name == names.code {
                 guard let code = number(batch, cell), code >= 0, code < 1_000 else { continue }
                 key.code = UInt32(code)
-                isRequest = isRequest || code > 0
+                hasCode = true
+            } else if name == names.intermediate, batch.attributes.types[cell] == .bool {
+                // What Envoy says of a request on its way: the last entry has it all.
+                if batch.attributes.payloads[cell] != 0 { return }
             } else if name == names.duration {
                 duration = number(batch, cell)
             } else if name == names.received {
@@ -87,7 +91,8 @@ struct AccessLogFold: Sendable {
                 if name == names.cluster { key.cluster = text }
             }
         }
-        guard isRequest else { return }
+        // A method alone may be anything that a program logs; a code of 0 is a request without an answer.
+        guard key.code > 0 || hasMethod && (hasCode || key.flags != 0) else { return }
         let place = places[key] ?? add(batch, key, &places)
         groups[place].values.record(duration: duration, received: received, sent: sent)
     }

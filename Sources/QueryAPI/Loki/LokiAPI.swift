@@ -92,7 +92,7 @@ package struct LokiAPI: Sendable {
         let text = request.parameters["query"] ?? ""
         let writer = LokiResult(
             bytesMax: runner.answerLimits.bytesMax,
-            isCategorized: parameters.wantsCategorizedLabels)
+            isCategorized: parameters.wantsCategorizedLabels, direction: direction)
         let bytes = try await runner.run { [store, clock = runner.clock] context in
             let engine = LogQLEngine(store: store)
             let began = clock.monotonicNanoseconds

@@ -1,5 +1,6 @@
 import LogQL
 import QueryCore
+import Store
 import Telemetry
 import WireFormats
 
@@ -9,6 +10,8 @@ struct LokiResult {
     /// Structured metadata as a third element of each entry (what the request header
     /// `X-Loki-Response-Encoding-Flags: categorize-labels` asks for); otherwise as labels of the stream.
     let isCategorized: Bool
+    /// Of the entries of each stream.
+    var direction = ScanDirection.oldestFirst
 
     /// Lines by stream.
     /// - Throws: `execution` when the answer grows beyond `bytesMax`.
@@ -21,7 +24,7 @@ struct LokiResult {
             if isCategorized { data.field("encodingFlags", strings: ["categorize-labels"]) }
             data.key("result")
             data.beginArray()
-            let shown = isCategorized ? Self.unparsed(streams) : streams.flatMap(Self.merged)
+            let shown = isCategorized ? unparsed(streams) : streams.flatMap(Self.merged)
             for stream in shown {
                 data.object { write(stream, to: &$0) }
                 guard data.bytes.count <= bytesMax else {
@@ -41,8 +44,7 @@ struct LokiResult {
         var writer = JSONWriter()
         writer.object { message in
             message.arrayField("streams") { list in
-                let shown =
-                    isCategorized ? Self.unparsed(streams) : streams.flatMap(Self.merged)
+                let shown = isCategorized ? unparsed(streams) : streams.flatMap(Self.merged)
                 for stream in shown { list.object { write(stream, to: &$0) } }
             }
             if isCategorized {
@@ -107,9 +109,8 @@ struct LokiResult {
         return Labels(pairs)
     }
 
-    /// Streams without the labels that stages made, which are with the entries; their entries in the order
-    /// that the parts have.
-    private static func unparsed(_ streams: [LogStreamResult]) -> [LogStreamResult] {
+    /// Streams without the labels that stages made, which are with the entries; their entries by time.
+    private func unparsed(_ streams: [LogStreamResult]) -> [LogStreamResult] {
         var results: [LogStreamResult] = []
         var indices: [Labels: Int] = [:]
         for stream in streams {
@@ -125,7 +126,17 @@ struct LokiResult {
                 results.append(LogStreamResult(labels: labels, entries: stream.entries))
             }
         }
+        for index in results.indices { results[index].entries = ordered(results[index].entries) }
         return results
+    }
+
+    /// In the order of the direction; entries of one time stay in theirs.
+    private func ordered(_ entries: [LogEntry]) -> [LogEntry] {
+        entries.indices.sorted { a, b in
+            let (first, second) = (entries[a].time, entries[b].time)
+            if first == second { return a < b }
+            return direction == .newestFirst ? first > second : first < second
+        }.map { entries[$0] }
     }
 
     /// The stream split by what its lines' records say, each part with its own as labels, in order of first

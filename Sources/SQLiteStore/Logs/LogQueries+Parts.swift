@@ -17,6 +17,8 @@ extension BlockStore where Signal == LogSignal {
     /// Parts that are read at once, by several threads.
     private static var columnPartsMax: Int { 8 }
     private static var rowPartsMax: Int { 2 }
+    /// The same where a few rows of each are wanted.
+    private static var fewRowPartsMax: Int { 4 }
 
     /// What has been read of a part.
     private enum Loaded: Sendable {
@@ -131,8 +133,9 @@ extension BlockStore where Signal == LogSignal {
         _ asked: [Asked], _ search: LogSearch,
         _ visit: (LogFieldPart, Timestamp) -> LogFieldAnswer
     ) throws(StoreError) -> Bool {
-        for start in stride(from: 0, to: asked.count, by: Self.rowPartsMax) {
-            let now = Array(asked[start..<min(start + Self.rowPartsMax, asked.count)])
+        let width = asked.contains { $0.rows == nil } ? Self.rowPartsMax : Self.fewRowPartsMax
+        for start in stride(from: 0, to: asked.count, by: width) {
+            let now = Array(asked[start..<min(start + width, asked.count)])
             let rows = try Concurrently.map(now.count) { (place) throws(StoreError) in
                 try loadRows(now[place], search)
             }
