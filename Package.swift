@@ -38,6 +38,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -63,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
@@ -125,7 +127,10 @@ let package = Package(
             ]),
         target(
             "Notifier",
-            ["Store", "Telemetry", "Platform", asyncHTTPClient, nioCore, nioHTTP1, logging]),
+            [
+                "Rules", "RegularExpressions", "Store", "Telemetry", "Platform", asyncHTTPClient,
+                nioCore, nioHTTP1, nioPosix, nioSSL, yams, logging,
+            ]),
         target(
             "HTTPServer",
             [
@@ -214,7 +219,10 @@ let package = Package(
             ["Rules", "PromQL", "QueryCore", "Store", "Telemetry", "Platform", logging]),
         tests(
             "NotifierTests",
-            ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioHTTP1, nioPosix, logging]),
+            [
+                "Notifier", "Rules", "SQLiteStore", "Store", "Telemetry", "Platform",
+                nioCore, nioHTTP1, nioPosix, nioSSL, logging,
+            ]),
         tests(
             "HTTPServerTests",
             [
