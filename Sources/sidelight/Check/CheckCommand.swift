@@ -7,8 +7,8 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check files of every kind that this program reads.",
         discussion: """
-            Tells by its content what each file is: settings of serve, scrape jobs, a configuration of the \
-            proxy, rules, unit tests of rules, or objectives (Sloth, OpenSLO, Pyrra). Every field is \
+            Tells by its content what each file is: settings of serve, scrape jobs, a configuration of \
+            the proxy or of notifications (Alertmanager's), rules, unit tests of rules, or objectives (Sloth, OpenSLO, Pyrra). Every field is \
             honoured or refused by name and line. What rules check says of rules is said here, too. \
             Files of objectives are read together, because OpenSLO's refer to one another.
 
