@@ -37,7 +37,6 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
-let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
@@ -130,7 +129,10 @@ let package = Package(
             ]),
         target(
             "Notifier",
-            ["Store", "Telemetry", "Platform", asyncHTTPClient, nioCore, nioHTTP1, logging]),
+            [
+                "Rules", "RegularExpressions", "Store", "Telemetry", "Platform", asyncHTTPClient,
+                nioCore, nioHTTP1, nioPosix, nioSSL, yams, logging,
+            ]),
         target(
             "HTTPServer",
             [
@@ -220,7 +222,10 @@ let package = Package(
             ["Rules", "PromQL", "QueryCore", "Store", "Telemetry", "Platform", logging]),
         tests(
             "NotifierTests",
-            ["Notifier", "Store", "Telemetry", "Platform", nioCore, nioHTTP1, nioPosix, logging]),
+            [
+                "Notifier", "Rules", "SQLiteStore", "Store", "Telemetry", "Platform",
+                nioCore, nioHTTP1, nioPosix, nioSSL, logging,
+            ]),
         tests(
             "HTTPServerTests",
             [

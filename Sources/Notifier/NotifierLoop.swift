@@ -1,18 +1,29 @@
 import Platform
 import Store
+import Synchronization
 import Telemetry
 
 /// Delivers the catalog's outbox to webhooks, each notification at least once: a notification leaves the
 /// outbox only after its receiver took it, refused it for good, or a day has passed. What was not
 /// delivered when the program ended is delivered after the next start.
 ///
-/// Receivers do not wait for each other.
+/// Receivers do not wait for each other. They may be exchanged while the loop runs.
 package final class NotifierLoop: Sendable {
+    private typealias Lane = (queue: ReceiverQueue, signal: WakeSignal)
+
+    /// Who is delivered to.
+    private struct State {
+        var lanes: [Lane]
+        var names: Set<String>
+        /// Ends the running lanes when others take their place.
+        var ending: LaneEnding
+    }
+
     /// Longest sleep: entries that somebody put in without a call of `wake` are found after it.
     private static let pollInterval: Duration = .seconds(5)
 
-    private let lanes: [(queue: ReceiverQueue, signal: WakeSignal)]
-    private let names: Set<String>
+    private let state: Mutex<State>
+    private let random: any RandomSource
     private let housekeeping = WakeSignal()
     private let outbox: Outbox
     private let sender: any NotificationSender
@@ -24,43 +35,71 @@ package final class NotifierLoop: Sendable {
         random: any RandomSource, events: EventLog,
         sender: any NotificationSender = WebhookSender()
     ) {
-        let outbox = Outbox(
+        outbox = Outbox(
             catalog: catalog,
             pool: BlockingPool(name: "outbox", threads: 2, capacity: 1_024), events: events)
-        lanes = receivers.map { receiver in
-            (
-                ReceiverQueue(
-                    receiver, outbox: outbox, sender: sender, clock: clock, random: random,
-                    events: events), WakeSignal()
-            )
-        }
-        names = Set(receivers.map(\.name))
-        self.outbox = outbox
+        state = Mutex(State(lanes: [], names: [], ending: LaneEnding()))
+        self.random = random
         self.sender = sender
         self.clock = clock
         self.events = events
+        replace(
+            receivers.map { receiver in
+                NotificationEndpoint(receiver) { await sender.send($0, to: receiver, at: $1) }
+            })
     }
+
+    /// Delivers to these from now on, as soon as the attempts that are being made have ended.
+    package func replace(_ endpoints: [NotificationEndpoint]) {
+        for endpoint in endpoints { endpoint.announce(to: events) }
+        let ending = LaneEnding()
+        let lanes: [Lane] = endpoints.map { endpoint in
+            (
+                ReceiverQueue(
+                    endpoint, outbox: outbox, clock: clock, random: random, events: events,
+                    ending: ending), WakeSignal()
+            )
+        }
+        let next = State(lanes: lanes, names: Set(endpoints.map(\.name)), ending: ending)
+        let old = state.withLock { state in
+            defer { state = next }
+            return state
+        }
+        old.ending.begin()
+        for lane in old.lanes { lane.signal.raise() }
+        housekeeping.raise()
+    }
+
+    /// Entries of the outbox for this name are not deliveries: somebody else takes them.
+    package static let inbox = "inbox"
 
     /// Runs until the task is cancelled; then closes all connections.
     package func run() async {
+        while !Task.isCancelled { await runLanes() }
+        await shutdown()
+    }
+
+    /// Until other receivers take the place of these.
+    private func runLanes() async {
+        let (lanes, ending) = state.withLock { ($0.lanes, $0.ending) }
         await withDiscardingTaskGroup { group in
             for (queue, signal) in lanes {
                 group.addTask { [self] in
-                    await repeating(signal) { await queue.deliverDue() }
+                    await repeating(signal, until: ending) { await queue.deliverDue() }
                 }
             }
             group.addTask { [self] in
-                await repeating(housekeeping) {
+                await repeating(housekeeping, until: ending) {
                     await self.giveUpUnclaimed()
                     return nil
                 }
             }
         }
-        await shutdown()
     }
 
     /// Says that something was put into the outbox. From any thread.
     package func wake() {
+        let lanes = state.withLock { $0.lanes }
         for lane in lanes { lane.signal.raise() }
         housekeeping.raise()
     }
@@ -68,6 +107,7 @@ package final class NotifierLoop: Sendable {
     /// Makes one attempt at everything that is due and returns: what `run` repeats.
     package func deliverDue() async {
         await giveUpUnclaimed()
+        let lanes = state.withLock { $0.lanes }
         await withDiscardingTaskGroup { group in
             for (queue, _) in lanes { group.addTask { _ = await queue.deliverDue() } }
         }
@@ -81,9 +121,9 @@ package final class NotifierLoop: Sendable {
 
     /// Repeats `work` when it says so, when `signal` is raised and now and then.
     private func repeating(
-        _ signal: WakeSignal, _ work: @Sendable () async -> Timestamp?
+        _ signal: WakeSignal, until ending: LaneEnding, _ work: @Sendable () async -> Timestamp?
     ) async {
-        while !Task.isCancelled {
+        while !Task.isCancelled, !ending.hasBegun {
             let next = await work()
             let now = Timestamp(nanoseconds: clock.wallNanoseconds)
             let wait = next.map { max(1_000_000, $0.nanoseconds(since: now)) } ?? .max
@@ -93,7 +133,7 @@ package final class NotifierLoop: Sendable {
 
     /// Notifications for receivers that are no longer configured cannot be delivered by anyone.
     private func giveUpUnclaimed() async {
-        let names = names
+        let names = state.withLock { $0.names }.union([Self.inbox])
         for delivery in await outbox.pending(where: { !names.contains($0.receiver) }) {
             let reason = "no receiver of this name is configured any more"
             events.emit(NotificationFailed(receiver: delivery.receiver, reason: reason))

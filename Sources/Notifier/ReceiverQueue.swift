@@ -1,5 +1,6 @@
 import Platform
 import Store
+import Synchronization
 import Telemetry
 
 /// Delivers what waits for one receiver, one message at a time.
@@ -7,40 +8,46 @@ import Telemetry
 /// Messages of one rule group keep their order: while one waits for its next attempt, later ones of the
 /// group wait behind it, so that "resolved" never overtakes "firing". Groups do not wait for each other.
 actor ReceiverQueue {
-    private let receiver: WebhookReceiver
+    private let receiver: NotificationEndpoint
     private let outbox: Outbox
-    private let sender: any NotificationSender
     private let policy: RetryPolicy
     private let clock: any Clock
     private let events: EventLog
+    private let ending: LaneEnding
     /// Outcomes that the catalog has not taken yet: these must not be sent again.
     private var unsaved: [Int64: DeliveryOutcome] = [:]
 
     init(
-        _ receiver: WebhookReceiver, outbox: Outbox, sender: any NotificationSender,
-        clock: any Clock, random: any RandomSource, events: EventLog
+        _ receiver: NotificationEndpoint, outbox: Outbox, clock: any Clock,
+        random: any RandomSource, events: EventLog, ending: LaneEnding
     ) {
         self.receiver = receiver
         self.outbox = outbox
-        self.sender = sender
         policy = RetryPolicy(random: random)
         self.clock = clock
         self.events = events
+        self.ending = ending
     }
 
     /// Sends everything whose time has come.
     /// - Returns: when the next attempt is due; `nil` if nothing waits.
     func deliverDue() async -> Timestamp? {
-        while !Task.isCancelled {
+        while !Task.isCancelled, !ending.hasBegun {
             guard await saveOutcomes() else { return nil }
             let heads = await heads()
             let now = Timestamp(nanoseconds: clock.wallNanoseconds)
-            guard let next = heads.first(where: { $0.nextAttemptAt <= now }) else {
+            guard let next = heads.first(where: { Self.isDue($0, at: now) }) else {
                 return heads.map(\.nextAttemptAt).min()
             }
             await attempt(next)
         }
         return nil
+    }
+
+    /// Also if the clock was set back since the next attempt was put down: that time may be long in coming.
+    private static func isDue(_ delivery: Delivery, at now: Timestamp) -> Bool {
+        delivery.nextAttemptAt <= now
+            || delivery.createdAt > now && delivery.nextAttemptAt >= delivery.createdAt
     }
 
     /// The oldest message of every group.
@@ -79,11 +86,12 @@ actor ReceiverQueue {
 
     private func attempt(_ delivery: Delivery) async {
         let start = Timestamp(nanoseconds: clock.wallNanoseconds)
-        let result = await sender.send(delivery.body, to: receiver, at: start)
+        let result = await receiver.send(delivery.body, start)
         // A send that was broken off by the shutdown is no attempt; the next start makes it.
         if Task.isCancelled, case .transient = result { return }
         let now = Timestamp(nanoseconds: clock.wallNanoseconds)
         let outcome = policy.outcome(result, of: delivery, at: now)
+        receiver.count(result, outcome, in: events)
         switch outcome {
         case .delivered:
             events.emit(
@@ -91,7 +99,7 @@ actor ReceiverQueue {
         case .retry(_, let reason):
             events.emit(
                 NotificationRetried(
-                    receiver: receiver.name, url: receiver.url.description, reason: reason))
+                    receiver: receiver.name, url: receiver.address, reason: reason))
         case .failed(let reason):
             events.emit(NotificationFailed(receiver: receiver.name, reason: reason))
         }
@@ -106,6 +114,14 @@ actor ReceiverQueue {
         }
         return true
     }
+}
+
+/// Tells the queues of receivers that others take their place: they end what they are at and begin nothing more.
+final class LaneEnding: Sendable {
+    private let flag = Atomic(false)
+
+    var hasBegun: Bool { flag.load(ordering: .acquiring) }
+    func begin() { flag.store(true, ordering: .releasing) }
 }
 
 /// What can be told of a message from its bytes, as `WebhookMessage` writes them. A quote inside a JSON

@@ -11,7 +11,7 @@ struct Sidelight: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, ProxyCommand.self, RunCommand.self, ImportCommand.self,
             ExportCommand.self, QueryCommand.self, CheckCommand.self, RulesCommand.self,
-            SLOCommand.self, SamplingCommand.self,
+            SLOCommand.self, SamplingCommand.self, AlertsCommand.self,
             DemoCommand.self, DemoServicesCommand.self,
             DemoFunctionCommand.self,
         ])

@@ -11,6 +11,7 @@ struct CheckCommandTests {
             ("listen: 127.0.0.1:1\nretention: 7d", "settings of serve"),
             ("groups:\n- name: g\n  rules: [{alert: A, expr: up == 0}]", "1 rules in 1 groups"),
             ("tests: []", "tests of 0 rule files"),
+            ("route: {receiver: a}\nreceivers: [{name: a}]", "1 routes to 1 receivers"),
             (
                 "scrape_configs: [{job_name: a, static_configs: [{targets: ['h:1']}]}]",
                 "1 scrape jobs"
@@ -46,7 +47,7 @@ struct CheckCommandTests {
             ("scrape_configs: [{colour: red}]", ":1: "), ("listeners: []\ncolour: red", "colour"),
             ("version: prometheus/v1\nservice: shop\nslos: []", ":3: "), ("", "empty"),
             ("[", "YAML"),
-            ("- a", "mapping"),
+            ("- a", "mapping"), ("route: {receiver: a}", ":1: undefined receiver"),
             ("groups:\n- name: g\n  rules: [{alert: A, expr: up > 1}]", ":3: A: up > 1"),
         ])
     func mistakes(text: String, says: String) async throws {

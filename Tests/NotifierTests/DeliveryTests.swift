@@ -4,7 +4,7 @@ import Store
 import Telemetry
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct DeliveryTests {
+@Suite(.timeLimit(.minutes(5))) struct DeliveryTests {
     @Test("a notification is posted once, with credentials from the URL, and leaves the outbox")
     func delivered() async throws {
         let lab = OutboxLab()

@@ -8,6 +8,8 @@ final class WebhookServer: Sendable {
     /// What to do with a request.
     enum Reaction: Sendable {
         case answer(Int, headers: [(String, String)] = [], bodyBytes: Int = 0)
+        /// Answers with this text.
+        case reply(Int, String)
         /// Says nothing and keeps the connection.
         case hang
         /// Closes without an answer.
@@ -92,6 +94,13 @@ private final class Handler: ChannelInboundHandler {
         switch server.received(request) {
         case .hang: return
         case .close: context.close(promise: nil)
+        case .reply(let status, let text):
+            var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
+            head.headers.add(name: "content-length", value: String(text.utf8.count))
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.write(
+                wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         case .answer(let status, let headers, let bodyBytes):
             var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
             for (name, value) in headers { head.headers.add(name: name, value: value) }

@@ -73,3 +73,42 @@ import Testing
         #expect(try store.catalog.dueDeliveries(at: instant(1_000), limit: 10).isEmpty)
     }
 }
+
+@Suite struct NotifierStoreTests {
+    @Test("what the dispatcher remembers survives a restart, all of a change or nothing")
+    func records() throws {
+        for kind in StoreKind.allCases where kind != .sqliteSealed {
+            let store = try StoreUnderTest(kind)
+            let notifier = try #require(store.catalog as? any NotifierStore)
+            var change = NotifierChange()
+            change.puts = [
+                NotifierRecord(kind: .alert, key: "a", body: [1]),
+                NotifierRecord(kind: .alert, key: "b", body: [2]),
+                NotifierRecord(kind: .silence, key: "a", body: [3]),
+            ]
+            change.deliveries = [
+                Delivery(
+                    receiver: "r", body: [9], createdAt: .zero, nextAttemptAt: .zero)
+            ]
+            try notifier.commit(change)
+            var second = NotifierChange()
+            second.puts = [NotifierRecord(kind: .alert, key: "b", body: [4])]
+            second.removals = [(kind: .alert, key: "a")]
+            try notifier.commit(second)
+            try store.restart()
+            let again = try #require(store.catalog as? any NotifierStore)
+            #expect(
+                try again.notifierRecords(.alert) == [
+                    NotifierRecord(kind: .alert, key: "b", body: [4])
+                ])
+            #expect(try again.notifierRecords(.silence).map(\.body) == [[3]])
+            let log = try again.deliveryLog(limit: 5)
+            #expect(log.map(\.state) == [.due])
+            var taken = NotifierChange()
+            taken.taken = log.map(\.delivery.id)
+            try again.commit(taken)
+            #expect(try again.deliveryLog(limit: 5).isEmpty)
+            #expect(try store.catalog.dueDeliveries(at: .distantFuture, limit: 5).isEmpty)
+        }
+    }
+}

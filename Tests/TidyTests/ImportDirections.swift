@@ -17,7 +17,7 @@ extension Check {
         "LogQL": ["QueryCore", "RegularExpressions"],
         "Pipeline": ["Store", "RegularExpressions"],
         "Rules": ["PromQL", "LogQL", "TraceQL", "Store"],
-        "Notifier": ["Store", "Platform"],
+        "Notifier": ["Store", "Platform", "Rules", "RegularExpressions"],
         "HTTPServer": ["Platform", "Compression"],
         "Receivers": [
             "HTTPServer", "WireFormats", "Pipeline", "Compression", "RegularExpressions",

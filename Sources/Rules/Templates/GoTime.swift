@@ -12,12 +12,22 @@ enum GoTime {
 
     /// As `fmt.Print` shows a time: `2006-01-02 15:04:05.999999999 -0700 MST`.
     static func text(_ nanoseconds: Int64) -> String {
+        // Go's zero time lies before the first instant that nanoseconds reach.
+        if nanoseconds == .min { return "0001-01-01 00:00:00 +0000 UTC" }
         let full = RFC3339.string(Timestamp(nanoseconds: nanoseconds))
         return full.replacing("T", with: " ").replacing("Z", with: " +0000 UTC")
     }
 
     /// By a layout that shows how the reference time would be written.
-    static func text(_ nanoseconds: Int64, layout: String) -> String {
+    /// - Parameters:
+    ///   - offset: seconds east of UTC.
+    ///   - zone: its name there.
+    static func text(
+        _ utc: Int64, layout: String, offset: Int64 = 0, zone: String = "UTC"
+    ) -> String {
+        let nanoseconds = Timestamp(nanoseconds: utc).advanced(
+            byNanoseconds: Timestamp(seconds: offset).nanoseconds
+        ).nanoseconds
         let full = RFC3339.string(Timestamp(nanoseconds: nanoseconds))
         let numbers = full.split { !$0.isNumber }.compactMap { Int($0) }
         guard numbers.count >= 6 else { return full }
@@ -30,11 +40,12 @@ enum GoTime {
         // Longer ones first where one begins with another.
         let parts: [(String, String)] = [
             ("2006", "\(numbers[0])"), ("January", month), ("Jan", String(month.prefix(3))),
-            ("Monday", weekday), ("Mon", String(weekday.prefix(3))), ("MST", "UTC"),
+            ("Monday", weekday), ("Mon", String(weekday.prefix(3))), ("MST", zone),
             ("01", two(numbers[1])), ("02", two(numbers[2])), ("03", two(hour)),
             ("04", two(numbers[4])), ("05", two(numbers[5])), ("06", two(numbers[0] % 100)),
             ("15", two(numbers[3])), ("PM", half ? "AM" : "PM"), ("pm", half ? "am" : "pm"),
-            ("-07:00", "+00:00"), ("-0700", "+0000"), ("Z07:00", "Z"), ("_2", spaced(numbers[2])),
+            ("-07:00", distance(offset, ":")), ("-0700", distance(offset, "")),
+            ("Z07:00", offset == 0 ? "Z" : distance(offset, ":")), ("_2", spaced(numbers[2])),
             ("1", "\(numbers[1])"), ("2", "\(numbers[2])"), ("3", "\(hour)"),
             ("4", "\(numbers[4])"), ("5", "\(numbers[5])"),
         ]
@@ -50,6 +61,11 @@ enum GoTime {
             }
         }
         return result
+    }
+
+    private static func distance(_ offset: Int64, _ separator: String) -> String {
+        let minutes = Int(offset.magnitude / 60)
+        return "\(offset < 0 ? "-" : "+")\(two(minutes / 60))\(separator)\(two(minutes % 60))"
     }
 
     private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -33,6 +33,12 @@ package struct Template: Sendable, Hashable {
         definitions = parser.definitions
     }
 
+    init(source: String, body: [TemplateNode], definitions: [String: [TemplateNode]]) {
+        self.source = source
+        self.body = body
+        self.definitions = definitions
+    }
+
     /// What a template may refer to.
     package struct Subject: Sendable {
         package var labels: Labels

@@ -67,6 +67,8 @@ extension TemplateCall {
         case .list(let values): return values.count
         case .texts(let texts): return texts.count
         case .map(let values): return values.count
+        case .labels(let texts): return texts.count
+        case .pairs(let pairs): return pairs.count
         default: throw RenderFailure(reason: "error calling len: len of type \(value.typeName)")
         }
     }
@@ -82,6 +84,7 @@ extension TemplateCall {
             let bytes = Array(text.utf8)
             guard bytes.indices.contains(Int(clamping: place)) else { throw outOfRange(place) }
             return .int(Int64(bytes[Int(place)]))
+        case (.labels(let texts), .string(let name)): return .string(texts[name] ?? "")
         case (.texts(let texts), .string(let name)): return .string(texts[name] ?? "")
         case (.map(let values), .string(let name)): return values[name] ?? .nothing
         default: throw RenderFailure(reason: "error calling index: can't index \(value.typeName)")

@@ -25,6 +25,11 @@ extension TemplateCall {
         "<": "&lt;", ">": "&gt;", "&": "&amp;", "'": "&#39;", "\"": "&#34;", "\0": "\u{FFFD}",
     ]
 
+    /// As html/template escapes texts.
+    static func htmlText(_ text: String) -> String {
+        escaped(text, htmlEscapes.merging(["+": "&#43;"]) { $1 })
+    }
+
     private static let scriptEscapes: [Character: String] = [
         "<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "'": "\\'", "\"": "\\\"", "\\": "\\\\",
         "=": "\\u003D", "\n": "\\u000A", "\t": "\\u0009", "\r": "\\u000D",

@@ -12,13 +12,18 @@ enum TemplateFunction: String, Sendable, Hashable, CaseIterable {
     // Texts.
     case toUpper, toLower, title, match, reReplaceAll, stripPort, stripDomain, safeHtml
     case args, graphLink, tableLink, externalURL, pathPrefix, urlQueryEscape
+    // Alertmanager's.
+    case trimSpace, join, safeUrl, urlUnescape, stringSlice, list, append, dict, toJson
+    case date, tz, since, base64encode, base64decode
 
     /// How many arguments each takes, the piped value included.
     private var arity: ClosedRange<Int> {
         switch self {
         case .now, .externalURL, .pathPrefix: 0...0
-        case .print, .println, .html, .js, .urlquery, .args: 0...Int.max
-        case .and, .or, .printf, .index, .slice: 1...Int.max
+        case .print, .println, .html, .js, .urlquery, .args, .stringSlice, .list, .dict:
+            0...Int.max
+        case .and, .or, .printf, .index, .slice, .append: 1...Int.max
+        case .join, .date, .tz: 2...2
         case .eq: 2...Int.max
         case .ne, .lt, .le, .gt, .ge, .label, .sortByLabel, .match: 2...2
         case .reReplaceAll: 3...3
@@ -50,7 +55,11 @@ enum TemplateFunction: String, Sendable, Hashable, CaseIterable {
         case .humanize, .humanize1024, .humanizePercentage, .humanizeDuration,
             .humanizeTimestamp, .toTime, .toDuration, .parseDuration:
             return try call.number()
-        case .now: return .number(Double(run.subject.surroundings.time) / 1_000)
+        case .now: return run.now
+        case .trimSpace, .join, .safeUrl, .urlUnescape, .stringSlice, .list, .append, .dict,
+            .toJson, .date, .tz, .since, .base64encode, .base64decode:
+            return try call.notifying(in: run)
+        case .safeHtml where run.escapesHTML: return .safe(try call.text(0))
         case .externalURL: return .string(run.subject.surroundings.externalURL)
         case .pathPrefix: return .string(URLText.path(of: run.subject.surroundings.externalURL))
         case .args:

@@ -18,11 +18,18 @@ struct TemplateParser {
     private var index = 0
     private var depth = 0
     private var loops = 0
+    private let dialect: TemplateDialect
     /// Variables in scope.
-    private var variables = ["$", "$labels", "$externalLabels", "$externalURL", "$value"]
+    private var variables: [String]
     private(set) var definitions: [String: [TemplateNode]] = [:]
 
-    init(_ tokens: [(token: TemplateLexer.Token, line: Int)]) { self.tokens = tokens }
+    init(
+        _ tokens: [(token: TemplateLexer.Token, line: Int)], dialect: TemplateDialect = .rules
+    ) {
+        self.tokens = tokens
+        self.dialect = dialect
+        variables = dialect.variables
+    }
 
     mutating func template() throws(TemplateError) -> [TemplateNode] {
         let (nodes, end) = try list()
@@ -286,7 +293,7 @@ struct TemplateParser {
         case "nil": return literal(.nothing)
         default: break
         }
-        guard let function = TemplateFunction(rawValue: word) else {
+        guard let function = TemplateFunction(rawValue: word), dialect.knows(function) else {
             throw failure("function \"\(word)\" not defined")
         }
         index += 1

@@ -13,7 +13,13 @@ struct TemplateRun {
     private static let depthMax = 100
 
     private let template: Template
+    private let definitions: [String: [TemplateNode]]
+    private let dot: TemplateValue
     let subject: Template.Subject
+    /// Whether values are escaped as text of HTML.
+    let escapesHTML: Bool
+    /// What the function `now` gives.
+    let now: TemplateValue
     private var output = ""
     private var steps = 0
     private var depth = 0
@@ -23,6 +29,10 @@ struct TemplateRun {
     init(_ template: Template, _ subject: Template.Subject) {
         self.template = template
         self.subject = subject
+        definitions = template.definitions
+        dot = .data
+        escapesHTML = false
+        now = .number(Double(subject.surroundings.time) / 1_000)
         variables = [
             ("$", .data),
             (
@@ -35,8 +45,24 @@ struct TemplateRun {
         ]
     }
 
+    /// - Parameters:
+    ///   - definitions: named templates beside the template's own.
+    ///   - now: nanoseconds since the epoch.
+    init(
+        _ template: Template, of dot: TemplateValue, definitions: [String: [TemplateNode]],
+        escapesHTML: Bool, now: Int64
+    ) {
+        self.template = template
+        self.definitions = definitions.merging(template.definitions) { $1 }
+        self.dot = dot
+        self.escapesHTML = escapesHTML
+        self.now = .time(now)
+        subject = Template.Subject(labels: .empty, value: 0, surroundings: TemplateSurroundings())
+        variables = [("$", dot)]
+    }
+
     mutating func text() throws(RenderFailure) -> String {
-        _ = try run(template.body, dot: .data)
+        _ = try run(template.body, dot: dot)
         return output
     }
 
@@ -61,7 +87,7 @@ struct TemplateRun {
         case .action(let pipeline):
             let value = try value(of: pipeline, dot)
             if pipeline.variables.isEmpty {
-                try write(value == .nothing ? "<no value>" : value.text)
+                try write(value)
             }
         case .branch(let branch): return try run(branch, dot)
         case .loop(let pipeline, let body, let otherwise):
@@ -127,6 +153,10 @@ struct TemplateRun {
             return texts.sorted { $0.key < $1.key }.map { (.string($0.key), .string($0.value)) }
         case .map(let values):
             return values.sorted { $0.key < $1.key }.map { (.string($0.key), $0.value) }
+        case .labels(let texts):
+            return texts.sorted { $0.key < $1.key }.map { (.string($0.key), .string($0.value)) }
+        case .pairs(let pairs):
+            return pairs.enumerated().map { (.int(Int64($0.offset)), .record($0.element.record)) }
         case .int(let count):
             guard count <= stepsMax else { throw RenderFailure(reason: "the loop is too long") }
             return (0..<max(0, count)).map { (.int($0), .int($0)) }
@@ -136,7 +166,7 @@ struct TemplateRun {
     }
 
     private mutating func call(_ name: String, _ dot: TemplateValue) throws(RenderFailure) {
-        guard let body = template.definitions[name] else {
+        guard let body = definitions[name] else {
             throw RenderFailure(reason: "template \"\(name)\" not defined")
         }
         depth += 1
@@ -191,26 +221,22 @@ struct TemplateRun {
         return try function.apply(arguments, in: self)
     }
 
-    /// A value with arguments: `Format` of a time is the only one that takes any.
+    /// A value with arguments: `Format` of a time, `Remove` of labels or `Join` of texts.
     private mutating func method(
         _ command: TemplateCommand, piped: TemplateValue?, _ dot: TemplateValue
     ) throws(RenderFailure) -> TemplateValue {
         var receiver = command.operands[0]
-        guard receiver.takeLast() == "Format" else {
+        let name = receiver.takeLast() ?? ""
+        guard ["Format", "Remove", "Join"].contains(name) else {
             throw RenderFailure(reason: "can't give argument to non-function")
         }
-        guard case .time(let time) = try value(of: receiver, dot) else {
-            throw RenderFailure(reason: "Format belongs to times")
-        }
+        let value = try value(of: receiver, dot)
         var arguments: [TemplateValue] = []
         for operand in command.operands.dropFirst() {
-            arguments.append(try value(of: operand, dot))
+            arguments.append(try self.value(of: operand, dot))
         }
         if let piped { arguments.append(piped) }
-        guard arguments.count == 1, case .string(let layout) = arguments[0] else {
-            throw RenderFailure(reason: "Format needs a layout such as \"2006-01-02 15:04\"")
-        }
-        return .string(GoTime.text(time, layout: layout))
+        return try value.method(name, arguments)
     }
 
     private mutating func value(
@@ -243,6 +269,14 @@ struct TemplateRun {
     private mutating func step() throws(RenderFailure) {
         steps += 1
         if steps > Self.stepsMax { throw RenderFailure(reason: "the template takes too long") }
+    }
+
+    private mutating func write(_ value: TemplateValue) throws(RenderFailure) {
+        switch value {
+        case .nothing: try write("<no value>")
+        case .safe(let text): try write(text)
+        default: try write(escapesHTML ? TemplateCall.htmlText(value.text) : value.text)
+        }
     }
 
     private mutating func write(_ text: String) throws(RenderFailure) {

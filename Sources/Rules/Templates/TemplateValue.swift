@@ -20,6 +20,16 @@ indirect enum TemplateValue: Sendable, Hashable {
     case sample(TemplateSurroundings.Sample)
     /// What the dot is at first: the alert's data.
     case data
+    /// A structure with named fields.
+    case record(TemplateRecord)
+    /// Labels or annotations of a notification: texts by name, with methods.
+    case labels([String: String])
+    /// Sorted names and values.
+    case pairs([TemplatePair])
+    /// HTML that is not escaped again.
+    case safe(String)
+    /// Nanoseconds since the epoch, shown so many seconds east of UTC under that name.
+    case zonedTime(Int64, offset: Int64, name: String)
 
     /// As Go prints it.
     var text: String {
@@ -30,6 +40,15 @@ indirect enum TemplateValue: Sendable, Hashable {
         case .number(let number): GoNumber.shortest(number)
         case .string(let string): string
         case .time(let nanoseconds): GoTime.text(nanoseconds)
+        case .zonedTime(let nanoseconds, let offset, let name):
+            GoTime.text(
+                nanoseconds, layout: "2006-01-02 15:04:05 -0700 MST", offset: offset, zone: name)
+        case .safe(let text): text
+        case .record(let record):
+            "{\(record.fields.sorted { $0.key < $1.key }.map(\.value.text).joined(separator: " "))}"
+        case .labels(let texts): TemplateValue.texts(texts).text
+        case .pairs(let pairs):
+            pairs.map { "\($0.name)=\($0.value)" }.joined(separator: ", ")
         case .duration(let nanoseconds): GoTime.duration(nanoseconds)
         case .list(let values): "[\(values.map(\.text).joined(separator: " "))]"
         case .texts(let texts):
@@ -54,7 +73,11 @@ indirect enum TemplateValue: Sendable, Hashable {
         case .int: "int"
         case .number: "float64"
         case .string: "string"
-        case .time: "time.Time"
+        case .time, .zonedTime: "time.Time"
+        case .record(let record): record.typeName
+        case .labels: "template.KV"
+        case .pairs: "template.Pairs"
+        case .safe: "template.HTML"
         case .duration: "time.Duration"
         case .list: "template.queryResult"
         case .texts: "map[string]string"
@@ -75,7 +98,10 @@ indirect enum TemplateValue: Sendable, Hashable {
         case .list(let values): !values.isEmpty
         case .texts(let texts): !texts.isEmpty
         case .map(let values): !values.isEmpty
-        case .time, .sample, .data: true
+        case .labels(let texts): !texts.isEmpty
+        case .pairs(let pairs): !pairs.isEmpty
+        case .safe(let text): !text.isEmpty
+        case .time, .zonedTime, .sample, .data, .record: true
         }
     }
 
@@ -92,7 +118,22 @@ indirect enum TemplateValue: Sendable, Hashable {
         case (.sample(let sample), "Labels"): return .texts(sample.labelTexts)
         case (.sample(let sample), "Value"): return .number(sample.value)
         case (.time(let time), "Unix"): return .int(Timestamp(nanoseconds: time).wholeSeconds)
-        case (.time, "UTC"): return self
+        case (.time, "UTC"), (.time, "Local"): return self
+        case (.zonedTime(let time, _, _), "UTC"), (.zonedTime(let time, _, _), "Local"):
+            return .time(time)
+        case (.zonedTime(let time, _, _), "Unix"):
+            return .int(Timestamp(nanoseconds: time).wholeSeconds)
+        case (.record(let record), _):
+            guard let value = record.fields[name] else {
+                throw RenderFailure(
+                    reason: "can't evaluate field \(name) in type \(record.typeName)")
+            }
+            return value
+        case (.labels(let texts), _): return TemplateValue.member(name, of: texts)
+        case (.pairs(let pairs), "Names"): return .list(pairs.map { .string($0.name) })
+        case (.pairs(let pairs), "Values"): return .list(pairs.map { .string($0.value) })
+        case (.list(let values), "Firing"), (.list(let values), "Resolved"):
+            return .list(values.filter { $0.alertStatus == name.lowercased() })
         case (.duration(let time), "Seconds"): return .number(Double(time) / 1e9)
         case (.duration(let time), "Minutes"): return .number(Double(time) / 60e9)
         case (.duration(let time), "Hours"): return .number(Double(time) / 3_600e9)
@@ -100,6 +141,25 @@ indirect enum TemplateValue: Sendable, Hashable {
         default:
             throw RenderFailure(reason: "can't evaluate field \(name) in type \(typeName)")
         }
+    }
+}
+
+extension TemplateValue {
+    /// A method of a set of labels, else the label of that name.
+    private static func member(_ name: String, of texts: [String: String]) -> TemplateValue {
+        let pairs = TemplatePair.sorted(texts)
+        return switch name {
+        case "SortedPairs": .pairs(pairs)
+        case "Names": .list(pairs.map { .string($0.name) })
+        case "Values": .list(pairs.map { .string($0.value) })
+        default: .string(texts[name] ?? "")
+        }
+    }
+
+    private var alertStatus: String? {
+        guard case .record(let record) = self, case .string(let status)? = record.fields["Status"]
+        else { return nil }
+        return status
     }
 }
 

@@ -107,6 +107,15 @@ package final class CatalogFile: Catalog {
                     );
                     """)
         }
+        migrator.registerMigration("state of the notifier") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE notifier(
+                        kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+                        PRIMARY KEY(kind, key)
+                    ) WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 
@@ -188,12 +197,7 @@ package final class CatalogFile: Catalog {
                         ORDER BY id LIMIT ?
                         """,
                     arguments: [now.nanoseconds, limit]
-                ).map { row in
-                    Delivery(
-                        id: row[0], receiver: row[1], body: Array(row[2] as Data),
-                        attempts: row[3], createdAt: Timestamp(nanoseconds: row[4]),
-                        nextAttemptAt: Timestamp(nanoseconds: row[5]), lastError: row[6])
-                }
+                ).map { CatalogFile.delivery($0) }
             }
         }
     }
@@ -276,7 +280,15 @@ extension CatalogFile {
             ])
     }
 
-    private static func insert(_ delivery: Delivery, _ db: Database) throws {
+    /// From the columns in the order in which they are asked for above.
+    static func delivery(_ row: Row) -> Delivery {
+        Delivery(
+            id: row[0], receiver: row[1], body: Array(row[2] as Data), attempts: row[3],
+            createdAt: Timestamp(nanoseconds: row[4]),
+            nextAttemptAt: Timestamp(nanoseconds: row[5]), lastError: row[6])
+    }
+
+    static func insert(_ delivery: Delivery, _ db: Database) throws {
         try db.execute(
             sql: """
                 INSERT INTO delivery(

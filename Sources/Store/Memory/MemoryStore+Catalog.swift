@@ -19,20 +19,37 @@ struct MemoryCatalog: Sendable {
     struct Outgoing: Sendable {
         var delivery: Delivery
         /// Delivered or given up.
-        var isSettled = false
+        var isSettled: Bool { state != .due }
+        var state = DeliveryLogEntry.State.due
     }
 
     var alerts: [AlertKey: AlertRecord] = [:]
     /// Oldest first.
     var history: [AlertTransition] = []
     var outbox: [Outgoing] = []
+    /// Bodies by kind and key.
+    var notifier: [NotifierRecord.Kind: [String: [UInt8]]] = [:]
+    private var lastDelivery: Int64 = 0
 
     mutating func apply(_ change: CatalogChange) {
         for alert in change.upserts { alerts[AlertKey(alert)] = alert }
         for alert in change.removals { alerts[AlertKey(alert)] = nil }
         history += change.transitions
-        for var delivery in change.deliveries {
-            delivery.id = Int64(outbox.count) + 1
+        append(change.deliveries)
+    }
+
+    mutating func apply(_ change: NotifierChange) {
+        for record in change.puts { notifier[record.kind, default: [:]][record.key] = record.body }
+        for removal in change.removals { notifier[removal.kind]?[removal.key] = nil }
+        append(change.deliveries)
+        let taken = Set(change.taken)
+        if !taken.isEmpty { outbox.removeAll { taken.contains($0.delivery.id) } }
+    }
+
+    private mutating func append(_ deliveries: [Delivery]) {
+        for var delivery in deliveries {
+            lastDelivery += 1
+            delivery.id = lastDelivery
             outbox.append(Outgoing(delivery: delivery))
         }
     }
@@ -41,12 +58,12 @@ struct MemoryCatalog: Sendable {
         guard let index = outbox.firstIndex(where: { $0.delivery.id == id }) else { return }
         outbox[index].delivery.attempts += 1
         switch outcome {
-        case .delivered: outbox[index].isSettled = true
+        case .delivered: outbox[index].state = .delivered
         case .retry(let time, let error):
             outbox[index].delivery.nextAttemptAt = time
             outbox[index].delivery.lastError = error
         case .failed(let error):
-            outbox[index].isSettled = true
+            outbox[index].state = .failed
             outbox[index].delivery.lastError = error
         }
     }
@@ -99,5 +116,27 @@ extension MemoryStore: Catalog {
         _ delivery: Int64, _ outcome: DeliveryOutcome
     ) throws(StoreError) {
         state.withLock { $0.catalog.settle(delivery, outcome) }
+    }
+}
+
+extension MemoryStore: NotifierStore {
+    package func notifierRecords(
+        _ kind: NotifierRecord.Kind
+    ) throws(StoreError) -> [NotifierRecord] {
+        let found = state.withLock { $0.catalog.notifier[kind] ?? [:] }
+        return found.sorted { $0.key < $1.key }.map {
+            NotifierRecord(kind: kind, key: $0.key, body: $0.value)
+        }
+    }
+
+    package func commit(_ change: NotifierChange) throws(StoreError) {
+        state.withLock { $0.catalog.apply(change) }
+    }
+
+    package func deliveryLog(limit: Int) throws(StoreError) -> [DeliveryLogEntry] {
+        let outbox = state.withLock { $0.catalog.outbox }
+        return outbox.suffix(max(0, limit)).reversed().map {
+            DeliveryLogEntry(delivery: $0.delivery, state: $0.state)
+        }
     }
 }

@@ -8,8 +8,9 @@ struct CheckCommand: ParsableCommand {
         commandName: "check", abstract: "Check files of every kind that this program reads.",
         discussion: """
             Tells by its content what each file is: settings of serve, scrape jobs, a configuration of the \
-            proxy, rules, unit tests of rules, objectives (Sloth, OpenSLO, Pyrra), or sampling policies. \
-            Every field is honoured or refused by name and line. What rules check says of rules is said here, too. \
+            proxy or of notifications (Alertmanager's), rules, unit tests of rules, objectives (Sloth, \
+            OpenSLO, Pyrra), or sampling policies. Every field is honoured or refused by name and line. \
+            What rules check says of rules is said here, too. \
             Files of objectives are read together, because OpenSLO's refer to one another.
 
             Exit codes: 0 all is well, or only warnings; 1 something is wrong; 2 usage; 3 a file cannot \

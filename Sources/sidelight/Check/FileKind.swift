@@ -1,3 +1,5 @@
+import Foundation
+import Notifier
 import Proxy
 import Receivers
 import Rules
@@ -5,7 +7,7 @@ import Yams
 
 /// What a file is, by the keys of its first document.
 enum FileKind: Equatable {
-    case settings, scrapeJobs, proxy, rules, ruleTests, objectives, samplingPolicies
+    case settings, scrapeJobs, proxy, rules, ruleTests, objectives, samplingPolicies, notifications
 
     private static let objectiveVersions = ["sloth.slok.dev/", "openslo/", "pyrra.dev/"]
 
@@ -37,6 +39,8 @@ enum FileKind: Equatable {
                 description:
                     "\(path):\(root.mark?.line ?? 1): \(kind) of \(version) is nothing that "
                     + "this program reads")
+        } else if keys.contains("route") {
+            self = .notifications
         } else if keys.contains("groups") {
             self = .rules
         } else if keys.contains("tests") || keys.contains("rule_files") && !keys.contains("global")
@@ -77,6 +81,11 @@ enum FileKind: Equatable {
             let settings = try Settings(flags: [:], environment: [:], file: path)
             _ = try ServeConfiguration(settings)
             return "settings of serve"
+        case .notifications:
+            let config = try AlertmanagerConfig.parse(
+                text, path: path, environment: ProcessInfo.processInfo.environment,
+                allowsExec: true)
+            return "\(config.route.all.count) routes to \(config.receivers.count) receivers"
         case .objectives: return "objectives"
         case .samplingPolicies: return try PolicyFile.parse(text, path: path).summary
         }

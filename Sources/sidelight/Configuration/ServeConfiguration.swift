@@ -48,6 +48,12 @@ struct ServeConfiguration: Sendable {
     /// Specifications of objectives.
     var slos: [String]
     var webhooks: [String]
+    /// Alertmanager's configuration file; `nil` tells nobody but the webhooks.
+    var alertmanagerConfig: String?
+    /// Whether receivers may run commands.
+    var allowsExecReceivers: Bool
+    /// Who is told every minute that all is well.
+    var heartbeatURL: String?
     /// Nanoseconds, per signal.
     var traceRetention: Int64
     var logRetention: Int64
@@ -97,6 +103,9 @@ struct ServeConfiguration: Sendable {
             throw ConfigurationError(
                 description: "webhook \"\(webhook)\" is no http:// or https:// URL")
         }
+        alertmanagerConfig = try settings.optional("alertmanager-config")
+        allowsExecReceivers = try settings.flag("allow-exec-receivers")
+        heartbeatURL = try settings.optional("heartbeat-url")
         let retention = try settings.string("retention", default: "30d")
         traceRetention = try settings.duration("retention-traces", default: retention)
         logRetention = try settings.duration("retention-logs", default: retention)

@@ -13,8 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             When every listener is open, one line "ready http://HOST:PORT" goes to standard error. \
             SIGTERM and Ctrl-C stop accepting, write everything and exit; SIGHUP reads the rule files, \
-            the token file, the scrape jobs, the sampling strategies and the sampling policies again; a bad \
-            one is reported, and what it said before stays.
+            --alertmanager-config, the token file, the scrape jobs, the sampling strategies and the sampling \
+            policies again; a bad one is reported, and what it said before stays.
             """)
 
     @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))
@@ -146,6 +146,18 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp("Alert receiver, called by POST; may be repeated.", valueName: "url"))
     var webhook: [String] = []
     @Option(
+        help: ArgumentHelp(
+            "Alertmanager's configuration: routes, receivers, silences (API v2).", valueName: "file"
+        ))
+    var alertmanagerConfig: String?
+    @Flag(help: "Let exec_configs of that file run commands.")
+    var allowExecReceivers = false
+    @Option(
+        name: .customLong("heartbeat-url"),
+        help: ArgumentHelp(
+            "Called every minute while samples, rules and notifications work.", valueName: "url"))
+    var heartbeatURL: String?
+    @Option(
         help: ArgumentHelp("How long all signals are kept (default: 30d).", valueName: "duration"))
     var retention: String?
     @Option(help: ArgumentHelp("How long traces are kept.", valueName: "duration"))
@@ -229,6 +241,8 @@ struct ServeCommand: AsyncParsableCommand {
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),
             ("insecure", insecure ? "true" : nil),
+            ("alertmanager-config", alertmanagerConfig), ("heartbeat-url", heartbeatURL),
+            ("allow-exec-receivers", allowExecReceivers ? "true" : nil),
         ]
         for (name, value) in single { flags[name] = value.map { [$0] } }
         return flags

@@ -42,7 +42,7 @@ enum ServeProcess {
             configuration: configuration, store: store, clock: clock, events: events,
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
-            objectives: alerting.objectives,
+            objectives: alerting.objectives, alerting: alerting,
             sampling: SamplingAdvice(strategies: strategies, clock: clock),
             tails: LogTails(clock: clock, events: events),
             deltaRecovery: DeltaRecovery(
@@ -249,6 +249,7 @@ struct ServeParts: Sendable {
     var startedAt: Timestamp
     var rules: any RulesSource
     var objectives: ObjectiveBoard
+    var alerting: ServeAlerting
     var sampling: SamplingAdvice
     /// Who watches log records arrive, whichever listener they come by.
     var tails: LogTails

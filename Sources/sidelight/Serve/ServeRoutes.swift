@@ -41,6 +41,7 @@ enum ServeRoutes {
             board: parts.objectives, store: parts.store, spans: parts.store, logs: parts.store,
             clock: parts.clock, pool: parts.exports, externalURL: parts.configuration.publicURL
         ).register(on: &router)
+        registerAlertmanager(parts, on: &router)
         WebUI.register(on: &router)
         registerHealth(parts, on: &router)
     }
@@ -89,6 +90,27 @@ enum ServeRoutes {
             spans: store, logs: store, catalog: store.catalog, events: parts.events,
             runner: parts.queries, server: server
         ).register(on: &router)
+    }
+
+    /// At the root and below a prefix, where Prometheus's clients do not meet it.
+    private static func registerAlertmanager(_ parts: ServeParts, on router: inout Router) {
+        let alerting = parts.alerting
+        let api = AlertmanagerAPI(
+            alertmanager: alerting.alertmanager, runner: parts.queries,
+            server: ServerFacts(
+                version: ProgramVersion.current, startedAt: parts.startedAt))
+        api.register(on: &router)
+        api.register(on: &router, prefix: "/alertmanager")
+        router.on(.post, "/alertmanager/-/reload") { _ in
+            do {
+                try alerting.reloadAlertmanager()
+                return HTTPResponse(status: 200)
+            } catch {
+                return .text("failed to reload config: \(error)\n", status: 500)
+            }
+        }
+        NotificationRoutes(alertmanager: alerting.alertmanager, runner: parts.queries)
+            .register(on: &router)
     }
 
     private static func registerHealth(_ parts: ServeParts, on router: inout Router) {

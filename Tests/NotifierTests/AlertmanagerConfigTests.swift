@@ -1,0 +1,213 @@
+import Foundation
+import Notifier
+import Testing
+
+@Suite("Alertmanager's configuration file") struct AlertmanagerConfigTests {
+    /// Everything that the file can hold, but for receivers of each kind.
+    static let whole = """
+        global:
+          resolve_timeout: 2m
+          smtp_smarthost: mail.example:587
+          smtp_from: alerts@example
+          smtp_auth_password: hush
+          slack_api_url: https://hooks.slack.example/services/T/B/secret
+        templates: []
+        time_intervals:
+          - name: nights
+            time_intervals:
+              - times: [{start_time: "22:00", end_time: "24:00"}]
+                weekdays: ["monday:friday", Saturday]
+                days_of_month: ["1:5", "-3:-1"]
+                months: ["january:march", "12"]
+                years: ["2026:2030"]
+                location: Europe/Berlin
+        route:
+          receiver: default
+          group_by: [alertname]
+          routes:
+            - matchers: ['severity="page"', team=~"a|b"]
+              receiver: pager
+              group_by: ["..."]
+              group_wait: 10s
+              group_interval: 1m
+              repeat_interval: 1h
+              continue: true
+              mute_time_intervals: [nights]
+            - match: {severity: ticket}
+              match_re: {team: "a.*"}
+              active_time_intervals: [nights]
+              routes:
+                - matchers: ['{a="b", c!="d"}']
+        inhibit_rules:
+          - source_matchers: [severity = page]
+            target_matchers: ['severity =~ "ticket|info"']
+            equal: [alertname, cluster]
+          - source_match: {a: b}
+            target_match_re: {c: "d|e"}
+        receivers:
+          - name: default
+            email_configs: [{to: someone@example}]
+          - name: pager
+            slack_configs: [{channel: "#alerts"}]
+            webhook_configs: [{url: "http://me:pass@127.0.0.1:1/a?token=x"}]
+        """
+
+    @Test("is read whole")
+    func whole() throws {
+        let config = try AlertmanagerConfig.parse(Self.whole, path: "am.yml")
+        #expect(config.receivers == ["default", "pager"])
+        #expect(
+            config.integrations.map(\.key) == [
+                "default/email[0]", "pager/webhook[0]", "pager/slack[0]",
+            ])
+        #expect(config.resolveTimeout == 120_000_000_000)
+        #expect(config.inhibitRules.count == 2)
+        #expect(config.inhibitRules[0].equal == ["alertname", "cluster"])
+        let routes = config.route.all
+        #expect(
+            routes.map(\.key) == [
+                "{}", "{}/{severity=\"page\",team=~\"a|b\"}",
+                "{}/{severity=\"ticket\",team=~\"a.*\"}",
+                "{}/{severity=\"ticket\",team=~\"a.*\"}/{a=\"b\",c!=\"d\"}",
+            ])
+        #expect(routes[1].groupBy == nil)
+        #expect(routes[2].groupBy == ["alertname"])
+        #expect(routes[2].receiver == "default")
+        #expect(routes[1].groupWait == 10_000_000_000)
+        #expect(routes[3].repeatInterval == 14_400_000_000_000)
+    }
+
+    @Test("is shown without secrets")
+    func shown() throws {
+        let config = try AlertmanagerConfig.parse(Self.whole, path: "am.yml")
+        for secret in ["hush", "services/T", "pass@", "token=x"] {
+            #expect(!config.shown.contains(secret), "\(secret) in \(config.shown)")
+        }
+        #expect(config.shown.contains("<secret>"))
+        #expect(!"\(config)".contains("hush"))
+    }
+
+    /// What a line is replaced by, and the complaint with the line it names.
+    private static let mistakes: [(String, String, Int, String)] = [
+        ("  resolve_timeout: 2m", "  resolve_timeot: 2m", 2, "field resolve_timeot not found"),
+        ("  resolve_timeout: 2m", "  resolve_timeout: soon", 2, "not a valid duration string"),
+        (
+            "  resolve_timeout: 2m", "  victorops_api_key: x", 2,
+            "victorops_api_key is not supported"
+        ),
+        ("      continue: true", "      continue: 7", 27, "cannot unmarshal !!str `7` into bool"),
+        ("      receiver: pager", "      receiver: nobody", 22, "undefined receiver \"nobody\""),
+        (
+            "  receiver: default", "  group_wait: 1s", 18,
+            "root route must specify a default receiver"
+        ),
+        (
+            "  group_by: [alertname]", "  match: {a: b}", 18,
+            "root route must not have any matchers"
+        ),
+        (
+            "      group_by: [\"...\"]", "      group_by: [\"...\", a]", 23,
+            "cannot have wildcard group_by"
+        ),
+        (
+            "      group_by: [\"...\"]", "      group_by: [a, a]", 23,
+            "duplicated label \"a\" in group_by"
+        ),
+        (
+            "      group_interval: 1m", "      group_interval: 0s", 21,
+            "group_interval cannot be zero"
+        ),
+        (
+            "      mute_time_intervals: [nights]", "      mute_time_intervals: [days]", 28,
+            "undefined time interval \"days\" used in route"
+        ),
+        ("  - name: pager", "  - name: default", 43, "notification config name \"default\""),
+        ("    email_configs: [{to: someone@example}]", "    email_configs: [{}]", 42, "missing to"),
+        (
+            "    email_configs: [{to: someone@example}]", "    pushover_configs: [{}]", 42,
+            "pushover_configs is not supported"
+        ),
+        (
+            "    slack_configs: [{channel: \"#alerts\"}]", "    slack_configs: [{chanel: x}]", 44,
+            "field chanel not found"
+        ),
+        (
+            "    slack_configs: [{channel: \"#alerts\"}]",
+            "    slack_configs: [{title: \"{{ .x\"}]",
+            44, "template of title"
+        ),
+        (
+            "    slack_configs: [{channel: \"#alerts\"}]",
+            "    exec_configs: [{command: [/bin/true]}]", 44, "--allow-exec-receivers"
+        ),
+        (
+            "      - times: [{start_time: \"22:00\", end_time: \"24:00\"}]",
+            "      - times: [{start_time: \"22:00\", end_time: \"21:00\"}]", 11,
+            "start time cannot be equal or greater than end time"
+        ),
+        ("        years: [\"2026:2030\"]", "        years: [\"2030:2026\"]", 15, "end year 2026"),
+        ("        location: Europe/Berlin", "        location: Mars/Base", 16, "unknown time zone"),
+        (
+            "    - match: {severity: ticket}", "    - match: {severity: ticket, severity: a}", 29,
+            "already set in map"
+        ),
+    ]
+
+    @Test("is refused by file and line", arguments: 0..<mistakes.count)
+    func refused(_ index: Int) throws {
+        let (line, wrong, number, complaint) = Self.mistakes[index]
+        try #require(Self.whole.contains(line + "\n"), "\(line)")
+        let text = Self.whole.replacing(line + "\n", with: wrong + "\n", maxReplacements: 1)
+        do {
+            _ = try AlertmanagerConfig.parse(text, path: "am.yml")
+            Issue.record("accepted: \(wrong)")
+        } catch {
+            #expect("\(error)".contains(complaint), "\(error)")
+            #expect(error.line == number, "\(error)")
+            #expect(error.path == "am.yml")
+        }
+    }
+
+    @Test("takes secrets from files and from the environment")
+    func secrets() throws {
+        let text = """
+            route: {receiver: a}
+            receivers:
+              - name: a
+                webhook_configs: [{url_file: /nowhere/url, signing_secret: "${env:SIGNING}"}]
+            """
+        let config = try AlertmanagerConfig.parse(
+            text, path: "am.yml", environment: ["SIGNING": "hush"])
+        #expect(config.integrations[0].address == "the address in /nowhere/url")
+        #expect(throws: NotifierConfigError.self) {
+            try AlertmanagerConfig.parse(text, path: "am.yml", environment: [:])
+        }
+    }
+
+    @Test(
+        "reads matchers in both syntaxes",
+        arguments: [
+            ("a=b", "a=\"b\""), (" a = \"b c\" ", "a=\"b c\""), ("a!=b", "a!=\"b\""),
+            ("a=~b.*", "a=~\"b.*\""), ("a!~\"x|y\"", "a!~\"x|y\""), ("a=", "a=\"\""),
+            ("a=\"q\\\"q\\n\"", "a=\"q\\\"q\\n\""), ("\"ä b\"=c", "ä b=\"c\""),
+        ])
+    func matcher(text: String, shown: String) throws {
+        #expect(try MatcherText.matcher(text).description == shown)
+    }
+
+    @Test(
+        "refuses what is no matcher",
+        arguments: ["a", "=b", "a==\"b\"c", "{a=b}", "a=\"b", "a=b\"c", "1a=b", "a=~(", ""])
+    func noMatcher(text: String) {
+        #expect(throws: MatcherFailure.self) { try MatcherText.matcher(text) }
+    }
+
+    @Test("a list of matchers has braces or not, and may end in a comma")
+    func matchers() throws {
+        for text in ["{a=\"b,c\",d!=e,}", "a=\"b,c\", d!=e"] {
+            let found = try MatcherText.matchers(text)
+            #expect(found.text == "{a=\"b,c\",d!=\"e\"}")
+        }
+        #expect(try MatcherText.matchers("{}").isEmpty)
+    }
+}
