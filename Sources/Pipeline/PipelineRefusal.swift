@@ -19,8 +19,18 @@ package struct Refusal: Sendable, Hashable {
 /// Counts refusals by reason; only the first of each reason is described.
 package struct RefusalTally: Sendable {
     package private(set) var refusals: [Refusal] = []
+    /// Of the batch as it came, where the stage tells them: why each was refused.
+    package private(set) var rows: [Int: RefusalReason] = [:]
 
     package init() {}
+
+    /// - Parameter row: of the batch as it came.
+    mutating func add(
+        _ reason: RefusalReason, row: Int, example: @autoclosure () -> String
+    ) {
+        rows[row] = reason
+        add(reason, example: example())
+    }
 
     package mutating func add(
         _ reason: RefusalReason, count: Int = 1, example: @autoclosure () -> String

@@ -28,12 +28,21 @@ struct LogRowIdentity: Hashable, Sendable {
                 return text == "-" ? "" : text
             }
             switch batch.strings[batch.attributes.keys[cell]] {
-            case "request_id", "x-request-id": requestID = text()
+            case let name where Self.isRequestID(name): if requestID.isEmpty { requestID = text() }
             case "downstream_remote_address": downstream = text()
             case "upstream_local_address": upstream = text()
             default: break
             }
         }
+    }
+
+    /// `request_id`, `x-request-id`, `X-Request-Id`, `requestId` and the like.
+    private static func isRequestID(_ name: String) -> Bool {
+        guard (9...32).contains(name.utf8.count), let last = name.utf8.last,
+            last | 0x20 == UInt8(ascii: "d")
+        else { return false }
+        let plain = name.lowercased().filter { $0 != "-" && $0 != "_" && $0 != "." }
+        return ["requestid", "xrequestid", "httprequestheaderxrequestid"].contains(plain)
     }
 }
 
