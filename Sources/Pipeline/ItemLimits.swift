@@ -46,11 +46,15 @@ extension Stage where Batch == LogBatch {
             for row in 0..<batch.count {
                 let time = batch.times[row]
                 if time > accepted.latest {
-                    tally.add(.tooFarInFuture, example: "record \(row) at \(time.nanoseconds) ns")
+                    tally.add(
+                        .tooFarInFuture, row: row,
+                        example: "record \(row) at \(time.nanoseconds) ns")
                 } else if time < accepted.earliest {
-                    tally.add(.beforeRetention, example: "record \(row) at \(time.nanoseconds) ns")
+                    tally.add(
+                        .beforeRetention, row: row,
+                        example: "record \(row) at \(time.nanoseconds) ns")
                 } else if !long.isEmpty, long.occur(in: batch, row: row) {
-                    tally.add(.textTooLong, example: "record \(row)")
+                    tally.add(.textTooLong, row: row, example: "record \(row)")
                 } else {
                     continue
                 }

@@ -21,8 +21,18 @@ package struct RefusalTally: Sendable {
     package private(set) var refusals: [Refusal] = []
     /// Values of accepted items that were cut.
     package var cutTexts = 0
+    /// Of the batch as it came, where the stage tells them: why each was refused.
+    package private(set) var rows: [Int: RefusalReason] = [:]
 
     package init() {}
+
+    /// - Parameter row: of the batch as it came.
+    mutating func add(
+        _ reason: RefusalReason, row: Int, example: @autoclosure () -> String
+    ) {
+        rows[row] = reason
+        add(reason, example: example())
+    }
 
     package mutating func add(
         _ reason: RefusalReason, count: Int = 1, example: @autoclosure () -> String

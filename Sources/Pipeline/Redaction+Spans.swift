@@ -54,12 +54,9 @@ extension Redaction {
         for index in span.links.indices {
             span.links[index].attributes = redacted(span.links[index].attributes, &taken)
         }
-        // Longer ones first: one may be part of another.
-        let values = taken.filter { !$0.isEmpty }.sorted { $0.utf8.count > $1.utf8.count }
+        let values = taken
         func plain(_ text: String) -> String {
-            var text = text
-            for value in values { text = Self.masking(value, in: text) }
-            return redacted(text)
+            masked(text, without: values, readsNames: false)
         }
         span.name = plain(span.name)
         span.statusMessage = plain(span.statusMessage)

@@ -42,7 +42,10 @@ struct Redaction: Sendable {
                 resources[index] = changed.append(resource)
             }
             redact(&record)
-            let scope = changed.append(batch.scope(at: batch.scopeIndices[row]))
+            var scopeTaken: [String] = []
+            var ofScope = batch.scope(at: batch.scopeIndices[row])
+            ofScope.attributes = redacted(ofScope.attributes, &scopeTaken)
+            let scope = changed.append(ofScope)
             changed.append(record, resource: resources[index] ?? 0, scope: scope)
         }
         var merger = LogBatchMerger()
@@ -62,15 +65,32 @@ struct Redaction: Sendable {
     private func redact(_ record: inout LogRecord) {
         var taken: [String] = []
         record.attributes = redacted(record.attributes, &taken)
-        if case .string(var body) = record.body {
-            // Longer ones first: one may be part of another.
-            for value in taken.sorted(by: { $0.utf8.count > $1.utf8.count }) where !value.isEmpty {
-                body = Self.masking(value, in: body)
-            }
-            record.body = .string(redacted(body))
+        if case .string(let body) = record.body {
+            record.body = .string(masked(body, without: taken, readsNames: true))
         } else {
             record.body = redacted(record.body, &taken) ?? .empty
         }
+        record.severityText =
+            taken.contains(record.severityText) ? "" : redacted(record.severityText)
+        record.eventName = redacted(record.eventName)
+    }
+
+    /// `text` with what the patterns match replaced, and values of fields masked.
+    /// - Parameters:
+    ///   - values: of fields that were taken out.
+    ///   - readsNames: whether what stands behind a field's name, as in logfmt or JSON, is its value too:
+    ///     a text that no format was recognised in may still tell it.
+    func masked(_ text: String, without values: [String], readsNames: Bool) -> String {
+        let bytes = Array(text.utf8)
+        var cuts = TextCuts()
+        bytes.withUnsafeBytes { all in
+            for value in Set(values) where !value.isEmpty { cuts.add(value: value, in: all) }
+            if readsNames {
+                for name in fields.keys { cuts.add(valuesOf: name, in: all) }
+            }
+            for (rule, pattern) in patterns { cuts.add(pattern, rule, in: all) }
+        }
+        return cuts.isEmpty ? text : String(decoding: cuts.applied(to: bytes), as: UTF8.self)
     }
 
     /// - Parameter taken: gets the values of fields that are concerned.
@@ -97,41 +117,7 @@ struct Redaction: Sendable {
 
     /// `text` with what the patterns match replaced.
     func redacted(_ text: String) -> String {
-        var bytes = Array(text.utf8)
-        for (rule, pattern) in patterns { bytes = Self.replacing(pattern, in: bytes, rule) }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func replacing(
-        _ pattern: Pattern, in bytes: [UInt8], _ rule: RedactionRule
-    ) -> [UInt8] {
-        var output: [UInt8] = []
-        var ranges: [Range<Int>?] = []
-        var start = 0
-        bytes.withUnsafeBytes { all in
-            while start < all.count {
-                let rest = UnsafeRawBufferPointer(rebasing: all[start...])
-                guard pattern.captures(rest, whole: false, into: &ranges),
-                    let found = ranges.first ?? nil, !found.isEmpty
-                else { break }
-                output.append(contentsOf: rest[..<found.lowerBound])
-                output.append(contentsOf: rule.replacement(for: rest[found]).utf8)
-                start += found.upperBound
-            }
-        }
-        guard start > 0 else { return bytes }
-        output.append(contentsOf: bytes[start...])
-        return output
-    }
-
-    /// `text` with a field's value, as it is and as JSON writes it, masked.
-    static func masking(_ value: String, in text: String) -> String {
-        var escaped: [UInt8] = []
-        var value = value
-        value.withUTF8 { JSONText.append(string: UnsafeRawBufferPointer($0), to: &escaped) }
-        let inner = String(decoding: escaped.dropFirst().dropLast(), as: UTF8.self)
-        return text.replacing(value, with: RedactionRule.maskText)
-            .replacing(inner, with: RedactionRule.maskText)
+        patterns.isEmpty ? text : masked(text, without: [], readsNames: false)
     }
 }
 
@@ -140,9 +126,11 @@ struct RedactionConcern {
     private var keys: Set<StringID> = []
     private var texts: Set<StringID> = []
     private let hasPatterns: Bool
+    private let fields: [[UInt8]]
 
     init(_ strings: StringTable, fields: Set<String>, patterns: [Pattern]) {
         hasPatterns = !patterns.isEmpty
+        self.fields = fields.map { Array($0.utf8) }
         for field in fields {
             if let id = strings.id(of: field) { keys.insert(id) }
         }
@@ -158,10 +146,24 @@ struct RedactionConcern {
 
     func concerns(_ batch: LogBatch, row: Int) -> Bool {
         concerns(batch.bodyTypes[row], batch.bodyPayloads[row])
+            || namesField(batch, row: row) || texts.contains(batch.severityTexts[row])
+            || texts.contains(batch.eventNames[row])
             || concerns(batch.attributes, batch.attributeRange(row))
             || concerns(
                 batch.shared.attributes,
                 batch.shared.resources[Int(batch.resourceIndices[row])].attributes)
+            || concerns(
+                batch.shared.attributes,
+                batch.shared.scopes[Int(batch.scopeIndices[row])].attributes)
+    }
+
+    /// Whether a text body has the name of a field in it.
+    private func namesField(_ batch: LogBatch, row: Int) -> Bool {
+        guard !fields.isEmpty, batch.bodyTypes[row] == .string else { return false }
+        let id = StringID(truncatingIfNeeded: batch.bodyPayloads[row])
+        return batch.strings.withBytes(of: id) { text in
+            fields.contains { TextCuts.first($0, in: text, from: 0) != nil }
+        }
     }
 
     private func concerns(_ cells: AttributeColumns, _ range: Range<Int>) -> Bool {

@@ -72,11 +72,23 @@ package struct ElasticsearchReceiver: Sendable {
             return decoded
         }
         let digest = decoded.retryDigest(ContentHash(request.body), receivedAt: now)
-        _ = try await storing { () throws(StoreError) in
+        let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: digest, by: .elasticsearch)
         }
+        Self.refuse(receipt.refusedRows, of: &items)
         let milliseconds = (ingest.clock.monotonicNanoseconds &- started) / 1_000_000
         return Self.answer(Self.result(items, milliseconds: milliseconds))
+    }
+
+    /// Puts the reasons for which documents were refused to their actions. The rows of the batch are the
+    /// documents that were taken, in their order.
+    private static func refuse(_ rows: [Int: String], of items: inout [ElasticsearchBulk.Item]) {
+        guard !rows.isEmpty else { return }
+        var row = 0
+        for index in items.indices where items[index].error == nil {
+            items[index].error = rows[row]
+            row += 1
+        }
     }
 
     /// The answer that tells of each action (Elasticsearch reference, "Bulk API", "Response body").

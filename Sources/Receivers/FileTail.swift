@@ -26,11 +26,18 @@ struct FileTail {
     /// A rotated file that its writer may still have open is read on for so many quiet looks.
     private static let quietLooksMax = 4
 
+    /// A line with its time hardly ever is longer.
+    private static let beforeBytesMax: Int64 = 256
+
     let path: String
     private(set) var position: Position?
     private var file: FollowedFile?
     private var quietLooks = 0
     private var isSkipping = false
+    /// The bytes before the current position when it was reached.
+    private var before: [UInt8] = []
+    /// The end of the lines that are being stored.
+    private var lastRead: [UInt8] = []
     private let chunkBytesMax: Int
 
     /// - Parameter position: from before a restart.
@@ -47,29 +54,46 @@ struct FileTail {
     mutating func next() throws(FileError) -> Step {
         guard let file = try opened(), var position else { return .wait }
         let length = file.length
-        if length < position.offset {
-            // Truncated in place: begins anew.
+        var beginsAnew = length < position.offset
+        if !beginsAnew { beginsAnew = try isReplaced(file, position.offset) }
+        if beginsAnew {
+            // Truncated in place, and perhaps filled again: begins anew.
             position.offset = 0
             position.pendingEnd = nil
             isSkipping = false
+            before = []
         }
+        if before.isEmpty { try remember(file, position.offset) }
         self.position = position
         if let end = position.pendingEnd, end > position.offset, end <= length {
             let bytes = try file.read(at: position.offset, count: Int(end - position.offset))
-            return .lines(bytes)
+            return lines(bytes)
         }
         let bytes = try file.read(at: position.offset, count: chunkBytesMax)
         if isSkipping { return skip(bytes) }
         if let last = bytes.lastIndex(of: 0x0A) {
             quietLooks = 0
-            return .lines(Array(bytes[...last]))
+            return lines(Array(bytes[...last]))
         }
         if bytes.count >= chunkBytesMax {
             isSkipping = true
             self.position?.offset += Int64(bytes.count)
+            before = []
             return .oversizedLine(bytes: bytes.count)
         }
         return leave(file, rest: bytes)
+    }
+
+    /// Whether other bytes stand before the position than when it was reached.
+    private func isReplaced(_ file: FollowedFile, _ offset: Int64) throws(FileError) -> Bool {
+        guard !before.isEmpty, offset >= before.count else { return false }
+        return try file.read(at: offset - Int64(before.count), count: before.count) != before
+    }
+
+    /// Remembers what stands before `offset`.
+    private mutating func remember(_ file: FollowedFile, _ offset: Int64) throws(FileError) {
+        let count = min(offset, Self.beforeBytesMax)
+        before = try file.read(at: offset - count, count: Int(count))
     }
 
     /// The lines of `count` bytes are about to be stored.
@@ -82,11 +106,18 @@ struct FileTail {
     mutating func finish(count: Int) {
         position?.offset += Int64(count)
         position?.pendingEnd = nil
+        before = lastRead
+    }
+
+    private mutating func lines(_ bytes: [UInt8]) -> Step {
+        lastRead = Array(bytes.suffix(Int(Self.beforeBytesMax)))
+        return .lines(bytes)
     }
 
     private mutating func skip(_ bytes: [UInt8]) -> Step {
         let end = bytes.firstIndex(of: 0x0A)
         isSkipping = end == nil
+        before = []
         position?.offset += Int64(end.map { $0 + 1 } ?? bytes.count)
         return .wait
     }
@@ -100,9 +131,10 @@ struct FileTail {
         }
         quietLooks += 1
         guard quietLooks >= Self.quietLooksMax else { return .wait }
-        guard rest.isEmpty else { return .lines(rest) }
+        guard rest.isEmpty else { return lines(rest) }
         self.file = nil
         position = nil
+        before = []
         quietLooks = 0
         return .wait
     }

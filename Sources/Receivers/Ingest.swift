@@ -77,7 +77,9 @@ package struct Ingest: Sendable {
             }
             if case .stored = outcome { observeLogs?(piped.batch) }
         }
-        return receipt(decoded, piped, stored: count, outcome, .logs, way)
+        var receipt = receipt(decoded, piped, stored: count, outcome, .logs, way)
+        receipt.refusedRows = piped.tally.rows.mapValues(\.rawValue)
+        return receipt
     }
 
     func store(
@@ -159,6 +161,8 @@ struct IngestReceipt: Sendable, Hashable {
     /// Native histograms among the accepted samples.
     var histograms = 0
     var exemplars = 0
+    /// Log records of the decoded batch that were refused, with the reason.
+    var refusedRows: [Int: String] = [:]
     /// Reasons with counts and an example each; empty if nothing was rejected.
     var message: String
 }

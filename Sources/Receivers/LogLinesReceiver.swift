@@ -7,7 +7,8 @@ import WireFormats
 /// Log lines, JSON or text, one a line: `POST /api/sidelight/logs`.
 ///
 /// Query parameters: `service` is the `service.name` of all lines; `label` names fields whose values
-/// identify a stream (separated by commas, repeatable). Answers `{"accepted":N,"rejected":M}`.
+/// identify a stream (separated by commas, repeatable). Answers `{"accepted":N,"rejected":M}`, and with
+/// rejections their reasons as `message`. Whatever the content type says, each line is told by itself.
 package struct LogLinesReceiver: Sendable {
     /// Each label field costs a look-up a line, and streams beyond a handful of labels help nobody.
     static let labelFieldsMax = 16
@@ -37,8 +38,18 @@ package struct LogLinesReceiver: Sendable {
             try await ingest.store(
                 decoded, digest: decoded.retryDigest(identity, receivedAt: now), by: .logLines)
         }
-        return .json(
-            Array("{\"accepted\":\(receipt.accepted),\"rejected\":\(receipt.rejected)}\n".utf8))
+        return .json(Self.answer(receipt))
+    }
+
+    private static func answer(_ receipt: IngestReceipt) -> [UInt8] {
+        var json = Array(
+            "{\"accepted\":\(receipt.accepted),\"rejected\":\(receipt.rejected)".utf8)
+        if receipt.rejected > 0 {
+            json.append(contentsOf: ",\"message\":".utf8)
+            JSONText.append(string: receipt.message, to: &json)
+        }
+        json.append(contentsOf: "}\n".utf8)
+        return json
     }
 
     /// The query decides what is stored as much as the body does.
@@ -72,7 +83,14 @@ package struct LogLinesReceiver: Sendable {
     private static func checkType(_ request: HTTPRequest) throws(HTTPError) {
         guard let sent = request.headers["content-type"] else { return }
         switch request.contentType?.essence {
-        case "application/x-ndjson", "application/json", "application/jsonl", "text/plain": return
+        case "application/x-ndjson", "application/ndjson", "application/json", "application/jsonl",
+            "application/jsonlines", "application/x-jsonl", "application/x-jsonlines",
+            "application/stream+json", "application/x-json-stream", "application/json-seq",
+            "application/octet-stream", "application/logfmt",
+            // What curl says about --data-binary, and others about any text.
+            "application/x-www-form-urlencoded":
+            return
+        case let type? where type.hasPrefix("text/"): return
         default:
             throw HTTPError(
                 .unsupportedMediaType,

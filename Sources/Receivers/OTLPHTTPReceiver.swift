@@ -63,7 +63,9 @@ package struct OTLPHTTPReceiver: Sendable {
             case .protobuf:
                 try OTLPLogs.decode(
                     protobuf: request.body, formats: ingest.lineOptions.formats, receivedAt: now)
-            case .json: try OTLPLogs.decode(json: request.body, receivedAt: now)
+            case .json:
+                try OTLPLogs.decode(
+                    json: request.body, formats: ingest.lineOptions.formats, receivedAt: now)
             }
         }
         return try await answer(.logs, encoding) { () throws(StoreError) in

@@ -103,6 +103,24 @@ struct FileFollowerTests {
     }
 
     @Test(
+        "a file that was truncated and grew again before the next look begins anew",
+        .timeLimit(.minutes(1)))
+    func regrown() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        bed.store.hold()
+        try folder.append("old line\n")
+        let follower = try folder.follow(bed)
+        while bed.store.heldCount == 0 { await Task.yield() }
+        let file = try #require(FileHandle(forUpdatingAtPath: folder.log))
+        try file.write(contentsOf: Array("new one\nnew two\n".utf8))
+        try file.close()
+        bed.store.release()
+        await wait(bed, for: 3)
+        await follower.stop()
+        #expect(bodies(bed) == ["old line", "new one", "new two"])
+    }
+
+    @Test(
         "a restart goes on where it was, also in a file that was rotated meanwhile",
         .timeLimit(.minutes(1)))
     func restart() async throws {

@@ -107,6 +107,28 @@ struct ElasticsearchReceiverTests {
         #expect(bed.store.logs.first?.body(0) == .string("hello"))
     }
 
+    @Test("a document that is not stored for its time is answered with the reason")
+    func refusedByTime() async throws {
+        let bed = TestBed()
+        let body = """
+            {"create":{}}
+            no object
+            {"create":{}}
+            {"@timestamp":"2033-11-14T22:13:19Z","message":"early"}
+            {"create":{}}
+            {"@timestamp":"2023-11-14T22:13:19Z","message":"hello"}
+
+            """
+        let answer = try await bed.withHTTP { server in
+            try await server.post("/_bulk", Array(body.utf8), type: "application/x-ndjson")
+        }
+        #expect(answer.text.contains(#""errors":true"#))
+        let statuses = answer.text.split(separator: "\"status\":").dropFirst().map { $0.prefix(3) }
+        #expect(statuses == ["400", "400", "201"])
+        #expect(answer.text.contains(#""reason":"too_far_in_future""#))
+        #expect(bed.store.logs.map(\.count) == [1])
+    }
+
     @Test("what is no bulk body is refused whole")
     func refused() async throws {
         let bed = TestBed()

@@ -55,6 +55,76 @@ struct RedactionTests {
         #expect(batch.record(at: 0).attributes.contains(Attribute("response_code", .int(200))))
     }
 
+    @Test(
+        "the value behind a field's name goes from text that no format is recognised in",
+        arguments: [
+            ("level=info user=frank password=hunter2 done", "frank hunter2"),
+            (#"{"user":"frank","password":"hunter2","msg":"tr"#, "frank hunter2"),
+            (#"{"password":"hunt"#, "hunt"), (#"{"password": "a\"hunter2"#, "hunter2"),
+            (#"{"msg":"got {\"password\":\"hunter2\"}","x"#, "hunter2"),
+            ("GET /login?password=hunter2&x=1 failed", "hunter2"),
+            ("password: hunter2, then", "hunter2"), ("x 'password': 'hunter2 y' z", "hunter2"),
+            (#"oops {"password":{"k":["hunter2","}"]},"a":1"#, "hunter2"),
+            (#"oops {"password":["hunter2""#, "hunter2"), ("password=", ""), ("password", ""),
+        ])
+    func unrecognised(_ line: String, secrets: String) throws {
+        let batch = try run([line], ["drop:password", "hash:user"])
+        let text = lines(batch)[0]
+        for secret in secrets.split(separator: " ") {
+            #expect(!text.contains(secret), "\(text)")
+        }
+        for id in 0..<batch.strings.count {
+            #expect(!batch.strings[StringID(id)].contains("hunter2"))
+        }
+        for kept in ["msg", "done", "&x=1", ", then", "' z", "failed"] where line.contains(kept) {
+            #expect(text.contains(kept), "\(text)")
+        }
+        #expect(!line.contains("=hunter2&") || text == "GET /login?password=***&x=1 failed")
+    }
+
+    @Test("names that are part of others name nothing")
+    func similarNames() throws {
+        let line = "the superuser=ann and user-agent=c of userland=x"
+        #expect(lines(try run([line], ["drop:user"])) == [line])
+    }
+
+    @Test("a short value goes where it stands as a word, and hides nothing from a pattern")
+    func shortValues() throws {
+        let line =
+            #"192.0.2.7 - x [04/Mar/2026:05:06:07 +0000] "GET /bob@example.com HTTP/1.1" 200 9 "x.org" "e""#
+        let batch = try run([line], ["drop:user_agent", "mask:user", #"mask:/[a-z]+@[a-z.]+/"#])
+        #expect(
+            lines(batch)[0]
+                == #"192.0.2.7 - *** [04/Mar/2026:05:06:07 +0000] "GET /*** HTTP/1.1" 200 9 "x.org" "***""#
+        )
+    }
+
+    @Test("severity, event name and the attributes of the scope lose it too")
+    func elsewhere() throws {
+        var batch = LogBatch()
+        let resource = batch.append(Resource())
+        let scope = batch.append(
+            Scope(
+                name: "s",
+                attributes: [
+                    Attribute("user", .string("ann")), Attribute("k", .string("1234")),
+                ]))
+        var record = LogRecord(time: Self.now, observedTime: Self.now, body: .string("b"))
+        record.severityText = "ann"
+        record.eventName = "of 1234"
+        record.attributes = [Attribute("user", .string("ann"))]
+        batch.append(record, resource: resource, scope: scope)
+        let rules = try ["mask:user", "mask:/[0-9]{4}/"].map { try RedactionRule($0) }
+        let result = Pipeline(limits: IngestLimits(), redaction: rules).run(batch, at: Self.now)
+            .batch
+        #expect(result.record(at: 0).severityText == "")
+        #expect(result.record(at: 0).eventName == "of ***")
+        #expect(
+            result.scope(at: result.scopeIndices[0]).attributes == [
+                Attribute("user", .string("***")), Attribute("k", .string("***")),
+            ])
+    }
+
     @Test("patterns are replaced wherever they match, in text, values and inside objects")
     func patterns() throws {
         let batch = try run(

@@ -187,6 +187,7 @@ extension AccessLogFormatTests {
                 "upstream_cluster": .string("arn:aws:tg/x"),
                 "xray_trace_id": .string("Root=1-80f198ee-56343ba864fe8b2a57d3eff7"),
                 "requested_server_name": .string("www.example.org"),
+                "upstream_response_code": .string("200"), "duration": .double(49.5),
             ]),
     ]
 

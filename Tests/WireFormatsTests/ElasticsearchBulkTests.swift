@@ -23,14 +23,12 @@ struct ElasticsearchBulkTests {
                 + #""log":{"file":{"path":"/l"}},"service":{"name":"shop"},"host":{"name":"h1"}}"#)
         #expect(items == [ElasticsearchBulk.Item(action: "create", index: "web", error: nil)])
         let record = decoded.batch.record(at: 0)
-        #expect(record.time == RFC3339.parse("2026-03-04T05:06:08.5Z"))
+        // The line's own: the document tells when it was read.
+        #expect(record.time == RFC3339.parse("2026-03-04T05:06:07Z"))
         #expect(record.body.text == line.replacing("\\", with: ""))
         #expect(record.attributes.contains(Attribute("offset", .int(7))))
         #expect(
-            record.attributes.contains(
-                Attribute(
-                    "log", .map([Attribute("file", .map([Attribute("path", .string("/l"))]))]))
-            ))
+            record.attributes.contains(Attribute("log.file.path", .string("/l"))))
         #expect(record.attributes.contains(Attribute("response_code", .int(200))))
         #expect(
             decoded.batch.resource(at: decoded.batch.resourceIndices[0]).attributes == [
@@ -49,6 +47,22 @@ struct ElasticsearchBulkTests {
         #expect(LogLine.string(batch, row: 0) == #"{"@timestamp":1700000000.5,"a":[1,{"b":null}]}"#)
         #expect(batch.times[0] == Timestamp(nanoseconds: 1_700_000_000_500_000_000))
         #expect(batch.body(1) == .string("text"))
+    }
+
+    @Test("objects beside a message are kept as their members, which join as any others do")
+    func objects() throws {
+        let (decoded, _) = try decode(
+            #"{"create":{}}"#,
+            #"{"message":"m","kubernetes":{"pod_name":"p","labels":{"app":"a"},"n":[1]},"#
+                + #""trace":{"id":"80f198ee56343ba864fe8b2a57d3eff7"},"empty":{}}"#)
+        let record = decoded.batch.record(at: 0)
+        #expect(record.traceID.hex == "80f198ee56343ba864fe8b2a57d3eff7")
+        #expect(
+            record.attributes == [
+                Attribute("kubernetes.pod_name", .string("p")),
+                Attribute("kubernetes.labels.app", .string("a")),
+                Attribute("kubernetes.n", .array([.int(1)])),
+            ])
     }
 
     @Test("single bad actions and documents are refused, the others taken")

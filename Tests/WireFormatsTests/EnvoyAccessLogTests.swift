@@ -74,6 +74,56 @@ struct EnvoyAccessLogTests {
             batch.resource(at: batch.resourceIndices[0]).serviceName == "otel_envoy_accesslog")
     }
 
+    @Test("fields that newer Envoys send are kept, and what is a status only in an answer")
+    func newer() throws {
+        var sender = EnvoyAccessLog.Sender()
+        let decoded = try decode(
+            EnvoyMessage.plain {
+                $0.httpEntries([
+                    { entry in
+                        entry.message(1) { common in
+                            common.message(4) { $0.message(2) { $0.varint(1, 0x1301) } }
+                            common.message(6) { $0.varint(2, 2_000_000) }
+                            common.message(20) { address in
+                                address.message(1) {
+                                    $0.string(2, "10.9.9.9")
+                                    $0.varint(3, 7)
+                                }
+                            }
+                            common.string(26, "stream-1")
+                            common.varint(27, 1)
+                            for field: UInt32 in 29...32 { common.varint(field, UInt64(field)) }
+                            common.varint(33, 6)
+                        }
+                        entry.message(3) { request in
+                            request.message(13) {
+                                $0.string(1, "grpc-status")
+                                $0.string(2, "5")
+                            }
+                        }
+                        entry.message(4) { response in
+                            response.message(5) {
+                                $0.string(1, "grpc-status")
+                                $0.string(2, "14")
+                            }
+                        }
+                    }
+                ])
+            }, &sender)
+        let found = fields(decoded.batch.record(at: 0))
+        let expected: [String: AttributeValue] = [
+            "tls_cipher": .string("TLS_AES_128_GCM_SHA256"), "request_duration": .int(2),
+            "downstream_direct_remote_address": .string("10.9.9.9:7"),
+            "stream_id": .string("stream-1"), "intermediate": .bool(true),
+            "downstream_wire_bytes_sent": .int(29), "downstream_wire_bytes_received": .int(30),
+            "upstream_wire_bytes_sent": .int(31), "upstream_wire_bytes_received": .int(32),
+            "access_log_type": .string("DownstreamEnd"), "grpc_status": .string("14"),
+            "http.request.header.grpc-status": .string("5"),
+            "http.response.trailer.grpc-status": .string("14"),
+        ]
+        for (name, value) in expected { #expect(found[name] == value, "\(name)") }
+    }
+
     @Test("every response flag has its short form and its words")
     func flags() throws {
         var writer = ProtobufWriter()

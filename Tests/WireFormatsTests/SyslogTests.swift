@@ -76,6 +76,7 @@ struct SyslogTests {
         let (record, resource) = try decode(
             "<134>Mar  4 05:06:05 haproxy[42]: 10.7.7.7:33317 [04/Mar/2026:05:06:05.655] fnt "
                 + "bck/srv1 0/1/5007 212 -- 0/0/0/0/3 0/0")
+        #expect(record.time == RFC3339.parse("2026-03-04T05:06:05.655Z"))
         #expect(record.attributes.contains(Attribute("syslog.procid", .string("42"))))
         #expect(record.attributes.contains(Attribute("duration", .int(5_007))))
         #expect(resource == [Attribute("service.name", .string("haproxy"))])

@@ -133,8 +133,11 @@ private struct BulkDecoder: ~Copyable {
         let resource = resource(facts, index: index)
         var known = LogRecordFields()
         known.time = facts.time?.withUnsafeBytes { LogFieldText.time($0) } ?? nil
+        known.hasUnreadableTime = known.time == nil && facts.time != nil
         if let message = facts.message {
             try keepOthers(of: line, &known)
+            // It tells when the sender read the line.
+            known.yieldsTime = true
             try message.decoded { (text) throws(DecodeError) in
                 try lines.line(
                     text, number: items.count + 1, known: known, resource: resource)
@@ -176,17 +179,21 @@ private struct BulkDecoder: ~Copyable {
                 let value = try reader.string()
                 name.withUnsafeBytes { lines.addMetadata($0, value, &known) }
             } else {
-                try lines.addMetadata(name, json: &reader)
+                try lines.addMetadata(name, json: &reader, depth: 0, &known)
             }
         }
     }
 }
 
 extension LogLineDecoder {
-    /// Keeps a member that is no text beside the next line.
+    /// Keeps a member that is no text beside the next line, an object as its members: `kubernetes.pod`.
     fileprivate mutating func addMetadata(
-        _ name: [UInt8], json reader: inout JSONReader
+        _ name: [UInt8], json reader: inout JSONReader, depth: Int,
+        _ known: inout LogRecordFields
     ) throws(DecodeError) {
+        if depth < AttributeValue.nestingDepthMax, try reader.peek() == .object {
+            return try addMembers(of: name, &reader, depth: depth, &known)
+        }
         let key = name.withUnsafeBytes { batch.strings.intern($0) }
         switch try reader.peek() {
         case .bool: metadata.append(key: key, type: .bool, payload: try reader.bool() ? 1 : 0)
@@ -204,6 +211,22 @@ extension LogLineDecoder {
             let id = batch.strings.intern(bytes: nested.bytes)
             metadata.append(key: key, type: type, payload: UInt64(id))
         case .null, .string: try reader.skipValue()
+        }
+    }
+
+    private mutating func addMembers(
+        of name: [UInt8], _ reader: inout JSONReader, depth: Int,
+        _ known: inout LogRecordFields
+    ) throws(DecodeError) {
+        try reader.beginObject()
+        while let key = try reader.nextKey() {
+            let path = name + [UInt8(ascii: ".")] + key.bytes
+            if try reader.peek() == .string {
+                let value = try reader.string()
+                path.withUnsafeBytes { addMetadata($0, value, &known) }
+            } else {
+                try addMetadata(path, json: &reader, depth: depth + 1, &known)
+            }
         }
     }
 }

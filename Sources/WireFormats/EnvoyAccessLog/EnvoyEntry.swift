@@ -16,7 +16,9 @@ struct EnvoyEntry {
         case upstreamCluster, upstreamLocalAddress, downstreamLocalAddress
         case downstreamRemoteAddress, requestedServerName, upstreamTransportFailureReason
         case scheme, referer, streamID, upstreamAttempts, tlsVersion, downstreamPeer
-        case downstreamTransportFailureReason, isIntermediate
+        case downstreamTransportFailureReason, isIntermediate, tlsCipher, directRemoteAddress
+        case requestDuration, grpcStatus, accessLogType, downstreamWireBytesSent
+        case downstreamWireBytesReceived, upstreamWireBytesSent, upstreamWireBytesReceived
 
         var name: String {
             switch self {
@@ -52,6 +54,15 @@ struct EnvoyEntry {
             case .downstreamPeer: AccessLogName.downstreamPeer
             case .downstreamTransportFailureReason: "downstream_transport_failure_reason"
             case .isIntermediate: "intermediate"
+            case .tlsCipher: AccessLogName.tlsCipher
+            case .directRemoteAddress: "downstream_direct_remote_address"
+            case .requestDuration: AccessLogName.requestDuration
+            case .grpcStatus: AccessLogName.grpcStatus
+            case .accessLogType: "access_log_type"
+            case .downstreamWireBytesSent: "downstream_wire_bytes_sent"
+            case .downstreamWireBytesReceived: "downstream_wire_bytes_received"
+            case .upstreamWireBytesSent: "upstream_wire_bytes_sent"
+            case .upstreamWireBytesReceived: "upstream_wire_bytes_received"
             }
         }
     }

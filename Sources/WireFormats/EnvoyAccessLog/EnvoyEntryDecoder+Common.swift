@@ -7,6 +7,7 @@ extension EnvoyEntryDecoder {
         static let downstreamLocalAddress = ProtobufKey.length(3)
         static let tls = ProtobufKey.length(4)
         static let startTime = ProtobufKey.length(5)
+        static let lastDownstreamReceived = ProtobufKey.length(6)
         static let firstUpstreamSent = ProtobufKey.length(7)
         static let firstUpstreamReceived = ProtobufKey.length(9)
         static let lastDownstreamSent = ProtobufKey.length(12)
@@ -16,13 +17,15 @@ extension EnvoyEntryDecoder {
         static let responseFlags = ProtobufKey.length(16)
         static let upstreamFailure = ProtobufKey.length(18)
         static let routeName = ProtobufKey.length(19)
+        static let directRemoteAddress = ProtobufKey.length(20)
         static let customTag = ProtobufKey.length(22)
         static let duration = ProtobufKey.length(23)
         static let attempts = ProtobufKey.varint(24)
         static let termination = ProtobufKey.length(25)
-        static let isIntermediate = ProtobufKey.varint(26)
-        static let streamID = ProtobufKey.length(27)
+        static let streamID = ProtobufKey.length(26)
+        static let isIntermediate = ProtobufKey.varint(27)
         static let downstreamFailure = ProtobufKey.length(28)
+        static let accessLogType = ProtobufKey.varint(33)
     }
 
     mutating func common(_ message: ProtobufReader) throws(DecodeError) {
@@ -42,6 +45,10 @@ extension EnvoyEntryDecoder {
                 entry.firstUpstreamReceived = try duration(&message, "first_upstream_rx")
             case Common.lastDownstreamSent:
                 entry.lastDownstreamSent = try duration(&message, "last_downstream_tx")
+            case Common.lastDownstreamReceived:
+                if let time = try duration(&message, "last_downstream_rx") {
+                    entry.set(.requestDuration, nanoseconds: time)
+                }
             case Common.duration: entry.duration = try duration(&message, "duration")
             case Common.responseFlags: try flags(try message.message("response_flags"))
             case Common.tls: try tls(try message.message("tls_properties"))
@@ -58,6 +65,8 @@ extension EnvoyEntryDecoder {
         switch key {
         case Common.downstreamRemoteAddress:
             try address(.downstreamRemoteAddress, try message.message("downstream_remote"))
+        case Common.directRemoteAddress:
+            try address(.directRemoteAddress, try message.message("downstream_direct_remote"))
         case Common.downstreamLocalAddress:
             try address(.downstreamLocalAddress, try message.message("downstream_local"))
         case Common.upstreamRemoteAddress:
@@ -77,9 +86,33 @@ extension EnvoyEntryDecoder {
         case Common.streamID: try text(.streamID, &message, "stream_id")
         case Common.downstreamFailure:
             try text(.downstreamTransportFailureReason, &message, "downstream_failure")
-        default: try message.skip(key)
+        case Common.accessLogType:
+            let type = try message.varint("access_log_type")
+            guard type > 0, type < UInt64(Self.accessLogTypes.count) else { return }
+            entry.set(
+                .accessLogType, text: batch.strings.intern(Self.accessLogTypes[Int(type)]))
+        default:
+            guard let slot = Self.wireBytes[key] else { return try message.skip(key) }
+            let count = try message.varint("wire_bytes")
+            if count > 0 { entry.set(slot, count: count) }
         }
     }
+
+    /// Bytes on the wire, of a request or connection and of what it led to.
+    private static let wireBytes: [UInt32: EnvoyEntry.Slot] = [
+        ProtobufKey.varint(29): .downstreamWireBytesSent,
+        ProtobufKey.varint(30): .downstreamWireBytesReceived,
+        ProtobufKey.varint(31): .upstreamWireBytesSent,
+        ProtobufKey.varint(32): .upstreamWireBytesReceived,
+    ]
+
+    /// `AccessLogType`.
+    private static let accessLogTypes = [
+        "", "TcpUpstreamConnected", "TcpPeriodic", "TcpConnectionEnd", "DownstreamStart",
+        "DownstreamPeriodic", "DownstreamEnd", "UpstreamPoolReady", "UpstreamPeriodic",
+        "UpstreamEnd", "DownstreamTunnelSuccessfullyEstablished", "UdpTunnelUpstreamConnected",
+        "UdpPeriodic", "UdpSessionEnd", "TcpConnectionStart",
+    ]
 
     // MARK: Response flags
 
@@ -172,7 +205,24 @@ extension EnvoyEntryDecoder {
     /// `TLSProperties.TLSVersion`.
     private static let tlsVersions = ["", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 
-    /// Version, server name, and the first name in the peer's certificate (its SPIFFE id).
+    /// The suites of TLS 1.3 and the usual ones of 1.2 as OpenSSL names them, which Envoy's text formats
+    /// do too; others are told by their number (IANA, "TLS Cipher Suites").
+    private static let cipherNames: [UInt64: String] = [
+        0x1301: "TLS_AES_128_GCM_SHA256", 0x1302: "TLS_AES_256_GCM_SHA384",
+        0x1303: "TLS_CHACHA20_POLY1305_SHA256", 0xC02B: "ECDHE-ECDSA-AES128-GCM-SHA256",
+        0xC02C: "ECDHE-ECDSA-AES256-GCM-SHA384", 0xC02F: "ECDHE-RSA-AES128-GCM-SHA256",
+        0xC030: "ECDHE-RSA-AES256-GCM-SHA384", 0xCCA8: "ECDHE-RSA-CHACHA20-POLY1305",
+        0xCCA9: "ECDHE-ECDSA-CHACHA20-POLY1305",
+    ]
+
+    private mutating func cipher(_ number: UInt64) {
+        // 65535 is Envoy's word for none.
+        guard number > 0, number < 0xFFFF else { return }
+        let name = Self.cipherNames[number] ?? "0x" + String(number, radix: 16, uppercase: true)
+        entry.set(.tlsCipher, text: batch.strings.intern(name))
+    }
+
+    /// Version, cipher, server name, and the first name in the peer's certificate (its SPIFFE id).
     private mutating func tls(_ message: ProtobufReader) throws(DecodeError) {
         var message = message
         while true {
@@ -184,6 +234,7 @@ extension EnvoyEntryDecoder {
                 guard version > 0, version < UInt64(Self.tlsVersions.count) else { continue }
                 entry.set(
                     .tlsVersion, text: batch.strings.intern(Self.tlsVersions[Int(version)]))
+            case ProtobufKey.length(2): cipher(try wrapped(&message, "tls_cipher_suite"))
             case ProtobufKey.length(3): try text(.requestedServerName, &message, "tls_sni")
             case ProtobufKey.length(5): try peer(try message.message("peer_certificate"))
             default: try message.skip(key)

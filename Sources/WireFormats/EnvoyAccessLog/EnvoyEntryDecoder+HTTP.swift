@@ -81,10 +81,12 @@ extension EnvoyEntryDecoder {
             case Response.details: try text(.responseCodeDetails, &message, "code_details")
             case Response.header:
                 try pair(
-                    try message.message("response_headers"), prefix: "http.response.header.")
+                    try message.message("response_headers"), prefix: "http.response.header.",
+                    isOfResponse: true)
             case Response.trailer:
                 try pair(
-                    try message.message("response_trailers"), prefix: "http.response.trailer.")
+                    try message.message("response_trailers"), prefix: "http.response.trailer.",
+                    isOfResponse: true)
             default: try message.skip(key)
             }
         }

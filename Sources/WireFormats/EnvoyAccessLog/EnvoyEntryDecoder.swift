@@ -159,7 +159,7 @@ struct EnvoyEntryDecoder {
 
     /// One entry of a `map<string, string>`: kept as `prefix` and its key; a known name may fill a column.
     mutating func pair(
-        _ message: ProtobufReader, prefix: StaticString
+        _ message: ProtobufReader, prefix: StaticString, isOfResponse: Bool = false
     ) throws(DecodeError) {
         var message = message
         var name = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -183,6 +183,10 @@ struct EnvoyEntryDecoder {
         scratch.append(contentsOf: name)
         let key = scratch.withUnsafeBytes { batch.strings.intern($0) }
         let text = batch.strings.intern(value)
+        // A trailer, or a header of an answer that has nothing but headers.
+        if isOfResponse, "grpc-status" ~= JSONKey(bytes: name), !value.isEmpty {
+            entry.set(.grpcStatus, text: text)
+        }
         entry.extras.append(key: key, type: .string, payload: UInt64(text))
     }
 

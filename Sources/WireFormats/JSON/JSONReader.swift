@@ -64,6 +64,11 @@ package struct JSONReader: ~Copyable {
         isFirst = false
     }
 
+    /// What has been read since `start`, an offset that the reader was at.
+    func read(from start: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+    }
+
     // MARK: Looking ahead
 
     /// The kind of the value that starts at the next byte that is not white space.

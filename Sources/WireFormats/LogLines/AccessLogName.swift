@@ -5,7 +5,7 @@
 /// | name | what it is |
 /// |---|---|
 /// | `method`, `path`, `protocol`, `scheme`, `authority` | the request line; `path` has its query |
-/// | `response_code`, `response_code_details`, `grpc_status` | the answer |
+/// | `response_code`, `response_code_details`, `upstream_response_code`, `grpc_status` | the answer |
 /// | `response_flags`, `response_flags_long` | Envoy's flags as sent, and as words; HAProxy's termination state is `termination_state` |
 /// | `bytes_received`, `bytes_sent` | bodies, in bytes, as the proxy counts them |
 /// | `duration`, `upstream_service_time`, `request_duration`, `response_duration`, `queue_time`, `upstream_connect_time` | milliseconds |

@@ -29,7 +29,8 @@ struct JSONDialect: Sendable {
         members: [
             "client.addr": Member(AccessLogName.downstreamRemoteAddress),
             "client.id": Member(AccessLogName.downstreamPeer),
-            "host": Member(AccessLogName.authority), "uri": Member(AccessLogName.path),
+            "host": Member(AccessLogName.authority), "uri": Member(AccessLogName.path, .target),
+            "trace_id": Member("trace_id", .traceOrRequest),
             "status": Member(AccessLogName.responseCode, .integer),
             "version": Member(AccessLogName.protocol),
             "request_bytes": Member(AccessLogName.bytesReceived, .integer),
@@ -79,6 +80,7 @@ struct JSONDialect: Sendable {
             "x-forwarded-for": Member(AccessLogName.forwardedFor),
             "user-agent": Member(AccessLogName.userAgent),
             "x-request-id": Member(AccessLogName.requestID),
+            AccessLogName.responseFlags: Member(AccessLogName.responseFlags, .flags),
         ])
 
     /// nginx with a `log_format … escape=json` whose keys are the names of its variables, as is usual:

@@ -13,27 +13,43 @@ struct LineFormats {
     /// Ids of the names of the fields, interned when a format is first met in a batch.
     private var keys: [[StringID]]
     private var scopes: [UInt32?]
+    private let configuredCount: Int
+    /// Whether a configured format is that of lines which begin as JSON objects do.
+    let hasObjectFormats: Bool
 
     init(formats: [LineTemplate], utcOffset: Int) {
         templates = formats + LineTemplate.known
         self.utcOffset = utcOffset
+        configuredCount = formats.count
+        hasObjectFormats = formats.contains { $0.beginsAsObject }
         keys = [[StringID]](repeating: [], count: templates.count)
         scopes = [UInt32?](repeating: nil, count: templates.count)
     }
 
     /// The first format that `line` is of, with `match` filled; the configured ones come first.
     private mutating func find(_ line: UnsafeRawBufferPointer) -> Int? {
-        if let last, last < templates.count,
+        if isConfigured(line) { return last }
+        if let last, last >= configuredCount,
             templates[last].matches(line, utcOffset: utcOffset, &match)
         {
             return last
         }
-        for index in templates.indices
+        for index in templates.indices.dropFirst(configuredCount)
         where index != last && templates[index].matches(line, utcOffset: utcOffset, &match) {
             last = index
             return index
         }
         return nil
+    }
+
+    /// Whether a configured format is `line`'s; it then is the last one.
+    mutating func isConfigured(_ line: UnsafeRawBufferPointer) -> Bool {
+        for index in 0..<configuredCount
+        where templates[index].matches(line, utcOffset: utcOffset, &match) {
+            last = index
+            return true
+        }
+        return false
     }
 
     private mutating func keys(_ index: Int, _ strings: inout StringTable) -> [StringID] {
@@ -64,7 +80,8 @@ extension LineFormats {
     ) -> UInt32? {
         guard let format = find(line) else { return nil }
         let keys = keys(format, &batch.strings)
-        if let time = match.time, fields.time == nil { fields.time = time }
+        if let time = match.time { fields.tell(time) }
+        let start = batch.attributes.count
         for index in keys.indices {
             let field = templates[format].field(index)
             let text = UnsafeRawBufferPointer(rebasing: line[match.ranges[index]])
@@ -76,7 +93,51 @@ extension LineFormats {
             if told.contains(where: { batch.attributes.keys[$0] == keys[index] }) { continue }
             appendField(keys[index], field.kind, text, to: &batch)
         }
+        if templates[format].name == LineTemplate.applicationLoadBalancerName {
+            appendWholeDuration(from: start, to: &batch)
+        }
         return scope(format, &batch)
+    }
+
+    /// As `append`; a line that is of no format is tried without the header that syslog daemons put before
+    /// lines in their files. The line's own time counts before the header's.
+    mutating func appendAny(
+        _ line: UnsafeRawBufferPointer, to batch: inout LogBatch, _ fields: inout LogRecordFields,
+        receivedAt: Timestamp
+    ) -> UInt32? {
+        if let format = append(line, to: &batch, &fields) { return format }
+        guard
+            let (time, message) = SyslogHeader.strip(
+                line, receivedAt: receivedAt, utcOffset: utcOffset),
+            let format = append(message, to: &batch, &fields)
+        else { return nil }
+        if fields.time == nil { fields.time = time }
+        return format
+    }
+
+    /// Adds up the three times of a load balancer's line, whose cells begin at `start`. A connection that
+    /// failed has none.
+    private func appendWholeDuration(from start: Int, to batch: inout LogBatch) {
+        let parts = [
+            AccessLogName.requestDuration, AccessLogName.upstreamServiceTime,
+            AccessLogName.responseDuration,
+        ]
+        var sum = 0.0
+        for part in parts {
+            guard let key = batch.strings.id(of: part),
+                let value = batch.attributes.first(
+                    key, in: start..<batch.attributes.count, strings: batch.strings)
+            else { return }
+            switch value {
+            case .int(let whole): sum += Double(whole)
+            case .double(let number): sum += number
+            default: return
+            }
+        }
+        // To the nanosecond, which adding up must not blur.
+        Self.appendMilliseconds(
+            batch.strings.intern(AccessLogName.duration), .milliseconds,
+            (sum * 1e6).rounded() / 1e6, to: &batch)
     }
 
     /// Adds the fields of a line of pairs (logfmt); does nothing if it is none.
@@ -130,8 +191,12 @@ extension LineFormats {
     ) {
         switch kind {
         case .skipped: return
-        case .text, .quoted, .address, .time: break
+        case .text, .quoted, .address, .hostAndPort, .time: break
         case .request: return Self.appendRequest(text, to: &batch)
+        case .target: return Self.appendTarget(text, to: &batch)
+        case .traceOrRequest where !Self.isTrace(text):
+            return Self.appendText(AccessLogName.requestID, text, to: &batch)
+        case .traceOrRequest: break
         case .flags: appendFlagWords(text, to: &batch)
         case .headers:
             if let id = CapturedHeaders.requestID(in: text) {
@@ -144,7 +209,9 @@ extension LineFormats {
             return batch.attributes.append(
                 key: key, type: .int, payload: UInt64(bitPattern: number))
         case .seconds, .milliseconds, .nanoseconds:
-            guard let number = LineFieldKind.decimal(text) else { break }
+            let sum =
+                kind == .seconds ? LineFieldKind.decimalSum(text) : LineFieldKind.decimal(text)
+            guard let number = sum else { break }
             return Self.appendMilliseconds(key, kind, number, to: &batch)
         }
         let id = batch.strings.intern(text)
@@ -170,7 +237,7 @@ extension LineFormats {
         }
     }
 
-    private mutating func appendFlagWords(
+    mutating func appendFlagWords(
         _ text: UnsafeRawBufferPointer, to batch: inout LogBatch
     ) {
         var words: [UInt8] = []
@@ -200,7 +267,13 @@ extension LineFormats {
             to: &batch)
     }
 
-    /// Adds a request target; one in absolute form (RFC 9112 §3.2.2) as authority and path.
+    /// Whether a text is the id of a trace, and not the request's own.
+    private static func isTrace(_ text: UnsafeRawBufferPointer) -> Bool {
+        LogFieldText.traceID(text) != nil || TraceHeaderText.xray(text) != nil
+    }
+
+    /// Adds a request target; one in absolute form (RFC 9112 §3.2.2) as scheme, path, and authority, if the
+    /// record has none yet.
     private static func appendTarget(
         _ target: UnsafeRawBufferPointer, to batch: inout LogBatch
     ) {
@@ -210,13 +283,25 @@ extension LineFormats {
         else { return appendText(AccessLogName.path, target, to: &batch) }
         let authority = target[(colon + 3)...]
         let slash = authority.firstIndex(of: UInt8(ascii: "/")) ?? target.count
+        var end = slash
+        // A load balancer writes what it was not told as a dash, behind the port too.
+        if end == target.count, end > colon + 4, target[end - 1] == UInt8(ascii: "-") { end -= 1 }
         appendText(
             AccessLogName.scheme, UnsafeRawBufferPointer(rebasing: target[..<colon]), to: &batch)
-        appendText(
-            AccessLogName.authority,
-            UnsafeRawBufferPointer(rebasing: target[(colon + 3)..<slash]), to: &batch)
+        if !hasAuthority(batch) {
+            appendText(
+                AccessLogName.authority,
+                UnsafeRawBufferPointer(rebasing: target[(colon + 3)..<end]), to: &batch)
+        }
         appendText(
             AccessLogName.path, UnsafeRawBufferPointer(rebasing: target[slash...]), to: &batch)
+    }
+
+    /// Whether the record that is being added has one.
+    private static func hasAuthority(_ batch: borrowing LogBatch) -> Bool {
+        guard let key = batch.strings.id(of: AccessLogName.authority) else { return false }
+        let start = Int(batch.attributeEnds.last ?? 0)
+        return (start..<batch.attributes.count).contains { batch.attributes.keys[$0] == key }
     }
 
     private static func appendText(

@@ -30,7 +30,14 @@ extension LineTemplate {
             offset = end
         }
         pieces.append(.text(text))
-        try self.init(name: name, pieces)
+        try self.init(name: name, pieces, hasEscapes: false)
+    }
+
+    /// A bracket that the operator's end follows; arguments may have brackets of their own.
+    private static func isEndOfArguments(_ format: [UInt8], at offset: Int) -> Bool {
+        guard format[offset] == UInt8(ascii: ")"), offset + 1 < format.count else { return false }
+        let next = format[offset + 1]
+        return next == UInt8(ascii: "%") || next == UInt8(ascii: ":")
     }
 
     /// The operator whose percent sign stands at `start`, and the offset behind it.
@@ -46,7 +53,7 @@ extension LineTemplate {
         }
         if offset < format.count, format[offset] == UInt8(ascii: "(") {
             offset += 1
-            while offset < format.count, format[offset] != UInt8(ascii: ")") {
+            while offset < format.count, !isEndOfArguments(format, at: offset) {
                 arguments.append(format[offset])
                 offset += 1
             }
@@ -60,10 +67,14 @@ extension LineTemplate {
             let rest = format[start..<min(start + 24, format.count)]
             throw .unclosedOperator(String(decoding: rest, as: UTF8.self))
         }
+        let operatorName = String(decoding: name, as: UTF8.self)
+        if let meant = EnvoyOperatorName.correction(of: operatorName) {
+            throw .misspeltOperator(operatorName, meant: meant)
+        }
         return (
             offset + 1,
             EnvoyCommand(
-                name: String(decoding: name, as: UTF8.self),
+                name: operatorName,
                 arguments: String(decoding: arguments, as: UTF8.self))
         )
     }
@@ -90,7 +101,7 @@ private struct EnvoyCommand {
         case "START_TIME", "START_TIME_LOCAL":
             return LineTemplate.Field(
                 name: AccessLogName.startTime, kind: .time(isStrict: arguments.isEmpty),
-                column: .plain)
+                column: .plain, timeLayout: arguments)
         case "TRACE_ID", "SPAN_ID":
             let name = name.lowercased()
             return LineTemplate.Field(name: name, kind: .text, column: Self.column(name))

@@ -22,6 +22,7 @@ extension LineTemplate {
         let kind: LineFieldKind? =
             switch parts.dropFirst().first {
             case "address": .address
+            case "host": .hostAndPort
             case "flags": .flags
             case "headers": .headers
             case "integer": .integer
@@ -91,6 +92,8 @@ extension LineTemplate {
             "traefik",
             "\(common) \(agents) <_:integer> \"<route_name:quoted>\" \"<upstream_host:quoted>\""
                 + " <duration:milliseconds>ms"),
+        ownFormat("combined", "<authority:host> \(common) \(agents)"),
+        ownFormat("common", "<authority:host> \(common)"),
         ownFormat("combined", "\(common) \(agents) \"<x_forwarded_for:quoted>\""),
         ownFormat("combined", "\(common) \(agents)"),
         ownFormat("common", common),
@@ -103,22 +106,33 @@ extension LineTemplate {
     private static let common = client + " <response_code:integer> <bytes_sent:integer>"
     private static let agents = "\"<referer:quoted>\" \"<user_agent:quoted>\""
 
-    /// HAProxy's `httplog`, with captured headers or without, and `tcplog` (HAProxy configuration manual,
-    /// §8.2).
-    private static let haproxy = [
-        ownFormat(
-            "haproxy",
-            "\(haproxyHTTP) {<captured_request_headers:headers>} {<captured_response_headers>}"
-                + " \"<request:request>\""),
-        ownFormat(
-            "haproxy",
-            "\(haproxyHTTP) {<captured_request_headers:headers>} \"<request:request>\""),
-        ownFormat("haproxy", "\(haproxyHTTP) \"<request:request>\""),
-        ownFormat(
-            "haproxy",
-            "\(haproxyStart) <queue_time:milliseconds>/<upstream_connect_time:milliseconds>"
-                + "/<duration:milliseconds> <bytes_sent:integer> <termination_state> \(counts)"),
-    ]
+    /// HAProxy's `httplog` and `httpslog`, with captured headers or without, `tcplog`, the line of a
+    /// connection without either, and that of one which failed (HAProxy configuration manual, §8.2).
+    private static let haproxy: [LineTemplate] =
+        [
+            " {<captured_request_headers:headers>} {<captured_response_headers>}",
+            " {<captured_request_headers:headers>}", "",
+        ].flatMap { captures in
+            [" \(haproxyTLS)", ""].map { end in
+                ownFormat("haproxy", "\(haproxyHTTP)\(captures) \"<request:request>\"\(end)")
+            }
+        } + [
+            ownFormat(
+                "haproxy",
+                "\(haproxyStart) <queue_time:milliseconds>/<upstream_connect_time:milliseconds>"
+                    + "/<duration:milliseconds> <bytes_sent:integer> <termination_state> \(counts)"),
+            ownFormat(
+                "haproxy",
+                "Connect from <downstream_remote_address:address>"
+                    + " to <downstream_local_address:address> (<frontend>/<_>)"),
+            ownFormat(
+                "haproxy",
+                "<downstream_remote_address:address> [<start_time:time>] <frontend>/<_:address>:"
+                    + " <connection_termination_details>"),
+        ]
+
+    private static let haproxyTLS =
+        "<_>/<_>/<_>/<_>/<_:integer> <requested_server_name>/<tls_version>/<tls_cipher>"
 
     private static let haproxyStart =
         "<downstream_remote_address:address> [<start_time:time>] <frontend>"
@@ -133,11 +147,13 @@ extension LineTemplate {
 
     /// AWS documentation, "Access logs for your Application Load Balancer", as far as the time at which
     /// the request came; what follows varies with the year.
+    static let applicationLoadBalancerName = "alb"
     private static let applicationLoadBalancer = ownFormat(
-        "alb",
+        applicationLoadBalancerName,
         "<_> <start_time:time> <frontend> <downstream_remote_address:address> <upstream_host>"
             + " <request_duration:seconds> <upstream_service_time:seconds>"
-            + " <response_duration:seconds> <response_code:integer> <_> <bytes_received:integer>"
+            + " <response_duration:seconds> <response_code:integer> <upstream_response_code>"
+            + " <bytes_received:integer>"
             + " <bytes_sent:integer> \"<request:request>\" \"<user_agent:quoted>\" <tls_cipher>"
             + " <tls_version> <upstream_cluster> \"<xray_trace_id:quoted>\""
             + " \"<requested_server_name:quoted>\" \"<_:quoted>\" <_> <start_time:time> <_>")

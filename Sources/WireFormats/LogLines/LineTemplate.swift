@@ -9,8 +9,10 @@ enum LineFieldKind: Sendable, Equatable {
     /// An IP address, with or without port, or the name of a host or socket: at least a letter or digit
     /// and no white space.
     case address
+    /// As `address`, with a port.
+    case hostAndPort
     case integer
-    /// Seconds with a fraction, kept as milliseconds.
+    /// Seconds with a fraction, kept as milliseconds; of several attempts their sum.
     case seconds
     /// Milliseconds with or without a fraction.
     case milliseconds
@@ -20,6 +22,10 @@ enum LineFieldKind: Sendable, Equatable {
     case time(isStrict: Bool)
     /// `METHOD TARGET PROTOCOL`, kept as three fields.
     case request
+    /// The target alone, kept as its parts.
+    case target
+    /// The id of a trace, or else of the request, under whose name it then is kept.
+    case traceOrRequest
     /// Envoy's short flags separated by commas; words are added.
     case flags
     /// Values of headers with `|` between; a request id among them is a field of its own.
@@ -37,12 +43,16 @@ package struct LineTemplate: Sendable {
         var column: LogField
         /// False for what only has to match.
         var isKept = true
+        /// How a time is laid out, if not as usual.
+        var timeLayout = ""
     }
 
     /// A field and the text that ends it.
     private struct Step: Sendable {
         var field: Field
         var literal: Range<Int>
+        /// How often that text stands in the field itself.
+        var passes = 0
     }
 
     /// Of the format, for people: it becomes the scope of its records.
@@ -50,6 +60,9 @@ package struct LineTemplate: Sendable {
     private let prefix: [UInt8]
     private let literals: [UInt8]
     private let steps: [Step]
+    /// Whether values may have quotation marks, each behind a backslash. Envoy writes values as they are: a
+    /// backslash at the end of one means nothing.
+    private let hasEscapes: Bool
 
     var fieldCount: Int { steps.count }
     func field(_ index: Int) -> Field { steps[index].field }
@@ -60,7 +73,9 @@ package struct LineTemplate: Sendable {
         case field(Field)
     }
 
-    init(name: String, _ pieces: [Piece]) throws(LineTemplateError) {
+    init(
+        name: String, _ pieces: [Piece], hasEscapes: Bool = true
+    ) throws(LineTemplateError) {
         var prefix: [UInt8] = []
         var literals: [UInt8] = []
         var steps: [Step] = []
@@ -80,11 +95,32 @@ package struct LineTemplate: Sendable {
             }
         }
         guard !steps.isEmpty else { throw .noFields }
+        for index in steps.indices where !steps[index].field.timeLayout.isEmpty {
+            let literal = String(decoding: literals[steps[index].literal], as: UTF8.self)
+            guard !literal.isEmpty else { continue }
+            let layout = Self.expanded(steps[index].field.timeLayout)
+            steps[index].passes =
+                layout.split(separator: literal, omittingEmptySubsequences: false)
+                .count - 1
+        }
+        self.hasEscapes = hasEscapes
         self.name = name
         self.prefix = prefix
         self.literals = literals
         self.steps = steps
     }
+
+    /// A layout of `strftime` with what its shorthands stand for.
+    private static func expanded(_ layout: String) -> String {
+        let shorthands = [
+            "%T": "%H:%M:%S", "%D": "%m/%d/%y", "%F": "%Y-%m-%d", "%R": "%H:%M",
+            "%c": "%a %b %e %H:%M:%S %Y", "%r": "%I:%M:%S %p",
+        ]
+        return shorthands.reduce(layout) { $0.replacing($1.key, with: $1.value) }
+    }
+
+    /// Whether lines of this format begin as JSON objects do.
+    var beginsAsObject: Bool { prefix.first == UInt8(ascii: "{") }
 
     /// Where the fields of a matching line are. Reused from line to line.
     struct Match {
@@ -108,7 +144,7 @@ package struct LineTemplate: Sendable {
                 guard
                     let end = isLast
                         ? Self.suffix(literal, of: line, from: offset)
-                        : Self.find(literal, in: line, from: offset)
+                        : find(literal, in: line, from: offset, passes: steps[index].passes)
                 else { return false }
                 let text = UnsafeRawBufferPointer(rebasing: line[offset..<end])
                 guard steps[index].field.kind.accepts(text, utcOffset: utcOffset, &match.time)
@@ -135,24 +171,37 @@ package struct LineTemplate: Sendable {
         return equals(literal, line, at: end) ? end : nil
     }
 
-    /// Where `literal` stands first. A quotation mark behind a backslash is part of the field.
-    private static func find(
-        _ literal: UnsafeRawBufferPointer, in line: UnsafeRawBufferPointer, from offset: Int
+    /// Where `literal` stands first, `passes` of them passed over. Where values have escapes, a quotation
+    /// mark behind a backslash is part of the field.
+    private func find(
+        _ literal: UnsafeRawBufferPointer, in line: UnsafeRawBufferPointer, from offset: Int,
+        passes: Int
     ) -> Int? {
         guard let base = line.baseAddress, let first = literal.first else { return nil }
         var start = offset
+        var passes = passes
         while line.count - start >= literal.count,
             let found = memchr(base + start, Int32(first), line.count - start)
         {
             let end = UnsafeRawPointer(found) - base
             let isEscaped =
-                first == UInt8(ascii: "\"") && end > offset && line[end - 1] == UInt8(ascii: "\\")
-            if !isEscaped, line.count - end >= literal.count, equals(literal, line, at: end) {
-                return end
+                hasEscapes && first == UInt8(ascii: "\"")
+                && Self.backslashes(line, before: end, from: offset) % 2 == 1
+            if !isEscaped, line.count - end >= literal.count, Self.equals(literal, line, at: end) {
+                guard passes > 0 else { return end }
+                passes -= 1
             }
             start = end + 1
         }
         return nil
+    }
+
+    private static func backslashes(
+        _ line: UnsafeRawBufferPointer, before end: Int, from start: Int
+    ) -> Int {
+        var index = end
+        while index > start, line[index - 1] == UInt8(ascii: "\\") { index -= 1 }
+        return end - index
     }
 
     @inline(__always)
@@ -171,6 +220,7 @@ package enum LineTemplateError: Error, Equatable, CustomStringConvertible {
     case adjacentFields(String)
     case noFields
     case unclosedOperator(String)
+    case misspeltOperator(String, meant: String)
 
     package var description: String {
         switch self {
@@ -178,6 +228,7 @@ package enum LineTemplateError: Error, Equatable, CustomStringConvertible {
             "nothing stands between \(name) and the operator before it, so that lines could not be"
                 + " taken apart again"
         case .noFields: "it has no operator"
+        case .misspeltOperator(let name, let meant): "%\(name)% is no operator; %\(meant)% is"
         case .unclosedOperator(let text): "\"\(text)\" is no operator such as %START_TIME%"
         }
     }
@@ -191,7 +242,8 @@ extension LineFieldKind {
         _ text: UnsafeRawBufferPointer, utcOffset: Int, _ time: inout Timestamp?
     ) -> Bool {
         switch self {
-        case .text, .headers, .skipped: return true
+        case .text, .skipped, .headers, .target, .traceOrRequest: return true
+        case .hostAndPort: return Self.isAddress(text) && Self.hasPort(text)
         case .quoted: return !Self.hasBareQuote(text)
         case .address: return Self.isAddress(text)
         case .integer, .nanoseconds: return Self.isAbsent(text) || Self.integer(text) != nil
@@ -208,11 +260,11 @@ extension LineFieldKind {
         text.isEmpty || text.count == 1 && text[0] == UInt8(ascii: "-")
     }
 
-    /// Up to 18 digits with or without a minus.
+    /// Up to 18 digits with or without a sign; HAProxy writes a plus where it did not wait for the end.
     static func integer(_ text: UnsafeRawBufferPointer) -> Int64? {
         var offset = 0
         let isNegative = text.first == UInt8(ascii: "-")
-        if isNegative { offset = 1 }
+        if isNegative || text.first == UInt8(ascii: "+") { offset = 1 }
         guard text.count > offset, text.count - offset <= 18 else { return nil }
         var value: Int64 = 0
         while offset < text.count {
@@ -232,6 +284,32 @@ extension LineFieldKind {
         return value.isFinite ? value : nil
     }
 
+    /// Of several times as nginx writes them: commas between servers that were tried, colons between groups
+    /// of servers, a dash for one that was not reached.
+    static func decimalSum(_ text: UnsafeRawBufferPointer) -> Double? {
+        if let number = decimal(text) { return number }
+        var sum: Double?
+        for part in text.split(whereSeparator: {
+            $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ":")
+        }) {
+            let part = UnsafeRawBufferPointer(
+                rebasing: part.drop { $0 == UInt8(ascii: " ") })
+            let end = part.firstIndex(of: UInt8(ascii: " ")) ?? part.count
+            let word = UnsafeRawBufferPointer(rebasing: part[..<end])
+            if isAbsent(word) { continue }
+            guard let number = decimal(word) else { return nil }
+            sum = (sum ?? 0) + number
+        }
+        return sum
+    }
+
+    private static func hasPort(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard let colon = text.lastIndex(of: UInt8(ascii: ":")), colon + 1 < text.count else {
+            return false
+        }
+        return text[(colon + 1)...].allSatisfy { $0 &- UInt8(ascii: "0") <= 9 }
+    }
+
     private static func hasBareQuote(_ text: UnsafeRawBufferPointer) -> Bool {
         var isEscaped = false
         for byte in text {
@@ -244,14 +322,18 @@ extension LineFieldKind {
     private static func isAddress(_ text: UnsafeRawBufferPointer) -> Bool {
         if isAbsent(text) { return text.count == 1 }
         guard text.count <= 256 else { return false }
-        var hasMark = false
+        var hasWord = false
         for byte in text {
             guard byte > 0x20, byte != UInt8(ascii: "="), byte != UInt8(ascii: "\""),
                 byte != UInt8(ascii: "{")
             else { return false }
-            if byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") { hasMark = true }
+            if byte &- UInt8(ascii: "0") <= 9 || (byte | 0x20) &- UInt8(ascii: "a") <= 25
+                || byte == UInt8(ascii: ":")
+            {
+                hasWord = true
+            }
         }
-        return hasMark
+        return hasWord
     }
 
     private static func isFlagByte(_ byte: UInt8) -> Bool {

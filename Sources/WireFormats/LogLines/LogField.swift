@@ -8,7 +8,7 @@ enum LogField: UInt8 {
     case time
     /// `level`, `severity`, `lvl`.
     case severity
-    /// `trace_id`, `traceId`, B3's header and others: 32 or 16 hexadecimal digits.
+    /// `trace_id`, `traceId`, B3's header and others: 32 or 16 hexadecimal digits, or an X-Ray root.
     case traceID
     /// `span_id`, `spanId`, B3's header and others: 16 hexadecimal digits.
     case spanID
@@ -21,6 +21,10 @@ enum LogField: UInt8 {
     /// Values of headers with `|` between, as HAProxy captures them, which say no names: those that look like
     /// one of the last three count.
     case capturedHeaders
+    /// `projects/PROJECT/traces/ID`, or the id alone (Google Cloud, "Structured logging").
+    case googleTrace
+    /// An object whose `id` is a trace's or a span's (Elastic Common Schema, "Tracing fields").
+    case traceObject, spanObject
 
     init(name: JSONKey) {
         switch name {
@@ -28,17 +32,55 @@ enum LogField: UInt8 {
             "time_local", "msec":
             self = .time
         case "level", "severity", "lvl": self = .severity
-        case "trace_id", "traceId", "traceid", "TraceId", "trace.id", "x-b3-traceid",
-            "x_b3_traceid", "X-B3-TraceId":
-            self = .traceID
-        case "span_id", "spanId", "spanid", "SpanId", "span.id", "x-b3-spanid", "x_b3_spanid",
-            "X-B3-SpanId":
-            self = .spanID
-        case "traceparent": self = .traceParent
         case "captured_request_headers": self = .capturedHeaders
-        case "b3": self = .b3
-        case "x-amzn-trace-id", "x_amzn_trace_id", "X-Amzn-Trace-Id", "xray_trace_id": self = .xray
-        default: self = .plain
+        case "trace": self = .traceObject
+        case "span": self = .spanObject
+        case "logging.googleapis.com/trace": self = .googleTrace
+        case "logging.googleapis.com/spanId": self = .spanID
+        default: self = Self.identifier(name)
+        }
+    }
+
+    /// What proxies put before the names of request headers: Traefik, nginx, and our own vocabulary.
+    private static let headerPrefixes: [StaticString] = [
+        "http_request_header_", "request_", "http_",
+    ]
+    /// Of the longest name with the longest prefix.
+    private static let identifierBytesMax = 48
+
+    /// The names of ids and of headers that carry them, in any case, whatever stands between words.
+    private static func identifier(_ name: JSONKey) -> LogField {
+        let count = name.bytes.count
+        guard count >= 2, count <= identifierBytesMax else { return .plain }
+        return withUnsafeTemporaryAllocation(byteCount: identifierBytesMax, alignment: 8) { plain in
+            for (index, byte) in name.bytes.enumerated() {
+                switch byte {
+                case UInt8(ascii: "A")...UInt8(ascii: "Z"): plain[index] = byte | 0x20
+                case UInt8(ascii: "-"), UInt8(ascii: "."): plain[index] = UInt8(ascii: "_")
+                default: plain[index] = byte
+                }
+            }
+            let whole = UnsafeRawBufferPointer(rebasing: plain[..<count])
+            for prefix in headerPrefixes {
+                let length = prefix.utf8CodeUnitCount
+                guard count > length,
+                    prefix ~= JSONKey(bytes: UnsafeRawBufferPointer(rebasing: whole[..<length]))
+                else { continue }
+                return identifier(
+                    plain: JSONKey(bytes: UnsafeRawBufferPointer(rebasing: whole[length...])))
+            }
+            return identifier(plain: JSONKey(bytes: whole))
+        }
+    }
+
+    private static func identifier(plain name: JSONKey) -> LogField {
+        switch name {
+        case "trace_id", "traceid", "x_b3_traceid", "oteltraceid": .traceID
+        case "span_id", "spanid", "x_b3_spanid", "otelspanid": .spanID
+        case "traceparent": .traceParent
+        case "b3": .b3
+        case "x_amzn_trace_id", "xray_trace_id": .xray
+        default: .plain
         }
     }
 }

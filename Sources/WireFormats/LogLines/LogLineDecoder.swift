@@ -10,11 +10,15 @@ import Telemetry
 struct LogLineDecoder: ~Copyable {
     var batch = LogBatch()
     var tally = RejectionTally()
-    private var reader = JSONReader(UnsafeRawBufferPointer(start: nil, count: 0))
+    var reader = JSONReader(UnsafeRawBufferPointer(start: nil, count: 0))
     var nested = CompactValueWriter()
     private(set) var layout = LogLineLayout()
-    private var resources: LogLineResources
-    private let labelNames: [StringID]
+    var resources: LogLineResources
+    let labelNames: [StringID]
+    /// Whether the members of the line, rendered, are the line itself, byte for byte.
+    var isVerbatim = false
+    /// Fields that should tell a line's time and could not be read.
+    private var unreadableTimes = 0
     private let receivedAt: Timestamp
     private let scope: UInt32
     /// What a protocol tells about the next line besides its text: kept before its own fields.
@@ -58,42 +62,74 @@ struct LogLineDecoder: ~Copyable {
             return
         }
         var fields = known
+        if line.first == UInt8(ascii: "{"), formats.hasObjectFormats,
+            appendConfigured(line, known, resource: resource)
+        {
+            return
+        }
         if readAsBefore(line, &fields) || readObject(line, &fields) {
             return appendObject(line, fields, resource: resource)
         }
         fields = known
-        resources.beginLine()
-        batch.attributes.append(contentsOf: metadata)
-        let format = formats.append(line, to: &batch, &fields)
+        let start = beginText()
+        let format = formats.appendAny(line, to: &batch, &fields, receivedAt: receivedAt)
         if format == nil { formats.appendPairs(line, to: &batch, &fields) }
+        setLabels(from: start)
         append(fields, body: line, resource: resource, scope: format ?? scope)
     }
 
+    /// Adds the record of a line if it is of a format that was configured.
+    private mutating func appendConfigured(
+        _ line: UnsafeRawBufferPointer, _ known: LogRecordFields, resource: UInt32?
+    ) -> Bool {
+        guard formats.isConfigured(line) else { return false }
+        var fields = known
+        let start = beginText()
+        let format = formats.append(line, to: &batch, &fields) ?? scope
+        setLabels(from: start)
+        append(fields, body: line, resource: resource, scope: format)
+        return true
+    }
+
+    /// Begins the record of a line whose text is kept; gives where its cells start.
+    private mutating func beginText() -> Int {
+        let start = batch.attributes.count
+        resources.beginLine()
+        batch.attributes.append(contentsOf: metadata)
+        return start
+    }
+
     /// Adds the record of a line that is a JSON object, whose members `layout` has. With nothing beside
-    /// it, it is its members alone; if something is, or its names are not kept, its text stays too.
+    /// it, it is its members alone; if something is, or its names are not kept, or the members would not
+    /// render as the same bytes, its text stays too.
     private mutating func appendObject(
         _ line: UnsafeRawBufferPointer, _ fields: LogRecordFields, resource: UInt32?
     ) {
+        let start = batch.attributes.count
         batch.attributes.append(contentsOf: metadata)
         if let foreign {
             appendForeign(foreign)
+            setLabels(from: start)
             append(fields, body: line, resource: resource, scope: foreign.scope)
         } else {
             layout.append(to: &batch.attributes)
             append(
-                fields, body: metadata.count == 0 ? nil : line, resource: resource, scope: scope)
+                fields, body: metadata.count == 0 && isVerbatim ? nil : line, resource: resource,
+                scope: scope)
         }
     }
 
     consuming func finish() -> Decoded<LogBatch> {
         Decoded(
             batch: batch, rejections: tally.rejections,
-            repairedStrings: batch.strings.repairedCount + nested.repairedStrings)
+            repairedStrings: batch.strings.repairedCount + nested.repairedStrings,
+            ignoredFields: unreadableTimes)
     }
 
     private mutating func append(
         _ fields: LogRecordFields, body: UnsafeRawBufferPointer?, resource: UInt32?, scope: UInt32
     ) {
+        if fields.time == nil, fields.hasUnreadableTime { unreadableTimes += 1 }
         batch.times.append(fields.time ?? receivedAt)
         batch.observedTimes.append(receivedAt)
         batch.severityNumbers.append(fields.severityNumber)
@@ -128,6 +164,7 @@ struct LogLineDecoder: ~Copyable {
         let known = fields
         layout.beginLine()
         resources.beginLine()
+        isVerbatim = layout.isCompact
         let end = line.count
         var offset = 0
         do {
@@ -263,6 +300,7 @@ struct LogLineDecoder: ~Copyable {
     ) -> Bool {
         layout.beginLine()
         resources.beginLine()
+        isVerbatim = true
         reader.restart(on: line)
         guard reader.skipWhitespace() == UInt8(ascii: "{") else { return false }
         do {
@@ -279,7 +317,8 @@ struct LogLineDecoder: ~Copyable {
                 if !layout.isKnown(token, at: position) {
                     layout.learn(
                         token, at: position, key: id, field: field,
-                        label: labelNames.firstIndex(of: id) ?? -1)
+                        label: labelNames.firstIndex(of: id) ?? -1,
+                        isCompact: isCompact(token, key: id, isFirst: position == 0))
                 }
                 try member(at: position, &fields)
                 previousEnd = reader.offset
@@ -287,11 +326,13 @@ struct LogLineDecoder: ~Copyable {
             }
             try reader.end()
             layout.endLearning(members: position)
+            // The first token of an empty object is all of it but its end.
+            if !layout.isCompact || max(previousEnd, 1) + 1 != line.count { isVerbatim = false }
             foreign = dialects.layout(of: layout, &batch)
             return true
         } catch {
             // Places learned from a broken line go with other names than the dialect's.
-            if foreign != nil { layout.endLearning(members: 0) }
+            layout.endLearning(members: foreign == nil ? layout.count : 0)
             return false
         }
     }
@@ -302,9 +343,14 @@ struct LogLineDecoder: ~Copyable {
         let slot = layout.slots[position]
         let type: AttributeType
         let payload: UInt64
-        switch try reader.peek() {
+        let kind = try reader.peek()
+        let start = reader.offset
+        var isPlain = false
+        switch kind {
         case .string:
             let text = try reader.string()
+            // Between quotation marks, and nothing escaped.
+            isPlain = reader.offset &- start == text.count &+ 2
             let id = batch.strings.intern(text)
             (type, payload) = (.string, UInt64(id))
             if slot.field != .plain {
@@ -323,11 +369,19 @@ struct LogLineDecoder: ~Copyable {
         case .null:
             try reader.null()
             (type, payload) = (.empty, 0)
-        case .bool: (type, payload) = (.bool, try reader.bool() ? 1 : 0)
+            isPlain = true
+        case .bool:
+            (type, payload) = (.bool, try reader.bool() ? 1 : 0)
+            isPlain = true
         case .array: (type, payload) = (.array, UInt64(try nestedValue()))
-        case .object: (type, payload) = (.map, UInt64(try nestedValue()))
+        case .object:
+            (type, payload) = (.map, UInt64(try nestedValue()))
+            if slot.field == .traceObject || slot.field == .spanObject {
+                recogniseObject(slot.field, from: start, &fields)
+            }
         }
         add(slot, type, payload)
+        if isVerbatim, !isPlain { isVerbatim = rendersAs(reader.read(from: start), type, payload) }
     }
 
     private mutating func nestedValue() throws(DecodeError) -> StringID {

@@ -14,6 +14,8 @@ struct LogLineLayout: ~Copyable {
         /// Where the bytes between the previous value and this one stand in `tokens`, its key included.
         var tokenStart: Int
         var tokenCount: Int
+        /// Whether those bytes are what a compact object of these keys has there.
+        var isCompact: Bool
         /// The text that stood here last, if it was one without escapes: where it is in the string table.
         var text: StringID = 0
         var textStart = 0
@@ -27,6 +29,8 @@ struct LogLineLayout: ~Copyable {
     private(set) var slots: UnsafeMutableBufferPointer<Slot>
     /// Members of the last line that was read member by member.
     private(set) var count = 0
+    /// Whether all its members stood as in a compact object.
+    private(set) var isCompact = false
     private(set) var tokens: UnsafeMutableRawBufferPointer
     private var tokenCount = 0
 
@@ -91,14 +95,14 @@ struct LogLineLayout: ~Copyable {
     /// Remembers what stands before value `position`.
     mutating func learn(
         _ token: UnsafeRawBufferPointer, at position: Int, key: StringID, field: LogField,
-        label: Int
+        label: Int, isCompact: Bool
     ) {
         if tokenCount + token.count > tokens.count { growTokens(by: token.count) }
         if position == slots.count { growSlots() }
         UnsafeMutableRawBufferPointer(rebasing: tokens[tokenCount...]).copyMemory(from: token)
         slots[position] = Slot(
             key: key, field: field, label: label, tokenStart: tokenCount,
-            tokenCount: token.count)
+            tokenCount: token.count, isCompact: isCompact)
         tokenCount += token.count
         learned = max(learned, position + 1)
     }
@@ -107,6 +111,7 @@ struct LogLineLayout: ~Copyable {
     /// forgotten.
     mutating func endLearning(members: Int) {
         count = members
+        isCompact = slots[..<members].allSatisfy(\.isCompact)
         guard tokenCount > Self.tokenBytesMax else { return }
         tokenCount = 0
         learned = 0

@@ -34,7 +34,8 @@ package enum LogLines {
     ///
     /// A line that is a JSON object becomes a record without a body: all its members are attributes, in
     /// their order and with their JSON types; arrays and objects inside become arrays and maps. Whole
-    /// numbers beyond 64 bits become the nearest double. `LogLine` renders it as the same object.
+    /// numbers beyond 64 bits become the nearest double. If `LogLine` would not render them as the same
+    /// bytes, the line is the body too.
     /// Members of known names also fill columns; see `LogField`. Any other line, also one that nests
     /// deeper than attributes may, becomes the record's body as it is; if it is of a known access-log
     /// format, or logfmt, its fields become attributes beside it (`AccessLogName`). So does a JSON object

@@ -4,6 +4,10 @@ import Telemetry
 /// first usable one counts.
 struct LogRecordFields {
     var time: Timestamp?
+    /// Whether `time` is when somebody read or sent the line, which the line knows better.
+    var yieldsTime = false
+    /// Whether a field that should tell the time could not be read.
+    var hasUnreadableTime = false
     var severityNumber: UInt8 = 0
     var severityText: StringID = 0
     var traceID = TraceID.invalid
@@ -18,13 +22,23 @@ struct LogRecordFields {
         _ strings: inout StringTable
     ) {
         switch field {
-        case .plain: break
-        case .time: if time == nil { time = LogFieldText.time(text) }
+        case .plain, .traceObject, .spanObject: break
+        case .time: recogniseTime(text)
         case .severity:
             guard severityText == 0 else { return }
             severityNumber = LogFieldText.severity(text)
             severityText = id ?? strings.intern(text)
-        case .traceID: if !traceID.isValid { traceID = LogFieldText.traceID(text) ?? .invalid }
+        case .traceID:
+            // Linkerd logs under this name whatever header it found.
+            if let id = LogFieldText.traceID(text) {
+                join(id, nil)
+            } else if let context = TraceHeaderText.xray(text) {
+                join(context.traceID, context.spanID)
+            }
+        case .googleTrace:
+            let start = text.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+            let id = UnsafeRawBufferPointer(rebasing: text[start...])
+            if let id = LogFieldText.traceID(id) { join(id, nil) }
         case .spanID: if !spanID.isValid { spanID = LogFieldText.spanID(text) ?? .invalid }
         case .traceParent:
             guard let parent = LogFieldText.traceParent(text) else { return }
@@ -49,6 +63,22 @@ struct LogRecordFields {
             join(context.traceID, context.spanID)
         } else if let context = TraceHeaderText.xray(text) {
             join(context.traceID, context.spanID)
+        }
+    }
+
+    /// Takes the time that the line itself tells.
+    mutating func tell(_ time: Timestamp) {
+        guard self.time == nil || yieldsTime else { return }
+        self.time = time
+        yieldsTime = false
+    }
+
+    private mutating func recogniseTime(_ text: UnsafeRawBufferPointer) {
+        guard time == nil || yieldsTime else { return }
+        if let found = LogFieldText.time(text) {
+            tell(found)
+        } else if !LineFieldKind.isAbsent(text) {
+            hasUnreadableTime = true
         }
     }
 

@@ -1,5 +1,6 @@
-/// Finds the pairs of a logfmt line: `key=value key="quoted value"` with spaces between, and nothing
-/// else (brandur.org/logfmt). One pair alone is more likely prose.
+/// Finds the pairs of a logfmt line: `key=value key="quoted value"` with spaces between
+/// (brandur.org/logfmt). A key may stand without a value; where there are more than half as many of those
+/// as there are pairs, or one pair alone, it is more likely prose.
 struct Logfmt {
     struct Pair {
         var key: Range<Int>
@@ -15,14 +16,33 @@ struct Logfmt {
     mutating func matches(_ line: UnsafeRawBufferPointer) -> Bool {
         pairs.removeAll(keepingCapacity: true)
         var offset = 0
+        var bareCount = 0
         while offset < line.count {
+            if Self.skipBareKey(line, &offset) {
+                bareCount += 1
+                continue
+            }
             guard pairs.count < Self.pairsMax, let pair = Self.pair(line, &offset) else {
                 return false
             }
             pairs.append(pair)
             while offset < line.count, line[offset] == UInt8(ascii: " ") { offset += 1 }
         }
-        return pairs.count > 1
+        return pairs.count > 1 && bareCount * 2 <= pairs.count
+    }
+
+    /// Passes over a key without a value and the spaces behind it.
+    private static func skipBareKey(
+        _ line: UnsafeRawBufferPointer, _ offset: inout Int
+    ) -> Bool {
+        var end = offset
+        while end < line.count, isKeyByte(line[end]) { end += 1 }
+        guard end > offset, end == line.count || line[end] == UInt8(ascii: " ") else {
+            return false
+        }
+        while end < line.count, line[end] == UInt8(ascii: " ") { end += 1 }
+        offset = end
+        return true
     }
 
     private static func pair(_ line: UnsafeRawBufferPointer, _ offset: inout Int) -> Pair? {

@@ -8,7 +8,8 @@ extension OTLPLogs {
     /// - Parameter receivedAt: the time of records that carry neither `time_unix_nano` nor
     ///   `observed_time_unix_nano`, and the observed time of those without one.
     /// - Parameter formats: of access-log lines, beside those that are recognised anyway: a body that is
-    ///   such a line, as Envoy sends, gets its fields as attributes behind the record's own.
+    ///   such a line, as Envoy sends, or a JSON object gets its fields as attributes behind the record's
+    ///   own (`OTLPLogCompletion`).
     /// - Complexity: O(bytes); no allocation per record.
     package static func decode(
         protobuf body: UnsafeRawBufferPointer, formats: [LineTemplate] = [],
@@ -73,11 +74,11 @@ struct OTLPLogDecoder {
     private(set) var values = OTLPAttributeDecoder()
     private(set) var ignoredFields = 0
     private let receivedAt: Timestamp
-    private var formats: LineFormats
+    private var completion: OTLPLogCompletion
 
     init(bodyBytes: Int, formats: [LineTemplate], receivedAt: Timestamp) {
         self.receivedAt = receivedAt
-        self.formats = LineFormats(formats: formats, utcOffset: 0)
+        completion = OTLPLogCompletion(formats: formats)
         let records = min(bodyBytes / 256, 65_536)
         batch.strings = StringTable(capacity: records * 2)
         batch.reserveCapacity(records)
@@ -99,6 +100,7 @@ struct OTLPLogDecoder {
     private mutating func resourceLogs(_ envelope: ProtobufReader) throws(DecodeError) {
         let resource = try OTLPSharedDecoder.resource(
             of: envelope, into: &batch.shared, strings: &batch.strings, decoder: &values)
+        OTLPLogCompletion.nameService(of: Int(resource), in: &batch)
         var envelope = envelope
         while true {
             let key = try envelope.nextKey()
@@ -137,7 +139,7 @@ struct OTLPLogDecoder {
         var fields = RecordFields()
         let start = batch.attributes.count
         try read(message, into: &fields)
-        if let line = fields.line { addLine(line, told: start..<batch.attributes.count, &fields) }
+        complete(&fields, from: start)
         let observed =
             fields.observedTime == 0
             ? receivedAt : Timestamp(unixNanoseconds: fields.observedTime)
@@ -160,16 +162,17 @@ struct OTLPLogDecoder {
         batch.droppedAttributeCounts.append(fields.droppedAttributeCount)
     }
 
-    /// Adds the fields of a body that is an access-log line. What the record says itself stands.
-    private mutating func addLine(
-        _ line: UnsafeRawBufferPointer, told: Range<Int>, _ fields: inout RecordFields
-    ) {
+    private mutating func complete(_ fields: inout RecordFields, from start: Int) {
         var known = LogRecordFields()
         known.traceID = fields.traceID ?? .invalid
         known.spanID = fields.spanID ?? .invalid
-        guard formats.append(line, to: &batch, &known, told: told) != nil else { return }
+        completion.complete(&batch, from: start, line: fields.line, &known)
         if fields.traceID != nil { fields.traceID = known.traceID }
         if fields.spanID != nil { fields.spanID = known.spanID }
+        if fields.severityNumber == 0, fields.severityText == 0 {
+            fields.severityNumber = known.severityNumber
+            fields.severityText = known.severityText
+        }
         if fields.time == 0, let time = known.time, time.nanoseconds > 0 {
             fields.time = UInt64(time.nanoseconds)
         }

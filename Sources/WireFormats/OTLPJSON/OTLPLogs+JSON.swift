@@ -8,12 +8,14 @@ extension OTLPLogs {
     /// counted in `ignoredFields`.
     /// - Parameter receivedAt: the time of records that carry neither `timeUnixNano` nor
     ///   `observedTimeUnixNano`, and the observed time of those without one.
+    /// - Parameter formats: as in the protobuf encoding.
     /// - Complexity: O(bytes); no allocation per record.
     package static func decode(
-        json body: UnsafeRawBufferPointer, receivedAt: Timestamp
+        json body: UnsafeRawBufferPointer, formats: [LineTemplate] = [], receivedAt: Timestamp
     ) throws(DecodeError) -> Decoded<LogBatch> {
         try WireLimits.checkBody(body.count)
-        var decoder = OTLPJSONLogDecoder(bodyBytes: body.count, receivedAt: receivedAt)
+        var decoder = OTLPJSONLogDecoder(
+            bodyBytes: body.count, formats: formats, receivedAt: receivedAt)
         var reader = JSONReader(body)
         try decoder.request(&reader)
         try reader.end()
@@ -25,10 +27,10 @@ extension OTLPLogs {
     }
 
     package static func decode(
-        json body: [UInt8], receivedAt: Timestamp
+        json body: [UInt8], formats: [LineTemplate] = [], receivedAt: Timestamp
     ) throws(DecodeError) -> Decoded<LogBatch> {
         try body.decoded { (bytes) throws(DecodeError) in
-            try decode(json: bytes, receivedAt: receivedAt)
+            try decode(json: bytes, formats: formats, receivedAt: receivedAt)
         }
     }
 }
@@ -53,9 +55,12 @@ struct OTLPJSONLogDecoder {
     private(set) var values = OTLPJSONValues()
     private(set) var ignoredFields = 0
     private let receivedAt: Timestamp
+    private var completion: OTLPLogCompletion
+    private var line: [UInt8] = []
 
-    init(bodyBytes: Int, receivedAt: Timestamp) {
+    init(bodyBytes: Int, formats: [LineTemplate], receivedAt: Timestamp) {
         self.receivedAt = receivedAt
+        completion = OTLPLogCompletion(formats: formats)
         let records = min(bodyBytes / 1_024, 65_536)
         batch.strings = StringTable(capacity: records * 2)
         batch.reserveCapacity(records)
@@ -82,6 +87,7 @@ struct OTLPJSONLogDecoder {
                 try OTLPJSONShared.resource(
                     resource, &reader, into: &batch.shared, strings: &batch.strings,
                     values: &values)
+                OTLPLogCompletion.nameService(of: resource, in: &batch)
             case "scopeLogs", "scope_logs":
                 try reader.beginArray()
                 while try reader.nextItem() { try scopeLogs(&reader, resource: resource) }
@@ -122,7 +128,9 @@ struct OTLPJSONLogDecoder {
     ) throws(DecodeError) {
         try WireLimits.checkItems(batch.count)
         var fields = RecordFields()
+        let start = batch.attributes.count
         try read(&reader, into: &fields)
+        complete(&fields, from: start)
         let observed =
             fields.observedTime == 0
             ? receivedAt : Timestamp(unixNanoseconds: fields.observedTime)
@@ -143,6 +151,27 @@ struct OTLPJSONLogDecoder {
         batch.scopeIndices.append(UInt32(truncatingIfNeeded: scope))
         batch.attributeEnds.append(UInt32(truncatingIfNeeded: batch.attributes.count))
         batch.droppedAttributeCounts.append(fields.droppedAttributeCount)
+    }
+
+    private mutating func complete(_ fields: inout RecordFields, from start: Int) {
+        var known = LogRecordFields()
+        known.traceID = fields.traceID ?? .invalid
+        known.spanID = fields.spanID ?? .invalid
+        line.removeAll(keepingCapacity: true)
+        if fields.body.type == .string {
+            let id = StringID(truncatingIfNeeded: fields.body.payload)
+            batch.strings.withBytes(of: id) { line.append(contentsOf: $0) }
+        }
+        line.withUnsafeBytes { completion.complete(&batch, from: start, line: $0, &known) }
+        if fields.traceID != nil { fields.traceID = known.traceID }
+        if fields.spanID != nil { fields.spanID = known.spanID }
+        if fields.severityNumber == 0, fields.severityText == 0 {
+            fields.severityNumber = known.severityNumber
+            fields.severityText = known.severityText
+        }
+        if fields.time == 0, let time = known.time, time.nanoseconds > 0 {
+            fields.time = UInt64(time.nanoseconds)
+        }
     }
 
     private mutating func read(

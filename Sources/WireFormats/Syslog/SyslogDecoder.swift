@@ -54,6 +54,7 @@ package struct SyslogDecoder: ~Copyable {
         known.severityNumber = Array(severity.utf8).withUnsafeBytes { LogFieldText.severity($0) }
         attribute("syslog.facility", Self.facilities[min(priority >> 3, 23)])
         let header = cursor.isVersion1 ? modern(&cursor, &known) : traditional(&cursor, &known)
+        known.yieldsTime = true
         try lines.line(
             cursor.rest, number: number, known: known,
             resource: resource(header.program, header.host))

@@ -21,7 +21,8 @@ struct LogRowIdentity: Hashable, Sendable {
 
     /// Labels that name a request id.
     static let requestIDNames = [
-        "request_id", "x_request_id", "http_request_header_x_request_id",
+        "request_id", "x_request_id", "http_request_header_x_request_id", "X_Request_Id",
+        "X_Request_ID", "requestId", "RequestId", "requestID",
     ]
 
     init(time: Timestamp) { self.time = time }
@@ -39,9 +40,9 @@ struct LogRowIdentity: Hashable, Sendable {
             }
             let key = batch.strings[batch.attributes.keys[cell]]
             switch key {
-            case "request_id", "x-request-id", "x_request_id", "http.request.header.x-request-id":
+            case _ where Self.isRequestID(key):
                 let found = text()
-                guard !found.isEmpty else { continue }
+                guard requestID.isEmpty, !found.isEmpty else { continue }
                 requestID = found
                 requestIDName = LogStream.fieldName(key)
             case "downstream_remote_address": downstream = text()
@@ -51,6 +52,15 @@ struct LogRowIdentity: Hashable, Sendable {
             }
         }
         isOfAccessLog = isOfAccessLog || !(requestID + downstream + upstream).isEmpty
+    }
+
+    /// `request_id`, `x-request-id`, `X-Request-Id`, `requestId` and the like.
+    private static func isRequestID(_ name: String) -> Bool {
+        guard (9...32).contains(name.utf8.count), let last = name.utf8.last,
+            last | 0x20 == UInt8(ascii: "d")
+        else { return false }
+        let plain = name.lowercased().filter { $0 != "-" && $0 != "_" && $0 != "." }
+        return ["requestid", "xrequestid", "httprequestheaderxrequestid"].contains(plain)
     }
 }
 
