@@ -1,4 +1,5 @@
 import Pipeline
+import Store
 import Telemetry
 import Testing
 
@@ -48,30 +49,77 @@ import Testing
         #expect(piped.batch.count == 1)
     }
 
-    @Test("only items that carry a text over the limit are refused, wherever it stands")
-    func longTexts() {
+    @Test("texts over the limit are cut at a character and named, wherever they stand")
+    func longTexts() throws {
         var limits = IngestLimits()
         limits.textBytesMax = 100
-        let long = String(repeating: "x", count: 101)
-        var batch = Samples.spans(6)
-        var spans = (0..<6).map { batch.span(at: $0) }
-        spans[0].name = long
-        spans[1].attributes.append(Attribute("k", .string(long)))
-        spans[2].events = [SpanEvent(time: TestBed.now, name: long)]
-        spans[3].attributes.append(Attribute(long, .int(1)))
-        spans[4].attributes.append(
-            Attribute("k", .string(String(repeating: "y", count: 100))))
-        batch = SpanBatch()
-        let resource = batch.append(Resource(attributes: []))
+        let long = String(repeating: "x", count: 99) + "é!"
+        let cut = String(repeating: "x", count: 99)
+        var record = Samples.spans(1).span(at: 0)
+        record.name = long
+        record.events = [SpanEvent(time: TestBed.now, name: long)]
+        record.attributes = [
+            Attribute("k", .string(long)),
+            Attribute("b", .bytes([UInt8](repeating: 1, count: 101))),
+            Attribute("list", .array([.string(long)])),
+            Attribute("fits", .string(String(repeating: "y", count: 100))),
+        ]
+        var other = record
+        other.name = "other"
+        other.attributes = [Attribute("a", .int(1))]
+        other.events = []
+        other.spanID = SpanID(77)
+        var batch = SpanBatch()
+        let plain = batch.append(Resource(attributes: []))
         let heavy = batch.append(Resource(attributes: [Attribute("r", .string(long))]))
         let scope = batch.append(Scope())
-        for (index, span) in spans.enumerated() {
-            batch.append(span, resource: index == 5 ? heavy : resource, scope: scope)
-        }
+        batch.append(record, resource: plain, scope: scope)
+        batch.append(other, resource: heavy, scope: scope)
         let piped = Pipeline(limits: limits).run(batch, at: TestBed.now)
-        #expect(piped.batch.spanIDs == [SpanID(5)])
+        #expect(piped.tally.refusals.isEmpty && piped.tally.cutTexts == 6)
+        let first = piped.batch.span(at: 0)
+        #expect(first.name == cut && first.events.map(\.name) == [cut])
+        let values = Dictionary(uniqueKeysWithValues: first.attributes.map { ($0.key, $0.value) })
+        #expect(values["k"] == .string(cut))
+        #expect(values["b"] == .bytes([UInt8](repeating: 1, count: 100)))
+        #expect(values["list"]?.text.utf8.count ?? 0 <= 100)
+        #expect(values["fits"] == .string(String(repeating: "y", count: 100)))
+        let note = try #require(values[SpanNote.truncated])
+        #expect(note.text.contains("span name was cut from 102 bytes"))
+        #expect(note.text.contains("k was cut from 102 bytes"))
+        #expect(piped.batch.span(at: 1) == other)
+        let resource = piped.batch.resource(at: piped.batch.resourceIndices[1])
+        #expect(resource.attributes.first == Attribute("r", .string(cut)))
+        #expect(resource.attributes.last?.key == SpanNote.truncated)
+        // Nothing of what was cut away is stored.
+        for id in 0..<piped.batch.strings.count {
+            let text = piped.batch.strings[StringID(id)]
+            #expect(!text.contains("é!"))
+        }
+    }
+
+    @Test("a log record with a text over the limit is refused, its neighbours stay")
+    func longRecords() {
+        var limits = IngestLimits()
+        limits.textBytesMax = 100
+        var batch = Samples.logs(2)
+        let long = batch.strings.intern(String(repeating: "x", count: 101))
+        batch.bodyTypes[1] = .string
+        batch.bodyPayloads[1] = UInt64(long)
+        let piped = Pipeline(limits: limits).run(batch, at: TestBed.now)
+        #expect(piped.batch.count == 1)
         #expect(piped.tally.refusals.map(\.reason) == [.textTooLong])
-        #expect(piped.tally.count == 5)
+    }
+
+    @Test("a span that ends in the future cannot have been measured")
+    func absurdEnds() {
+        var batch = Samples.spans(3)
+        batch.durations[1] = .max
+        batch.durations[2] = 86_400_000_000_000
+        let piped = pipeline.run(batch, at: TestBed.now)
+        #expect(piped.batch.count == 1)
+        #expect(piped.tally.refusals.map(\.reason) == [.endTooFarInFuture])
+        #expect(piped.tally.count == 2)
     }
 
     @Test("series with too many or too long labels are refused with all their samples")
