@@ -17,20 +17,23 @@ struct TraceSearch: Sendable {
     /// Traces read together share the reading of blocks; between, the limits are looked at.
     private static let tracesAtOnce = 128
 
-    /// At most `limit` traces with a span that satisfies any of `predicates`, newest matching span first,
-    /// traces of equal times by id: the same question on the same data has one answer.
+    /// At most `limit` traces with a span that satisfies any of `predicates` and all `tags`, newest matching
+    /// span first, traces of equal times by id: the same question on the same data has one answer.
     ///
     /// The scan ends as soon as no later span can change the answer.
     func newest(
         _ limit: Int, matching predicates: [SpanPredicate], in range: TimeRange,
-        context: QueryContext
+        checking tags: [ShownTag] = [], context: QueryContext
     ) throws -> [Hit] {
         guard limit > 0, !range.isEmpty else { return [] }
         var ranking = TraceRanking(limit: limit)
         var failure: QueryError?
         for predicate in predicates {
-            let scan = SpanScan(predicate, in: range, fields: .times)
-            try store.scanSpans(scan, read: Self.newest) { spans, bound in
+            let scan = SpanScan(
+                predicate, in: range, fields: tags.isEmpty ? .times : ShownTag.fields)
+            try store.scanSpans(scan) {
+                Self.newest(of: $0, tags)
+            } visit: { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
                     return false
@@ -45,9 +48,11 @@ struct TraceSearch: Sendable {
 
     /// The newest start in each run of spans of one trace.
     @Sendable
-    private static func newest(of spans: FoundSpans) -> [(TraceID, Timestamp)] {
+    private static func newest(
+        of spans: FoundSpans, _ tags: [ShownTag]
+    ) -> [(TraceID, Timestamp)] {
         var newest: [(TraceID, Timestamp)] = []
-        for row in spans.rows {
+        for row in spans.rows where tags.allSatisfy({ $0.passes(row, of: spans.batch) }) {
             let (trace, start) = (spans.batch.traceIDs[row], spans.batch.starts[row])
             if let last = newest.indices.last, newest[last].0 == trace {
                 newest[last].1 = max(newest[last].1, start)
@@ -58,10 +63,15 @@ struct TraceSearch: Sendable {
         return newest
     }
 
+    func newest(of query: TraceQuery, context: QueryContext) throws -> [Hit] {
+        try newest(
+            query.limit, matching: query.predicates, in: query.range, checking: query.shownTags,
+            context: context)
+    }
+
     /// The traces that a search form asks for.
     func traces(of query: TraceQuery, context: QueryContext) throws -> [BoundedTrace] {
-        let hits = try newest(
-            query.limit, matching: query.predicates, in: query.range, context: context)
+        let hits = try newest(of: query, context: context)
         return try traces(hits.map(\.trace), context: context)
     }
 
