@@ -27,7 +27,7 @@ package struct JaegerReceiver: Sendable {
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: ContentHash(request.body), by: .jaegerHTTP)
         }
-        return try accepted(receipt)
+        return accepted(receipt)
     }
 
     private static func encoding(_ request: HTTPRequest) throws(HTTPError) -> ThriftEncoding {

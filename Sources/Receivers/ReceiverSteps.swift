@@ -19,11 +19,11 @@ func storing(
 }
 
 /// The answer to senders whose protocol knows no partial success: 202, with what was refused as text, or
-/// 400 where nothing was worth storing.
-func accepted(_ receipt: IngestReceipt) throws(HTTPError) -> HTTPResponse {
+/// 400 where nothing was worth storing. Each refused item has been counted.
+func accepted(_ receipt: IngestReceipt) -> HTTPResponse {
     guard receipt.rejected > 0 else { return .empty(status: 202) }
     guard receipt.accepted > 0 else {
-        throw .badRequest("no span was stored: \(receipt.message)")
+        return .text("no span was stored: \(receipt.message)\n", status: 400)
     }
     let total = receipt.accepted + receipt.rejected
     return .text(

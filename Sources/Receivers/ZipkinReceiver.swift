@@ -39,7 +39,7 @@ package struct ZipkinReceiver: Sendable {
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: ContentHash(request.body), by: .zipkin)
         }
-        return try accepted(receipt)
+        return accepted(receipt)
     }
 
     private enum Encoding {
