@@ -1,15 +1,11 @@
 import Telemetry
 
 extension Stage where Batch == SpanBatch {
-    /// Cuts values of attributes that are too long; refuses spans that start too far in the future, that
-    /// ended before the retention horizon, or that carry another text that is too long.
+    /// Refuses spans that start or end too far in the future or that ended before the retention horizon,
+    /// and cuts texts that are too long.
     package static func limits(_ limits: IngestLimits) -> Stage {
-        Stage("limits") { received, now, tally in
+        Stage("limits") { batch, now, tally in
             let accepted = AcceptedTimes(limits, retention: limits.spanRetention, now: now)
-            var batch = received
-            let cuts = batch.cutTexts(longerThan: limits.textBytesMax)
-            tally.cutTexts += cuts
-            let long = LongTexts(in: batch.strings, limit: limits.textBytesMax)
             var refused: [Int] = []
             for row in 0..<batch.count {
                 if batch.starts[row] > accepted.latest {
@@ -22,16 +18,20 @@ extension Stage where Batch == SpanBatch {
                         .beforeRetention,
                         example: "span \(batch.spanIDs[row]) at \(batch.starts[row].nanoseconds) ns"
                     )
-                } else if !long.isEmpty, long.occur(in: batch, row: row) {
-                    tally.add(.textTooLong, example: "span \(batch.spanIDs[row])")
+                } else if batch.end(row) > accepted.latest {
+                    // It was sent before it can have ended; its length would drown every sum.
+                    tally.add(
+                        .endTooFarInFuture,
+                        example: "span \(batch.spanIDs[row]) of \(batch.durations[row]) ns")
                 } else {
                     continue
                 }
                 refused.append(row)
             }
-            // What was cut is left behind with the texts of no row.
-            return refused.isEmpty && cuts == 0
-                ? batch : batch.rows(kept(of: batch.count, refused))
+            let left = refused.isEmpty ? batch : batch.rows(kept(of: batch.count, refused))
+            let cut = TextCutting(limit: limits.textBytesMax).apply(to: left)
+            tally.cutTexts += cut.count
+            return cut.batch
         }
     }
 }
@@ -90,23 +90,6 @@ private struct LongTexts {
     }
 
     var isEmpty: Bool { ids.isEmpty }
-
-    func occur(in batch: SpanBatch, row: Int) -> Bool {
-        ids.contains(batch.names[row]) || ids.contains(batch.statusMessages[row])
-            || ids.contains(batch.traceStates[row])
-            || occur(in: batch.attributes, batch.attributeRange(row))
-            || batch.eventRange(row).contains { event in
-                ids.contains(batch.events.names[event])
-                    || occur(in: batch.events.attributes, batch.events.attributeRange(event))
-            }
-            || batch.linkRange(row).contains { link in
-                ids.contains(batch.links.traceStates[link])
-                    || occur(in: batch.links.attributes, batch.links.attributeRange(link))
-            }
-            || occur(
-                in: batch.shared, resource: batch.resourceIndices[row],
-                scope: batch.scopeIndices[row])
-    }
 
     func occur(in batch: LogBatch, row: Int) -> Bool {
         let body = StringID(truncatingIfNeeded: batch.bodyPayloads[row])

@@ -2,6 +2,7 @@
 /// partial-success messages, so they never change.
 package enum RefusalReason: String, Sendable, CaseIterable {
     case tooFarInFuture = "too_far_in_future"
+    case endTooFarInFuture = "end_too_far_in_future"
     case beforeRetention = "before_retention"
     case textTooLong = "text_too_long"
     case labelTooLong = "label_too_long"
@@ -19,10 +20,8 @@ package struct Refusal: Sendable, Hashable {
 /// Counts refusals by reason; only the first of each reason is described.
 package struct RefusalTally: Sendable {
     package private(set) var refusals: [Refusal] = []
-    /// Values of accepted items that were cut.
+    /// Texts that were cut in items that were not refused.
     package var cutTexts = 0
-    /// Of the batch as it came, where the stage tells them: why each was refused.
-    package private(set) var rows: [Int: RefusalReason] = [:]
 
     package init() {}
 

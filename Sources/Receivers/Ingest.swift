@@ -142,7 +142,7 @@ package struct Ingest: Sendable {
         }
         repaired(decoded.repairedStrings, .text, way)
         repaired(decoded.ignoredFields, .optionalField, way)
-        repaired(piped.tally.cutTexts, .cutText, way)
+        repaired(piped.tally.cutTexts, .longText, way)
         return IngestReceipt(
             accepted: stored, rejected: decoded.rejectedCount + piped.tally.count,
             message: messages.joined(separator: "; "))

@@ -5,8 +5,8 @@ import Telemetry
 import WireFormats
 
 /// Jaeger's collector over HTTP (jaegertracing.io/docs, "APIs", "Thrift over HTTP"): `POST /api/traces`
-/// with a Thrift `Batch`. 202 without a body when all spans are stored or refused one by one; errors as
-/// text.
+/// with a Thrift `Batch`. 202 without a body when all spans are stored, with a text where some were
+/// refused; errors as text.
 package struct JaegerReceiver: Sendable {
     private let ingest: Ingest
 
@@ -24,10 +24,10 @@ package struct JaegerReceiver: Sendable {
     private func spans(_ request: HTTPRequest) async throws -> HTTPResponse {
         let encoding = try Self.encoding(request)
         let decoded = try decode { try JaegerSpans.decode(thrift: request.body, encoding) }
-        _ = try await storing { () throws(StoreError) in
+        let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: ContentHash(request.body), by: .jaegerHTTP)
         }
-        return .empty(status: 202)
+        return accepted(receipt)
     }
 
     private static func encoding(_ request: HTTPRequest) throws(HTTPError) -> ThriftEncoding {

@@ -84,12 +84,12 @@ struct RequestRepeated: InternalEvent {
 struct ItemsRepaired: InternalEvent {
     static let counter = "sidelight_receiver_repaired_parts_total"
     static let help =
-        "Texts that were not UTF-8 and were repaired, unusable optional fields left out, values cut."
+        "Texts repaired that were not UTF-8 or cut that were too long, and optional fields left out."
 
     enum Part: String, Sendable {
         case text
+        case longText = "long_text"
         case optionalField = "optional_field"
-        case cutText = "cut_text"
     }
 
     var way: ReceiverProtocol

@@ -5,7 +5,8 @@ import Telemetry
 import WireFormats
 
 /// Zipkin (zipkin.io/zipkin-api): `POST /api/v2/spans` with JSON or protobuf, `POST /api/v1/spans` with
-/// JSON. 202 without a body when all spans are stored or refused one by one; errors as text.
+/// JSON. 202 without a body when all spans are stored, with a text where some were
+/// refused; errors as text.
 package struct ZipkinReceiver: Sendable {
     private let ingest: Ingest
 
@@ -35,10 +36,10 @@ package struct ZipkinReceiver: Sendable {
     ) async throws -> HTTPResponse {
         let now = ingest.now
         let decoded = try decode { try read(request.body, now) }
-        _ = try await storing { () throws(StoreError) in
+        let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: ContentHash(request.body), by: .zipkin)
         }
-        return .empty(status: 202)
+        return accepted(receipt)
     }
 
     private enum Encoding {
@@ -51,7 +52,6 @@ package struct ZipkinReceiver: Sendable {
             let known =
                 isProtobufKnown ? "application/json or application/x-protobuf" : "application/json"
             switch request.contentType?.essence {
-            case "application/json": return
             case "application/x-protobuf", "application/protobuf":
                 if isProtobufKnown {
                     self = .protobuf
@@ -61,7 +61,8 @@ package struct ZipkinReceiver: Sendable {
                 throw HTTPError(
                     .unsupportedMediaType,
                     message: "Zipkin thrift is not supported; send \(known)")
-            default: break
+            // As Zipkin's own server reads whatever else is claimed.
+            default: return
             }
             throw HTTPError(
                 .unsupportedMediaType,

@@ -171,4 +171,16 @@ import Testing
         #expect(requests.values.reduce(0, +) == 50)
         #expect(requests.keys.contains { $0.contains("__overflow__") })
     }
+
+    @Test("callers from outside keep their name when services and edges are too many")
+    func callersBeyondTheBounds() {
+        var limits = DerivationLimits()
+        limits.servicesMax = 4
+        limits.edgesMax = 2
+        let probe = DeriverProbe(limits: limits)
+        for number in 0..<50 {
+            probe.add(Self.span("service-\(number)", .server, id: 1, trace: UInt64(number)))
+        }
+        #expect(requests(probe).keys.allSatisfy { $0.contains("client=\"user\"") })
+    }
 }

@@ -94,4 +94,21 @@ import WireFormats
     private func status(_ labels: Labels) -> String {
         (labels["status_code"] ?? "").replacing("STATUS_CODE_", with: "").lowercased()
     }
+
+    @Test("a span reported while it still runs does not count; its end does")
+    func unfinished() {
+        func batch(_ attributes: [Attribute], milliseconds: Int64) -> SpanBatch {
+            ServiceGraphTests.span(
+                "shop", .server, id: 1, milliseconds: milliseconds, attributes: attributes)
+        }
+        let probe = DeriverProbe()
+        probe.add(batch([Attribute("aws.xray.in_progress", .bool(true))], milliseconds: 0))
+        #expect(!probe.values().keys.contains { $0.hasPrefix("traces_spanmetrics_calls_total") })
+        probe.add(batch([], milliseconds: 20))
+        let values = probe.values()
+        let calls = values.filter { $0.key.hasPrefix("traces_spanmetrics_calls_total") }
+        #expect(calls.map(\.value) == [1])
+        let requests = values.filter { $0.key.hasPrefix("traces_service_graph_request_total") }
+        #expect(requests.map(\.value) == [1])
+    }
 }

@@ -21,7 +21,6 @@ struct JaegerSearchTests {
     func newestFirst() async throws {
         #expect(try await traces("service=batch") == ["2", "3", "4", "5"])
         #expect(try await traces("service=batch&limit=2") == ["2", "3"])
-        #expect(try await traces("service=batch&limit=0") == [])
         #expect(try await traces("") == ["1", "2", "3", "4", "5"])
     }
 
@@ -119,7 +118,9 @@ struct JaegerSearchTests {
         arguments: [
             ("start=x", "unable to parse param 'start': "),
             ("limit=many", "unable to parse param 'limit': "),
-            ("limit=-1", "unable to parse param 'limit': "),
+            ("limit=-1", "invalid parameter: limit must be greater than 0"),
+            ("limit=0", "invalid parameter: limit must be greater than 0"),
+            ("start=2&end=1", "invalid parameter: start time must be before end time"),
             ("minDuration=5", "unable to parse param 'minDuration': "),
             ("minDuration=2s&maxDuration=1s", "'maxDuration' should be greater than 'minDuration'"),
             ("tag=a", "malformed 'tag' parameter, expecting key:value, received: a"),
@@ -234,6 +235,75 @@ struct JaegerSearchTests {
             #expect(
                 zipkin.text.contains(
                     #"{"parent":"web","child":"cart","callCount":900,"errorCount":9}"#))
+        }
+    }
+
+    @Test(
+        "what answers show as tags and logs can be searched for",
+        arguments: [
+            ("tag=otel.status_description:no%20stock", ["1"]),
+            ("service=web&tag=otel.status_description:no%20stock", []),
+            ("tag=event:retry", ["7"]), ("tag=event:none", []),
+            ("tag=otel.scope.name:lib", ["7"]), ("tag=otel.scope.version:2", ["7"]),
+            ("tag=otel.scope.version:3", []),
+            ("tags=%7B%22otel.scope.name%22%3A%22lib%22%2C%22event%22%3A%22retry%22%7D", ["7"]),
+        ])
+    func shownTags(query: String, found: [String]) async throws {
+        let result = try await traces(query) { store in
+            store.fillShop()
+            store.addSpans { spans in
+                let resource = spans.resource("lone")
+                _ = spans.batch.append(Scope(name: "lib", version: "2"))
+                spans.add(trace: 7, span: 1, "work", resource: resource, ago: 500) {
+                    $0.events = [SpanEvent(time: $0.start, name: "retry")]
+                }
+            }
+        }
+        #expect(result == found)
+    }
+
+    @Test("a span that is not stored as it was sent carries a warning")
+    func warnings() async throws {
+        try await APIServer.run(
+            filledBy: { store in
+                store.addSpans { spans in
+                    let resource = spans.resource("lone")
+                    spans.add(trace: 7, span: 1, "work", resource: resource, ago: 500) {
+                        $0.attributes = [
+                            Attribute(
+                                "sidelight.truncated", .array([.string("k was cut from 9 bytes")])),
+                            Attribute("sidelight.raw_end_unix_nano", .int(5)),
+                        ]
+                    }
+                }
+            }
+        ) { server in
+            let answer = try await server.get("/api/traces?service=lone")
+            #expect(
+                answer.text.contains(
+                    #""warnings":["k was cut from 9 bytes","the span was sent with an end before its"#
+                        + #" start: 5 ns"]"#), "\(answer.text)")
+        }
+    }
+
+    @Test("spans that name no service are listed and found under Jaeger's name for it")
+    func noService() async throws {
+        let name = "OTLPResourceNoServiceName"
+        try await APIServer.run(
+            filledBy: { store in
+                store.fillShop()
+                store.addSpans { spans in
+                    let resource = spans.batch.append(Resource())
+                    spans.add(trace: 8, span: 1, "work", resource: resource, ago: 500)
+                }
+            }
+        ) { server in
+            let services = try await server.get("/api/services")
+            #expect(services.text.contains("\"\(name)\""), "\(services.text)")
+            let operations = try await server.get("/api/services/\(name)/operations")
+            #expect(operations.text.contains(#"["work"]"#), "\(operations.text)")
+            let found = try await server.get("/api/traces?service=\(name)")
+            #expect(found.text.ranges(of: "\"processID\"").count == 1, "\(found.text)")
         }
     }
 }

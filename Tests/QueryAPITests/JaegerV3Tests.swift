@@ -52,6 +52,8 @@ struct JaegerV3Tests {
         arguments: [
             ("traces/ff", 404, "No traces found"),
             ("traces/xyz", 400, "malformed parameter trace_id: "),
+            ("traces/ff?start_time=bad", 400, "malformed parameter start_time: "),
+            ("traces/ff?endTime=bad", 400, "malformed parameter end_time: "),
             ("traces", 400, "query.startTimeMin and query.startTimeMax are required"),
             (
                 "traces?query.start_time_min=x&query.start_time_max=y", 400,

@@ -53,6 +53,8 @@ struct TempoTests {
             ("tags=service.name=batch name=job", 4), ("tags=http.status_code=503", 1),
             ("tags=\"host.name\"=h1", -1), ("tags=host.name=\"h1\"", 1), ("tags=error=yes", 0),
             ("minDuration=50ms", 1), ("q={}&maxDuration=3ms", 2),
+            ("tags=service.name=BAT", 4), ("tags=name=o.", 0), ("service.name=batch", 4),
+            ("service.name=batch&minDuration=4ms", 2),
             ("q={ kind = server } >> { kind = server }", 1),
             ("q={ } | count() > 2", 1),
         ] as [(String, Int)])
@@ -205,6 +207,32 @@ struct TempoTests {
         #expect(
             try await answer("/api/status/buildinfo").hasPrefix(
                 #"{"version":"1.2.3","revision":"abc","#))
+    }
+
+    @Test("no spans a set are asked for means the usual number")
+    func spansPerSet() async throws {
+        let text = try await answer("/api/search?q=\(encoded("{ name = \"GET /\" }"))&spss=0")
+        #expect(text.components(of: "\"spanID\"") > 0, "\(text)")
+    }
+
+    @Test("lists of names and values are as long as asked for")
+    func listLimits() async throws {
+        let names = try await answer("/api/v2/search/tags?scope=resource&limit=1")
+        #expect(names.contains(#""tags":["host.name"]"#), "\(names)")
+        let values = try await answer("/api/v2/search/tag/resource.service.name/values?limit=2")
+        #expect(values.components(of: "\"type\"") == 2, "\(values)")
+    }
+
+    @Test("a trace by id is filtered by a query, and says that it is a part")
+    func filteredTrace() async throws {
+        let path = "/api/v2/traces/000000000000000a0000000000000001"
+        let part = try await answer("\(path)?q=\(encoded("{ name = \"add\" }"))")
+        #expect(part.components(of: "\"spanId\"") == 1 && part.contains(#""name":"add""#))
+        #expect(
+            part.hasSuffix(#""status":"PARTIAL","message":"1 of 3 spans satisfy the query"}"#),
+            "\(part)")
+        _ = try await answer("\(path)?q=\(encoded("{"))", status: 400)
+        _ = try await answer("\(path)?match_depth=1", status: 400)
     }
 }
 

@@ -248,6 +248,23 @@ struct ZipkinNamesTests {
         #expect(try await get("/zipkin/api/v2/\(path)", in: fillNames) == list)
     }
 
+    @Test("of very many tags a menu shows those that most spans have")
+    func manyTags() async throws {
+        let text = try await get("/api/v2/autocompleteKeys") { store in
+            store.addSpans { spans in
+                let web = spans.resource("web")
+                for span in UInt64(1)...3 {
+                    spans.add(trace: span, span: span, "get", resource: web, ago: 10) {
+                        $0.attributes = [Attribute("zone", .string("a"))]
+                        guard span == 1 else { return }
+                        $0.attributes += (0..<2_000).map { Attribute("k\($0)", .int(1)) }
+                    }
+                }
+            }
+        }
+        #expect(text.contains(#""zone""#) && text.split(separator: ",").count == 1_000)
+    }
+
     @Test("the user interface finds its configuration")
     func configuration() async throws {
         let text = try await get("/zipkin/config.json")

@@ -67,4 +67,18 @@ import Testing
             bed.count("sidelight_receiver_refused_requests_total", "jaeger_http", "bad_request")
                 == 3)
     }
+
+    @Test("a batch of which nothing can be stored is refused with the reason")
+    func nothingStored() async throws {
+        let bed = TestBed()
+        var body = Self.body
+        // The low half of the trace id is the last byte before the field of the high one.
+        let low = try #require(body.firstIndex(of: 9))
+        body[low] = 0
+        let answer = try await bed.withHTTP {
+            try await $0.post(Self.path, body, type: "application/x-thrift")
+        }
+        #expect(answer.status == 400 && answer.text.contains("invalid_trace_id"))
+        #expect(bed.store.appendCount == 0)
+    }
 }

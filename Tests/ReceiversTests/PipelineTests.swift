@@ -1,4 +1,5 @@
 import Pipeline
+import Store
 import Telemetry
 import Testing
 
@@ -14,7 +15,10 @@ import Testing
         ])
     func times(offset: Int64, isKept: Bool) {
         let time = TestBed.now.advanced(byNanoseconds: offset)
-        let spans = pipeline.run(Samples.spans(2, start: time), at: TestBed.now)
+        var batch = Samples.spans(2, start: time)
+        // Their ends have the same bound.
+        batch.durations = [0, 0]
+        let spans = pipeline.run(batch, at: TestBed.now)
         #expect(spans.batch.count == (isKept ? 2 : 0))
         #expect(spans.tally.count == (isKept ? 0 : 2))
         #expect(
@@ -48,69 +52,77 @@ import Testing
         #expect(piped.batch.count == 1)
     }
 
-    @Test("only items that carry a text over the limit are refused, wherever it stands")
-    func longTexts() {
+    @Test("texts over the limit are cut at a character and named, wherever they stand")
+    func longTexts() throws {
         var limits = IngestLimits()
         limits.textBytesMax = 100
-        let long = String(repeating: "x", count: 101)
-        var batch = Samples.spans(6)
-        var spans = (0..<6).map { batch.span(at: $0) }
-        spans[0].name = long
-        spans[1].attributes.append(Attribute("k", .string(long)))
-        spans[2].events = [SpanEvent(time: TestBed.now, name: long)]
-        spans[3].attributes.append(Attribute(long, .int(1)))
-        spans[4].attributes.append(
-            Attribute("k", .string(String(repeating: "y", count: 100))))
-        batch = SpanBatch()
-        let resource = batch.append(Resource(attributes: []))
+        let long = String(repeating: "x", count: 99) + "é!"
+        let cut = String(repeating: "x", count: 99)
+        var record = Samples.spans(1).span(at: 0)
+        record.name = long
+        record.events = [SpanEvent(time: TestBed.now, name: long)]
+        record.attributes = [
+            Attribute("k", .string(long)),
+            Attribute("b", .bytes([UInt8](repeating: 1, count: 101))),
+            Attribute("list", .array([.string(long)])),
+            Attribute("fits", .string(String(repeating: "y", count: 100))),
+        ]
+        var other = record
+        other.name = "other"
+        other.attributes = [Attribute("a", .int(1))]
+        other.events = []
+        other.spanID = SpanID(77)
+        var batch = SpanBatch()
+        let plain = batch.append(Resource(attributes: []))
         let heavy = batch.append(Resource(attributes: [Attribute("r", .string(long))]))
         let scope = batch.append(Scope())
-        for (index, span) in spans.enumerated() {
-            batch.append(span, resource: index == 5 ? heavy : resource, scope: scope)
-        }
+        batch.append(record, resource: plain, scope: scope)
+        batch.append(other, resource: heavy, scope: scope)
         let piped = Pipeline(limits: limits).run(batch, at: TestBed.now)
-        #expect(piped.batch.spanIDs == [SpanID(2), SpanID(5)])
-        #expect(piped.tally.refusals.map(\.reason) == [.textTooLong])
-        #expect(piped.tally.count == 4)
+        #expect(piped.tally.refusals.isEmpty && piped.tally.cutTexts == 6)
+        let first = piped.batch.span(at: 0)
+        #expect(first.name == cut && first.events.map(\.name) == [cut])
+        let values = Dictionary(uniqueKeysWithValues: first.attributes.map { ($0.key, $0.value) })
+        #expect(values["k"] == .string(cut))
+        #expect(values["b"] == .bytes([UInt8](repeating: 1, count: 100)))
+        #expect(values["list"]?.text.utf8.count ?? 0 <= 100)
+        #expect(values["fits"] == .string(String(repeating: "y", count: 100)))
+        let note = try #require(values[SpanNote.truncated])
+        #expect(note.text.contains("span name was cut from 102 bytes"))
+        #expect(note.text.contains("k was cut from 102 bytes"))
+        #expect(piped.batch.span(at: 1) == other)
+        let resource = piped.batch.resource(at: piped.batch.resourceIndices[1])
+        #expect(resource.attributes.first == Attribute("r", .string(cut)))
+        #expect(resource.attributes.last?.key == SpanNote.truncated)
+        // Nothing of what was cut away is stored.
+        for id in 0..<piped.batch.strings.count {
+            let text = piped.batch.strings[StringID(id)]
+            #expect(!text.contains("é!"))
+        }
     }
 
-    @Test("values of attributes that are too long are cut between characters, and the span says so")
-    func cutValues() {
+    @Test("a log record with a text over the limit is refused, its neighbours stay")
+    func longRecords() {
         var limits = IngestLimits()
-        limits.textBytesMax = 30
-        let digits = String(repeating: "1", count: 29)
-        var span = SpanRecord(
-            traceID: TraceID(high: 1, low: 1), spanID: SpanID(1), name: "n", start: TestBed.now,
-            duration: 1)
-        span.attributes = [
-            Attribute("a", .string(digits + "é1")), Attribute("b", .string(digits + "2")),
-            Attribute("c", .string(digits + "é1")), Attribute("d", .int(1)),
-        ]
-        span.events = [
-            SpanEvent(
-                time: TestBed.now, name: "e", attributes: [Attribute("m", .string(digits + "23"))])
-        ]
-        var short = span
-        short.spanID = SpanID(99)
-        short.attributes = [Attribute("a", .string("é"))]
-        short.events = []
-        var batch = SpanBatch()
-        let resource = batch.append(Resource(attributes: []))
-        let scope = batch.append(Scope())
-        for each in [span, short] { batch.append(each, resource: resource, scope: scope) }
+        limits.textBytesMax = 100
+        var batch = Samples.logs(2)
+        let long = batch.strings.intern(String(repeating: "x", count: 101))
+        batch.bodyTypes[1] = .string
+        batch.bodyPayloads[1] = UInt64(long)
         let piped = Pipeline(limits: limits).run(batch, at: TestBed.now)
-        #expect(piped.tally.count == 0 && piped.tally.cutTexts == 3)
-        guard piped.batch.count == 2 else { return }
-        let cut = piped.batch.span(at: 0)
-        #expect(
-            cut.attributes == [
-                Attribute("a", .string(digits)), Attribute("b", .string(digits + "2")),
-                Attribute("c", .string(digits)), Attribute("d", .int(1)),
-                Attribute(SpanBatch.cutAttributesKey, .string("m,a,c")),
-            ])
-        #expect(cut.events.map(\.attributes) == [[Attribute("m", .string(digits + "2"))]])
-        #expect(piped.batch.span(at: 1) == short)
-        #expect(piped.batch.strings.byteCount < 150)
+        #expect(piped.batch.count == 1)
+        #expect(piped.tally.refusals.map(\.reason) == [.textTooLong])
+    }
+
+    @Test("a span that ends in the future cannot have been measured")
+    func absurdEnds() {
+        var batch = Samples.spans(3)
+        batch.durations[1] = .max
+        batch.durations[2] = 86_400_000_000_000
+        let piped = pipeline.run(batch, at: TestBed.now)
+        #expect(piped.batch.count == 1)
+        #expect(piped.tally.refusals.map(\.reason) == [.endTooFarInFuture])
+        #expect(piped.tally.count == 2)
     }
 
     @Test("series with too many or too long labels are refused with all their samples")

@@ -81,7 +81,7 @@ import Testing
             ),
             (
                 #"{"default_strategy":{"type":"probabilistic","param":1,"operation_strategies":[{"operation":"o","type":"ratelimiting","param":1}]}}"#,
-                "o at"
+                "o: an operation needs"
             ),
         ])
     func mistakes(text: String, part: String) {

@@ -113,4 +113,27 @@ import Testing
         }
         await listener.shutdown()
     }
+
+    @Test("PutTraceSegments names segments that the limits refuse")
+    func putRefused() async throws {
+        let bed = TestBed()
+        let start = TestBed.now.seconds + 100_000
+        let future =
+            #"{"name":"shop","id":"00000000000000aa","trace_id":"1-581cf771-a006649127e371903a2de979","#
+            + #""start_time":\#(start),"end_time":\#(start)}"#
+        let documents = [Self.segment(7), future].map {
+            "\"" + $0.replacing("\"", with: "\\\"") + "\""
+        }
+        let body = Array("{\"TraceSegmentDocuments\":[\(documents.joined(separator: ","))]}".utf8)
+        try await bed.withHTTP { server in
+            let answer = try await server.post("/TraceSegments", body, type: "application/json")
+            #expect(answer.status == 200)
+            #expect(
+                answer.text.contains(
+                    #"{"UnprocessedTraceSegments":[{"Id":"00000000000000aa","ErrorCode":"InvalidSegment""#
+                ))
+            #expect(answer.text.contains("too_far_in_future"))
+        }
+        #expect(bed.store.spans.flatMap(\.spanIDs) == [SpanID(7)])
+    }
 }

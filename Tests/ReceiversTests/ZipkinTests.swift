@@ -106,4 +106,29 @@ import WireFormats
         #expect(answer.status == 429)
         #expect(answer["retry-after"] == "1")
     }
+
+    @Test("what is refused of a message is told, and a message of nothing else is 400")
+    func partlyRefused() async throws {
+        let bed = TestBed()
+        try await bed.withHTTP { server in
+            let some = try await server.post(Self.path, body(["463ac35c9f6413ad", "nohex"]))
+            #expect(some.status == 202)
+            #expect(some.text.hasPrefix("1 of 2 spans were refused: 1 invalid_trace_id"))
+            let none = try await server.post(Self.path, body(["nohex"]))
+            #expect(none.status == 400 && none.text.contains("invalid_trace_id"))
+        }
+        #expect(bed.store.spans.map(\.count) == [1])
+    }
+
+    @Test(
+        "whatever other type is claimed is read as JSON, as Zipkin does",
+        arguments: ["application/x-www-form-urlencoded", "text/plain"])
+    func claimedTypes(type: String) async throws {
+        let bed = TestBed()
+        let answer = try await bed.withHTTP { server in
+            try await server.post(Self.path, body(["463ac35c9f6413ad"]), type: type)
+        }
+        #expect(answer.status == 202)
+        #expect(bed.store.spans.map(\.count) == [1])
+    }
 }

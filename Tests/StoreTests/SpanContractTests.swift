@@ -124,4 +124,29 @@ import Testing
             UInt64(batch.kinds[row].rawValue),
         ]
     }
+
+    @Test(
+        "a span that still ran when it was reported does not replace the one that ended",
+        arguments: StoreKind.allCases, [true, false])
+    func unfinished(kind: StoreKind, endsFirst: Bool) async throws {
+        let store = try StoreUnderTest(kind)
+        let trace = TraceID(high: 1, low: 2)
+        func batch(duration: Int64, _ attributes: [Attribute]) -> SpanBatch {
+            var batch = SpanBatch()
+            var span = SpanRecord(
+                traceID: trace, spanID: SpanID(3), name: "work",
+                start: Timestamp(seconds: 1_767_323_045), duration: duration)
+            span.attributes = attributes
+            let resource = batch.append(Resource())
+            batch.append(span, resource: resource, scope: batch.append(Scope()))
+            return batch
+        }
+        let ended = batch(duration: 5, [])
+        let running = batch(duration: 0, [Attribute("a", .bool(true)), Attribute("b", .int(1))])
+        for reported in endsFirst ? [ended, running] : [running, ended] {
+            #expect(try await store.append(reported) == .stored)
+        }
+        let found = try store.spans.trace(trace)
+        #expect(found.durations == [5])
+    }
 }

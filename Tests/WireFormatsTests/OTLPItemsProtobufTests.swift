@@ -89,8 +89,13 @@ struct OTLPItemsProtobufTests {
     @Test("an end before the start is a duration of zero, times past 2262 saturate")
     func clampsTimes() throws {
         let body = request([span(start: 30, end: 10), span(start: 5, end: .max)])
-        let batch = try OTLPTraces.decode(protobuf: body).batch
+        let decoded = try OTLPTraces.decode(protobuf: body)
+        let batch = decoded.batch
         #expect(batch.durations == [0, Int64.max - 5])
+        // The time that was sent stays.
+        #expect(batch.span(at: 0).attributes.last == Attribute(RawEnd.attribute, .int(10)))
+        #expect(decoded.ignoredFields == 1)
+        #expect(!batch.span(at: 1).attributes.contains { $0.key == RawEnd.attribute })
     }
 
     @Test("text that is not UTF-8 is repaired and counted, also inside arrays")

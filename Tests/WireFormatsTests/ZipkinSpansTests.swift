@@ -110,7 +110,7 @@ struct ZipkinSpansTests {
     @Test(
         "a span with bad ids is refused and leaves nothing behind, its neighbours are kept",
         arguments: [
-            (#""traceId":"a","id":"000000000000000b""#, .invalidTraceID),
+            (#""traceId":"","id":"000000000000000b""#, .invalidTraceID),
             (#""traceId":"0000000000000000","id":"000000000000000b""#, .invalidTraceID),
             (#""traceId":"g000000000000000a","id":"000000000000000b""#, .invalidTraceID),
             (
@@ -119,9 +119,9 @@ struct ZipkinSpansTests {
             ),
             (#""id":"000000000000000b""#, .invalidTraceID),
             (#""traceId":"000000000000000a""#, .invalidSpanID),
-            (#""traceId":"000000000000000a","id":"b""#, .invalidSpanID),
+            (#""traceId":"000000000000000a","id":"0000000000000000b""#, .invalidSpanID),
             (
-                #""traceId":"000000000000000a","id":"000000000000000b","parentId":"c""#,
+                #""traceId":"000000000000000a","id":"000000000000000b","parentId":"x""#,
                 .invalidParentID
             ),
         ] as [(String, RejectionReason)])
@@ -178,5 +178,34 @@ struct ZipkinSpansTests {
             else { continue }
             #expect(NeutralDump.spans(batch).count >= batch.count)
         }
+    }
+
+    @Test("short ids are padded on the left, as Zipkin does")
+    func shortIDs() throws {
+        let batch = try decode(
+            #"[{"traceId":"7f3","id":"1","parentId":"abc"},"#
+                + #"{"traceId":"10123456789abcdef","id":"2","parentId":""}]"#
+        ).batch
+        #expect(
+            batch.traceIDs == [
+                TraceID(high: 0, low: 0x7F3), TraceID(high: 1, low: 0x0123_4567_89AB_CDEF),
+            ])
+        #expect(batch.spanIDs == [SpanID(1), SpanID(2)])
+        #expect(batch.parentIDs == [SpanID(0xABC), .invalid])
+    }
+
+    @Test(
+        "an address or port that is none is left out and counted",
+        arguments: [
+            (#""ipv4":"999.1.1.1""#, 1, 0), (#""ipv4":"1.2.3""#, 1, 0),
+            (#""ipv4":"1.2.3.4""#, 0, 1), (#""port":99999999"#, 1, 0), (#""port":-1"#, 1, 0),
+            (#""port":65535"#, 0, 1), (#""ipv6":"::1""#, 0, 1), (#""ipv6":"2001:db8::c001""#, 0, 1),
+            (#""ipv6":"::ffff:1.2.3.4""#, 0, 1), (#""ipv6":"x::1""#, 1, 0),
+            (#""ipv6":"12345::1""#, 1, 0), (#""ipv4":"999.1.1.1","port":0"#, 1, 0),
+        ])
+    func endpoints(members: String, ignored: Int, attributes: Int) throws {
+        let decoded = try decode(#"[{"traceId":"a","id":"b","localEndpoint":{\#(members)}}]"#)
+        #expect(decoded.ignoredFields == ignored)
+        #expect(decoded.batch.attributes.count == attributes)
     }
 }

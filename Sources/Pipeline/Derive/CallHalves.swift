@@ -41,8 +41,10 @@ struct CallHalves {
         let namesPeers = peerKeys.contains { $0 != .max }
         // Zipkin's server spans that share their id with the client's.
         let sharedKey = batch.strings.id(of: "zipkin.shared")
+        let unfinished = batch.unfinishedKey
         halves.reserveCapacity(batch.count)
         for row in 0..<batch.count {
+            if let unfinished, batch.has(unfinished, row) { continue }
             let (isServer, isMessaging): (Bool, Bool)
             switch batch.kinds[row] {
             case .unspecified, .internal: continue
@@ -96,11 +98,5 @@ struct CallHalves {
             }
         }
         return (peer, isDatabase)
-    }
-}
-
-extension SpanBatch {
-    fileprivate func has(_ key: StringID, _ row: Int) -> Bool {
-        attributeRange(row).contains { attributes.keys[$0] == key }
     }
 }

@@ -72,6 +72,10 @@ struct ServiceGraphTotals: Sendable {
     private(set) var droppedBegin: Int64?
     private(set) var waiting: WaitingHalves
     private var numberOf: [ContentHash: UInt32] = [:]
+    /// Of who calls from outside; `nil` until somebody does.
+    private var callerNumber: UInt32?
+    private static let caller = "user"
+    private static let callerHash = ContentHash(Array(caller.utf8))
     private var indexOf: [UInt64: Int] = [:]
     private var unpairedIndexOf: [UInt64: Int] = [:]
     private let limits: DerivationLimits
@@ -97,7 +101,7 @@ struct ServiceGraphTotals: Sendable {
 
     private mutating func add(_ half: CallHalf, _ arrival: Timestamp, _ begin: Int64) {
         if half.isRoot {
-            countCaller("user", of: half, begin)
+            countCaller(of: half, begin)
         } else if half.callsDatabase, let peer = half.peer {
             let edge = edge(half.service, peer, .database, begin)
             count(edge, isFailed: half.isFailed)
@@ -145,8 +149,9 @@ struct ServiceGraphTotals: Sendable {
         }
     }
 
-    private mutating func countCaller(_ name: String, of server: CallHalf, _ begin: Int64) {
-        let client = number(of: ContentHash(Array(name.utf8))) { name }
+    private mutating func countCaller(of server: CallHalf, _ begin: Int64) {
+        let client = number(of: Self.callerHash) { Self.caller }
+        if client != 0 { callerNumber = client }
         let edge = edge(client, server.service, .virtualNode, begin)
         count(edge, isFailed: server.isFailed)
         edges[edge].serverTimes.add(server.duration)
@@ -191,8 +196,10 @@ struct ServiceGraphTotals: Sendable {
             return insert(
                 Edge(client: client, server: server, connection: connection, begin: begin))
         }
-        return indexOf[ServiceGraphTotals.key(0, 0, connection)]
-            ?? insert(Edge(client: 0, server: 0, connection: connection, begin: begin))
+        // Callers from outside are told from services even when there are too many to name.
+        let caller = client == callerNumber ? client : 0
+        return indexOf[ServiceGraphTotals.key(caller, 0, connection)]
+            ?? insert(Edge(client: caller, server: 0, connection: connection, begin: begin))
     }
 
     private mutating func insert(_ edge: Edge) -> Int {

@@ -74,7 +74,9 @@ struct SpanFold: Sendable {
         groups.reserveCapacity(128)
         buckets.reserveCapacity(128 * bucketCount)
         let sizes = SpanSizes(batch)
+        let unfinished = batch.unfinishedKey
         for row in 0..<batch.count {
+            if let unfinished, batch.has(unfinished, row) { continue }
             let local = localOfResource[Int(batch.resourceIndices[row])]
             let name = batch.names[row]
             let kind = batch.kinds[row]
@@ -119,6 +121,15 @@ struct SpanFold: Sendable {
         scratch.append(group.kind.rawValue)
         scratch.append(group.status.rawValue)
         return ContentHash(scratch)
+    }
+}
+
+extension SpanBatch {
+    /// The key that marks spans reported while they still run: the report of their end is what counts.
+    var unfinishedKey: StringID? { strings.id(of: "aws.xray.in_progress") }
+
+    func has(_ key: StringID, _ row: Int) -> Bool {
+        attributeRange(row).contains { attributes.keys[$0] == key }
     }
 }
 

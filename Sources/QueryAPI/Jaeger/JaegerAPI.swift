@@ -138,7 +138,7 @@ package struct JaegerAPI: Sendable {
         try store.spanValues(
             of: .service, matching: SpanPredicate(), in: .all,
             limit: runner.answerLimits.valuesMax
-        ).filter { !$0.isEmpty }
+        ).map { JaegerProcesses.shown(service: $0) }.sorted { Labels.precedes($0.utf8, $1.utf8) }
     }
 
     /// `/api/services/{service}/operations`: names alone.
@@ -146,7 +146,8 @@ package struct JaegerAPI: Sendable {
         let service = request.pathParameters["service"] ?? ""
         let bytes = try await runner.run { [store, runner] _ in
             let names = try store.spanValues(
-                of: .name, matching: SpanPredicate([.service(service)]), in: .all,
+                of: .name, matching: SpanPredicate([JaegerProcesses.condition(service: service)]),
+                in: .all,
                 limit: runner.answerLimits.valuesMax)
             return JaegerEnvelope.success(total: names.count) { data in
                 data.array { array in for name in names { array.value(name) } }
@@ -175,11 +176,12 @@ package struct JaegerAPI: Sendable {
         of service: String, kind: String, _ context: QueryContext
     ) throws -> [JaegerOperation] {
         let kinds = kind.isEmpty ? SpanKind.allCases : SpanKind(tagValue: kind).map { [$0] } ?? []
+        let service = JaegerProcesses.condition(service: service)
         var found: [JaegerOperation] = []
         for kind in kinds {
             try context.check()
             let names = try store.spanValues(
-                of: .name, matching: SpanPredicate([.service(service), .kind(kind)]), in: .all,
+                of: .name, matching: SpanPredicate([service, .kind(kind)]), in: .all,
                 limit: runner.answerLimits.valuesMax)
             found += names.map { JaegerOperation(name: $0, kind: kind) }
         }

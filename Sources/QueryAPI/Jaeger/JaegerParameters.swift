@@ -10,17 +10,23 @@ struct JaegerParameters {
 
     /// How far back a search looks when it does not say: Jaeger's two days.
     private static let lookback: Int64 = 2 * 86_400 * 1_000_000_000
-    private static let limit = 20
+    /// As Jaeger has it.
+    private static let limit = 100
 
     /// A search. `service` may be absent, which Jaeger does not allow: all services are searched.
     func traceQuery(limits: AnswerLimits) throws(HTTPError) -> TraceQuery {
         let end = try microseconds("end") ?? now
         let lookback = try lookback()
         let start = try microseconds("start") ?? end.advanced(byNanoseconds: -lookback)
+        guard start <= end else {
+            throw .badRequest("invalid parameter: start time must be before end time")
+        }
         var query = TraceQuery(
             range: TimeRange(start: start, end: end.advanced(byNanoseconds: 1)),
             limit: try limit(limits))
-        query.service = parameters["service"] ?? ""
+        if let service = parameters["service"], !service.isEmpty {
+            query.service = JaegerProcesses.stored(service: service)
+        }
         query.operation = parameters["operation"] ?? ""
         query.tags = try tags()
         query.durationMin = try duration("minDuration")
@@ -71,7 +77,9 @@ struct JaegerParameters {
 
     private func limit(_ limits: AnswerLimits) throws(HTTPError) -> Int {
         guard let limit = try integer("limit") else { return Self.limit }
-        guard limit >= 0 else { throw Self.unparsable("limit", "it must not be negative") }
+        guard limit > 0 else {
+            throw .badRequest("invalid parameter: limit must be greater than 0")
+        }
         return min(Int(limit), limits.tracesMax)
     }
 

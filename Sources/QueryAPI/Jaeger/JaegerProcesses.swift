@@ -1,9 +1,11 @@
+import Store
 import Telemetry
 import WireFormats
 
 /// The processes of a trace in Jaeger's model: resources with equal attributes are one. They stand after
 /// the spans, so they are kept as JSON until a trace that is written piece by piece is at its end.
 struct JaegerProcesses {
+    /// What Jaeger calls services whose spans name none.
     static let noService = "OTLPResourceNoServiceName"
 
     private var numbers: [Resource: Int] = [:]
@@ -32,7 +34,7 @@ struct JaegerProcesses {
         _ index: UInt32, of spans: SpanBatch, _ resource: Resource, to writer: inout JSONWriter
     ) {
         let service = resource.serviceName
-        writer.field("serviceName", service.isEmpty ? noService : service)
+        writer.field("serviceName", shown(service: service))
         let shared = spans.shared
         let serviceKey = spans.strings.id(of: SemanticKey.serviceName)
         writer.arrayField("tags") { array in
@@ -42,6 +44,15 @@ struct JaegerProcesses {
             }
         }
     }
+
+    /// A service as Jaeger's API names it.
+    static func shown(service: String) -> String { service.isEmpty ? noService : service }
+
+    /// A service as it is stored, from its name in Jaeger's API.
+    static func stored(service: String) -> String { service == noService ? "" : service }
+
+    /// The conditions of spans of a service that Jaeger's API names.
+    static func condition(service: String) -> SpanCondition { .service(stored(service: service)) }
 
     /// The members of `processes`.
     func write(to object: inout JSONWriter) {

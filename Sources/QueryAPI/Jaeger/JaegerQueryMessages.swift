@@ -117,7 +117,9 @@ enum JaegerQueryMessages {
         _ key: UInt32, _ reader: inout ProtobufReader, into query: inout TraceQuery
     ) throws(DecodeError) {
         switch key {
-        case ProtobufKey.length(1): query.service = try text(&reader, "service_name")
+        case ProtobufKey.length(1):
+            let service = try text(&reader, "service_name")
+            query.service = service.isEmpty ? nil : JaegerProcesses.stored(service: service)
         case ProtobufKey.length(2): query.operation = try text(&reader, "operation_name")
         case ProtobufKey.length(3):
             var entry = try reader.message("attributes")

@@ -61,7 +61,28 @@ struct JaegerTrace {
         writer.key("processID")
         writer.value("p\((processes[spans.resourceIndices[row]] ?? 0) + 1)")
         writer.key("warnings")
-        writer.null()
+        let warnings = warnings(row)
+        if warnings.isEmpty {
+            writer.null()
+        } else {
+            writer.array { array in for warning in warnings { array.value(warning) } }
+        }
+    }
+
+    /// Where the span is not stored as it was sent.
+    private func warnings(_ row: Int) -> [String] {
+        var warnings: [String] = []
+        for cell in spans.attributeRange(row) {
+            let key = spans.attributes.keys[cell]
+            if key == links.truncated {
+                let value = spans.attributes.value(at: cell, strings: spans.strings)
+                if case .array(let texts) = value { warnings += texts.map(\.text) }
+            } else if key == links.rawEnd {
+                let end = spans.attributes.value(at: cell, strings: spans.strings).text
+                warnings.append("the span was sent with an end before its start: \(end) ns")
+            }
+        }
+        return warnings
     }
 
     private func references(_ row: Int, to array: inout JSONWriter) {
@@ -125,16 +146,20 @@ struct JaegerTrace {
     }
 }
 
-/// Attributes of links and events that mean something to Jaeger.
+/// Attributes that mean something to Jaeger or were added by us.
 struct JaegerLinkKeys {
     private let referenceType: StringID?
     private let childOf: StringID?
     private let event: StringID?
+    let truncated: StringID?
+    let rawEnd: StringID?
 
     init(_ strings: StringTable) {
         referenceType = strings.id(of: "opentracing.ref_type")
         childOf = strings.id(of: "child_of")
         event = strings.id(of: "event")
+        truncated = strings.id(of: SpanNote.truncated)
+        rawEnd = strings.id(of: RawEnd.attribute)
     }
 
     func isChildOf(_ links: SpanLinkColumns, _ link: Int) -> Bool {

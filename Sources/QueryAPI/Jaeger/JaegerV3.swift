@@ -34,7 +34,7 @@ enum JaegerV3 {
         var query = TraceQuery(
             range: TimeRange(start: start, end: end.advanced(byNanoseconds: 1)),
             limit: try form.count(limits))
-        query.service = form["serviceName", "service_name"] ?? ""
+        query.service = form["serviceName", "service_name"].map(JaegerProcesses.stored(service:))
         query.operation = form["operationName", "operation_name"] ?? ""
         query.durationMin = try form.duration("durationMin", "duration_min")
         query.durationMax = try form.duration("durationMax", "duration_max")
@@ -60,6 +60,19 @@ enum JaegerV3 {
                 "service, operation, attributes and durations are written in the filter beside it")
         }
         return filter
+    }
+
+    /// The times that a trace by its id may come with: they change nothing, but must be times.
+    static func checkTimes(_ parameters: Parameters) throws(HTTPError) {
+        for names in [["startTime", "start_time"], ["endTime", "end_time"]] {
+            for name in names {
+                guard let text = parameters[name], !text.isEmpty else { continue }
+                guard RFC3339.parse(text.replacing(" ", with: "+", maxReplacements: 1)) != nil
+                else {
+                    throw malformed(names[1], "\"\(text)\" is not an RFC 3339 time")
+                }
+            }
+        }
     }
 
     static func malformed(_ name: String, _ reason: String) -> HTTPError {
@@ -152,6 +165,7 @@ extension JaegerAPI {
         do throws(IdentifierError) { id = try TraceID(hex: text) } catch {
             throw JaegerV3.malformed("trace_id", "\(error)")
         }
+        try JaegerV3.checkTimes(request.parameters)
         switch try await opened(id, { try answerV3([$0]) }) {
         case .whole(let bytes): return .json(bytes)
         case .large(let cursor): return JaegerTraceStream.v3(cursor, runner)

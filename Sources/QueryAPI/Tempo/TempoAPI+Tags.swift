@@ -61,7 +61,10 @@ extension TempoAPI {
         let found = try await runner.run { [engine] context in
             try engine.attributeNames(asked, matching: filter, in: range, context: context)
         }
-        var names = scopes.map { (scope: $0.rawValue, names: found[$0] ?? []) }
+        let limit = try TempoParameters(request.parameters, now: now).valuesLimit(.max)
+        var names = scopes.map {
+            (scope: $0.rawValue, names: Array((found[$0] ?? []).prefix(limit)))
+        }
         if wanted.isEmpty || wanted == "none" { names.append(("intrinsic", Self.intrinsics)) }
         return names
     }
@@ -111,7 +114,8 @@ extension TempoAPI {
         if field.kind == .intrinsic(.kind) { return Self.keywords(SpanKind.self) }
         let range = try TempoParameters(request.parameters, now: now).range()
         let filter = request.parameters["q"] ?? ""
-        let limit = runner.answerLimits.valuesMax
+        let limit = try TempoParameters(request.parameters, now: now)
+            .valuesLimit(runner.answerLimits.valuesMax)
         let found = try await runner.run { [engine] context in
             try engine.values(
                 of: field, matching: filter, in: range, limit: limit, context: context)

@@ -56,8 +56,9 @@ struct TempoParameters {
         var search = TraceQLSearch(query: try query(), range: try range())
         search.limit = min(
             try count("limit", default: Self.limit, min: 1), limits.tracesMax)
-        search.spansPerSet = min(
-            try count("spss", default: Self.spansPerSet, min: 0), Self.spansPerSetMax)
+        let asked = try count("spss", default: 0, min: 0)
+        // As Tempo has it, 0 is none asked for.
+        search.spansPerSet = asked == 0 ? Self.spansPerSet : min(asked, Self.spansPerSetMax)
         let shortest = try duration("minDuration") ?? 0
         let longest = try duration("maxDuration") ?? .max
         guard shortest <= longest else {
@@ -71,9 +72,26 @@ struct TempoParameters {
         return search
     }
 
-    /// `q`, or what `tags` asks for in TraceQL.
+    /// Names in a scope or values of a tag; 0 asks for all.
+    func valuesLimit(_ most: Int) throws(HTTPError) -> Int {
+        let limit = try count("limit", default: 0, min: 0)
+        return limit == 0 ? most : min(limit, most)
+    }
+
+    private static let names: Set<String> = [
+        "q", "tags", "limit", "start", "end", "since", "spss", "minDuration", "maxDuration",
+        "mostRecent", "debug",
+    ]
+
+    /// `q`, or what `tags` or, as of old, parameters of other names ask for in TraceQL.
     private func query() throws(HTTPError) -> String {
-        guard let tags = text("tags") else { return text("q") ?? "{}" }
+        guard let tags = text("tags") else {
+            if let query = text("q") { return query }
+            let others = parameters.entries.filter {
+                !Self.names.contains($0.name) && !$0.name.isEmpty && !$0.value.isEmpty
+            }
+            return others.isEmpty ? "{}" : TempoTags.query(others.map { ($0.name, $0.value) })
+        }
         guard text("q") == nil else {
             throw .badRequest("invalid request: can't specify tags and q in the same query")
         }

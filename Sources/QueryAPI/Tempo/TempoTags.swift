@@ -56,26 +56,36 @@ enum TempoTags {
         throw Mistake(reason: "unterminated quoted value")
     }
 
-    /// All tags must hold of one span. A value that reads as a number or a truth is looked for as such
-    /// too.
+    /// All tags must hold of one span. Text is looked for as a part, whatever its case; a value that
+    /// reads as a number or a truth is looked for as such too.
     static func query(_ pairs: [(key: String, value: String)]) -> String {
         let conditions = pairs.map { pair in
-            let text = TraceQLText.quote(pair.value)
+            let text = TraceQLText.quote("(?is).*" + escaped(pair.value) + ".*")
             switch (pair.key, pair.value) {
-            case ("name", _), ("span.name", _): return "name = \(text)"
-            case ("service.name", _): return "resource.service.name = \(text)"
+            case ("name", _), ("span.name", _): return "name =~ \(text)"
+            case ("service.name", _): return "resource.service.name =~ \(text)"
             case ("status", "error"), ("status.code", "error"): return "status = error"
             case ("status", "ok"), ("status.code", "ok"): return "status = ok"
             default: break
             }
             let field = Field(.any, pair.key).description
-            var alternatives = ["\(field) = \(text)"]
+            var alternatives = ["\(field) =~ \(text)"]
             if pair.value == "true" || pair.value == "false" || isNumber(pair.value) {
                 alternatives.append("\(field) = \(pair.value)")
             }
             return "(" + alternatives.joined(separator: " || ") + ")"
         }
         return "{ " + conditions.joined(separator: " && ") + " }"
+    }
+
+    /// Text as a pattern that matches it.
+    private static func escaped(_ text: String) -> String {
+        var pattern = ""
+        for character in text {
+            if #"\.+*?()|[]{}^$"#.contains(character) { pattern.append("\\") }
+            pattern.append(character)
+        }
+        return pattern
     }
 
     private static func isNumber(_ text: String) -> Bool {

@@ -17,6 +17,7 @@ struct ServiceGraphLinks: Sendable {
 
     private(set) var counts: [Link: Count] = [:]
 
+    private static let overflow = "__overflow__"
     private static let requests = "traces_service_graph_request_total"
     private static let failed = "traces_service_graph_request_failed_total"
     /// A counter's value at the beginning of the range may be this much older.
@@ -36,7 +37,9 @@ struct ServiceGraphLinks: Sendable {
             let labels = selection.labels(index)
             // Who calls from outside is no service.
             guard let parent = labels["client"], let child = labels["server"],
-                !(parent == "user" && labels["connection_type"] == "virtual_node")
+                !(parent == "user" && labels["connection_type"] == "virtual_node"),
+                // Services beyond the bound have no names: this is no call between two that do.
+                !(parent == child && parent == Self.overflow)
             else { continue }
             try selection.samples(index, into: &columns)
             let increase = Self.increase(columns, from: start)

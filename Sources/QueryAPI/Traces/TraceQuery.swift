@@ -5,7 +5,8 @@ import Telemetry
 /// What the search forms of Jaeger, Zipkin and Tempo ask for: conditions on one span, a range of start
 /// times, a number of traces.
 struct TraceQuery: Sendable {
-    var service = ""
+    /// `nil`: all; "" is that of spans that name none.
+    var service: String?
     var operation = ""
     /// Attribute names with the text of their values.
     var tags: [(key: String, value: String)] = []
@@ -20,23 +21,30 @@ struct TraceQuery: Sendable {
     var paging = PageParameters()
 
     /// What is searched for, wherever and however much of it.
-    var identity: String { traceQL ?? "\(predicates)" }
+    var identity: String { traceQL ?? "\(predicates)\(shownTags)" }
 
     /// A span that satisfies any of these is one that is asked for.
     var predicates: [SpanPredicate] {
         var conditions: [SpanCondition] = []
-        if !service.isEmpty { conditions.append(.service(service)) }
+        if let service { conditions.append(.service(service)) }
         if !operation.isEmpty { conditions.append(.name(operation)) }
         if let durationMin { conditions.append(.durationAtLeast(durationMin)) }
         if let durationMax { conditions.append(.durationAtMost(durationMax)) }
-        let plain = tags.filter { !Self.isError($0) }
+        let plain = tags.filter { !Self.isError($0) && !ShownTag.keys.contains($0.key) }
         conditions += plain.map { Self.condition($0.key, $0.value) }
-        guard plain.count < tags.count else { return [SpanPredicate(conditions)] }
+        guard tags.contains(where: Self.isError) else { return [SpanPredicate(conditions)] }
         // The tag is either derived from the status or an attribute of its own.
         return [
             SpanPredicate(conditions + [.status(.error)]),
             SpanPredicate(conditions + [.attribute(.any, key: "error", .text("true"))]),
         ]
+    }
+
+    /// The conditions on what is shown as a tag and is no attribute.
+    var shownTags: [ShownTag] {
+        tags.filter { ShownTag.keys.contains($0.key) }.map {
+            ShownTag(key: $0.key, value: $0.value)
+        }
     }
 
     private static func isError(_ tag: (key: String, value: String)) -> Bool {

@@ -40,7 +40,8 @@ struct TraceSearch: Sendable {
         let page = try query.paging.page(of: query.identity)
         guard let traceQL = query.traceQL else {
             return try newest(
-                query.limit, matching: query.predicates, in: query.range, page, context: context)
+                query.limit, matching: query.predicates, in: query.range,
+                checking: query.shownTags, page, context: context)
         }
         let search = TraceQLSearch(
             query: traceQL, range: query.range, limit: query.limit, spansPerSet: 0, page: page)
@@ -52,7 +53,7 @@ struct TraceSearch: Sendable {
     /// The scan ends as soon as no later span can change the answer, unless all are to be counted.
     func newest(
         _ limit: Int, matching predicates: [SpanPredicate], in range: TimeRange,
-        _ page: SearchPage = SearchPage(), context: QueryContext
+        checking tags: [ShownTag] = [], _ page: SearchPage = SearchPage(), context: QueryContext
     ) throws -> Page {
         guard limit > 0, !range.isEmpty else {
             return Page(hits: [], count: ResultCount(0, isExact: limit > 0))
@@ -61,8 +62,11 @@ struct TraceSearch: Sendable {
         var failure: QueryError?
         var isExhausted = true
         for (number, predicate) in predicates.enumerated() {
-            let scan = SpanScan(predicate, in: range, fields: .times)
-            try store.scanSpans(scan, read: Self.newest) { spans, bound in
+            let scan = SpanScan(
+                predicate, in: range, fields: tags.isEmpty ? .times : ShownTag.fields)
+            try store.scanSpans(scan) {
+                Self.newest(of: $0, tags)
+            } visit: { spans, bound in
                 do throws(QueryError) { try context.check() } catch {
                     failure = error
                     return false
@@ -81,9 +85,11 @@ struct TraceSearch: Sendable {
 
     /// The newest start in each run of spans of one trace.
     @Sendable
-    private static func newest(of spans: FoundSpans) -> [(TraceID, Timestamp)] {
+    private static func newest(
+        of spans: FoundSpans, _ tags: [ShownTag]
+    ) -> [(TraceID, Timestamp)] {
         var newest: [(TraceID, Timestamp)] = []
-        for row in spans.rows {
+        for row in spans.rows where tags.allSatisfy({ $0.passes(row, of: spans.batch) }) {
             let (trace, start) = (spans.batch.traceIDs[row], spans.batch.starts[row])
             if let last = newest.indices.last, newest[last].0 == trace {
                 newest[last].1 = max(newest[last].1, start)

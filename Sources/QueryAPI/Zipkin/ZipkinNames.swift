@@ -19,11 +19,48 @@ struct ZipkinNames: Sendable {
         try values(.attribute(.span, key: SemanticKey.peerService), of: service)
     }
 
-    /// The names of tags, as they are stored.
+    /// Names that a menu of tags shows: one trace with a name for each thing that it counts must not
+    /// hide the others.
+    private static let tagKeysMax = 1_000
+    /// Spans that tell which names are used most.
+    private static let rankedSpansMax = 5_000
+
+    /// The names of tags, as they are stored; of very many those that most of the newest spans have.
     func tagKeys() throws -> [String] {
         let keys = try stored(.attributeKeys(.span)) + stored(.attributeKeys(.resource))
-        return Set(keys).filter { !ZipkinSpanWriter.isEndpoint($0) }
-            .sorted { Labels.precedes($0.utf8, $1.utf8) }
+        var shown = Set(keys).filter { !ZipkinSpanWriter.isEndpoint($0) }
+        if shown.count > Self.tagKeysMax {
+            let uses = try tagUses()
+            let ranked = shown.sorted {
+                let (a, b) = (uses[$0, default: 0], uses[$1, default: 0])
+                return a != b ? a > b : Labels.precedes($0.utf8, $1.utf8)
+            }
+            shown = Set(ranked.prefix(Self.tagKeysMax))
+        }
+        return shown.sorted { Labels.precedes($0.utf8, $1.utf8) }
+    }
+
+    /// How many of the newest spans have a tag.
+    private func tagUses() throws -> [String: Int] {
+        var uses: [String: Int] = [:]
+        var left = Self.rankedSpansMax
+        try store.scanSpans(SpanPredicate(), in: .all, fields: [.times, .core, .attributes]) {
+            spans, _ in
+            var counts: [StringID: Int] = [:]
+            for row in 0..<min(left, spans.count) {
+                let resource = spans.shared.resources[Int(spans.resourceIndices[row])]
+                for cell in spans.attributeRange(row) {
+                    counts[spans.attributes.keys[cell], default: 0] += 1
+                }
+                for cell in resource.attributes {
+                    counts[spans.shared.attributes.keys[cell], default: 0] += 1
+                }
+            }
+            for (key, count) in counts { uses[spans.strings[key], default: 0] += count }
+            left -= spans.count
+            return left > 0
+        }
+        return uses
     }
 
     /// The values of a tag, as they are stored.

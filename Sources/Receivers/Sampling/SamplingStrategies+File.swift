@@ -26,6 +26,10 @@ extension SamplingStrategies {
             }
             if let entry = entries.standard { standard = try entry.service() }
         } catch {
+            // What is wrong with a value is told by whose it is, not by where it stands.
+            if case .malformed(let field, 0, let reason) = error {
+                throw Mistake(description: "\(field): \(reason)")
+            }
             throw Mistake(description: "\(error)")
         }
     }

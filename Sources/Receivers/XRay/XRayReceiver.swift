@@ -1,4 +1,5 @@
 import HTTPServer
+import Pipeline
 import Platform
 import Store
 import Telemetry
@@ -50,15 +51,27 @@ package struct XRayReceiver: Sendable {
 
     private func segments(_ request: HTTPRequest) async throws -> HTTPResponse {
         let spans: Decoded<SpanBatch>
-        let unprocessed: [XRayPutSegments.Unprocessed]
+        var unprocessed: [XRayPutSegments.Unprocessed]
         do throws(DecodeError) {
             (spans, unprocessed) = try XRayPutSegments.decode(request.body)
         } catch {
             throw HTTPError.badRequest("\(error)")
         }
-        _ = try await storing { () throws(StoreError) in
+        let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(spans, digest: ContentHash(request.body), by: .xray)
         }
+        if receipt.accepted < spans.batch.count { unprocessed += refused(spans.batch, receipt) }
         return .json(XRayPutSegments.answer(unprocessed))
+    }
+
+    /// The segments that the pipeline left out.
+    private func refused(
+        _ batch: SpanBatch, _ receipt: IngestReceipt
+    ) -> [XRayPutSegments.Unprocessed] {
+        let kept = Set(ingest.pipeline.run(batch, at: ingest.now).batch.spanIDs)
+        return batch.spanIDs.filter { !kept.contains($0) }.map {
+            XRayPutSegments.Unprocessed(
+                id: $0.hex, code: "InvalidSegment", message: receipt.message)
+        }
     }
 }

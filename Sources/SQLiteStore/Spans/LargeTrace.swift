@@ -37,7 +37,7 @@ extension BlockStore where Signal == SpanSignal {
         fragments = []
         try index.collapse { (source, rows) throws(StoreError) in
             let spans = try spans(
-                rows, of: source, columns: [.attributes, .events, .links])
+                rows, of: source, columns: [.times, .attributes, .events, .links])
             return (0..<spans.count).map { spans.detailCount($0) }
         }
         let reading = LargeTraceReading(

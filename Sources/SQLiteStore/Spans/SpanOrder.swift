@@ -1,4 +1,5 @@
 import ColumnEncoding
+import Store
 import Telemetry
 
 /// The order of rows in a block of spans.
@@ -81,7 +82,7 @@ enum SpanOrder {
     }
 }
 
-/// Collapses spans with equal (trace, span, kind): the one with more attributes, events and links is
+/// Collapses spans with equal (trace, span, kind): the one that tells more (`SpanBatch.detailCount`) is
 /// kept; of equally complete ones the latest written (the higher source, then the higher row).
 enum SpanDeduplication {
     private struct Identity: Hashable {
@@ -124,10 +125,7 @@ enum SpanDeduplication {
 
     private static func rank(_ row: SourceRow, _ batches: [SpanBatch]) -> (Int, Int, Int) {
         let batch = batches[row.source]
-        return (
-            batch.attributeRange(row.row).count + batch.eventRange(row.row).count
-                + batch.linkRange(row.row).count, row.source, row.row
-        )
+        return (batch.detailCount(row.row), row.source, row.row)
     }
 
     /// Whether two rows may have the same span id and kind: false for certain. Spans hardly ever repeat,

@@ -2,6 +2,8 @@ import Telemetry
 
 /// Ids written as hexadecimal digits of either case.
 enum HexText {
+    static func isDigit(_ byte: UInt8) -> Bool { HexDigits.nibble(byte) != nil }
+
     /// 32 digits, not all zero.
     @inline(__always)
     static func traceID(_ text: UnsafeRawBufferPointer) -> TraceID? {

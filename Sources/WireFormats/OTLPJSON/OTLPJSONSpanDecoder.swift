@@ -120,6 +120,11 @@ struct OTLPJSONSpanDecoder {
         let end = Timestamp(unixNanoseconds: fields.end)
         batch.starts.append(start)
         batch.durations.append(max(0, end.nanoseconds &- start.nanoseconds))
+        // No end at all is a span that has not ended, and no contradiction.
+        if fields.end < fields.start, fields.end != 0 {
+            RawEnd.keep(fields.end, in: &batch)
+            ignoredFields += 1
+        }
         batch.names.append(fields.name)
         batch.kinds.append(fields.kind)
         batch.statuses.append(fields.status)

@@ -8,6 +8,12 @@ package enum XRayPutSegments {
         package var id: String
         package var code: String
         package var message: String
+
+        package init(id: String, code: String, message: String) {
+            self.id = id
+            self.code = code
+            self.message = message
+        }
     }
 
     /// Reads `{"TraceSegmentDocuments":["{…}",…]}`. A document that cannot be read is left out and named.

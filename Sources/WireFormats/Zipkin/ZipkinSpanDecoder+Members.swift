@@ -15,13 +15,30 @@ extension ZipkinSpanDecoder {
         while let field = try reader.nextField() {
             switch field {
             case "serviceName": endpoint.service = batch.strings.intern(try reader.string())
-            case "ipv4": endpoint.ipv4 = batch.strings.intern(try reader.string())
-            case "ipv6": endpoint.ipv6 = batch.strings.intern(try reader.string())
-            case "port": endpoint.port = try reader.int64("port")
+            case "ipv4": endpoint.ipv4 = address(try reader.string(), IPText.isIPv4)
+            case "ipv6": endpoint.ipv6 = address(try reader.string(), IPText.isIPv6)
+            case "port": endpoint.port = port(try reader.int64("port"))
             default: try reader.skipValue()
             }
         }
         return endpoint
+    }
+
+    /// What is no address is left out: readers in other languages fail on it.
+    private mutating func address(
+        _ text: UnsafeRawBufferPointer, _ isAddress: (UnsafeRawBufferPointer) -> Bool
+    ) -> StringID {
+        guard !text.isEmpty else { return 0 }
+        if isAddress(text) { return batch.strings.intern(text) }
+        ignoredFields += 1
+        return 0
+    }
+
+    /// 0 for what is no port.
+    mutating func port(_ number: Int64) -> Int64 {
+        if 0...65_535 ~= number { return number }
+        ignoredFields += 1
+        return 0
     }
 
     /// Adds the address and port of the span's own side as attributes; its service goes to the resource.

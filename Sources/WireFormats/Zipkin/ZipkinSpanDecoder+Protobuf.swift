@@ -110,7 +110,7 @@ extension ZipkinSpanDecoder {
                 endpoint.service = batch.strings.intern(try message.bytes("service_name"))
             case EndpointField.ipv4: endpoint.ipv4 = address(try message.bytes("ipv4"))
             case EndpointField.ipv6: endpoint.ipv6 = address(try message.bytes("ipv6"))
-            case EndpointField.port: endpoint.port = Int64(try message.int32("port"))
+            case EndpointField.port: endpoint.port = port(Int64(try message.int32("port")))
             default: try message.skip(key)
             }
         }

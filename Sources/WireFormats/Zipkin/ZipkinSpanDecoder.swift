@@ -26,6 +26,8 @@ struct ZipkinSpanDecoder {
 
     var batch = SpanBatch()
     private(set) var tally = RejectionTally()
+    /// Addresses and ports that are none and were left out.
+    var ignoredFields = 0
     private let receivedAt: Timestamp
     private let sharedKey: StringID
     private let debugKey: StringID
@@ -118,8 +120,8 @@ struct ZipkinSpanDecoder {
         while let field = try reader.nextField() {
             switch field {
             case "traceId": fields.traceID = Self.traceID(try reader.string())
-            case "id": fields.spanID = OTLPJSONShared.spanID(try reader.string())
-            case "parentId": fields.parentID = OTLPJSONShared.spanID(try reader.string())
+            case "id": fields.spanID = Self.spanID(try reader.string())
+            case "parentId": fields.parentID = Self.spanID(try reader.string())
             case "name": fields.name = batch.strings.intern(try reader.string())
             case "kind": fields.kind = try Self.kind(&reader)
             case "timestamp": fields.start = try reader.microseconds("timestamp")
@@ -149,17 +151,30 @@ struct ZipkinSpanDecoder {
         batch.attributes.append(key: key, type: .bool, payload: 1)
     }
 
-    /// 16 to 32 hexadecimal digits; the missing high ones are zero.
+    /// 1 to 32 hexadecimal digits; the missing high ones are zero, as Zipkin pads them.
     static func traceID(_ text: UnsafeRawBufferPointer) -> TraceID? {
-        guard 16...32 ~= text.count, let low = HexText.word(text, at: text.count - 16) else {
+        guard 1...32 ~= text.count else { return nil }
+        let split = max(0, text.count - 16)
+        guard let high = digits(text, 0..<split), let low = digits(text, split..<text.count) else {
             return nil
         }
-        var high: UInt64 = 0
-        for index in 0..<(text.count - 16) {
-            guard let nibble = HexDigits.nibble(text[index]) else { return nil }
-            high = high << 4 | UInt64(nibble)
-        }
         return TraceID(high: high, low: low)
+    }
+
+    /// 1 to 16 hexadecimal digits; empty is `.invalid`.
+    static func spanID(_ text: UnsafeRawBufferPointer) -> SpanID? {
+        guard text.count <= 16 else { return nil }
+        return digits(text, 0..<text.count).map { SpanID($0) }
+    }
+
+    private static func digits(_ text: UnsafeRawBufferPointer, _ range: Range<Int>) -> UInt64? {
+        if range.count == 16 { return HexText.word(text, at: range.lowerBound) }
+        var value: UInt64 = 0
+        for index in range {
+            guard let nibble = HexDigits.nibble(text[index]) else { return nil }
+            value = value << 4 | UInt64(nibble)
+        }
+        return value
     }
 
     private static func kind(_ reader: inout JSONReader) throws(DecodeError) -> SpanKind {

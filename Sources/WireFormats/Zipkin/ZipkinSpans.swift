@@ -59,7 +59,8 @@ package enum ZipkinSpans {
     private static func decoded(_ decoder: ZipkinSpanDecoder) -> Decoded<SpanBatch> {
         Decoded(
             batch: decoder.batch, rejections: decoder.tally.rejections,
-            repairedStrings: decoder.batch.strings.repairedCount)
+            repairedStrings: decoder.batch.strings.repairedCount,
+            ignoredFields: decoder.ignoredFields)
     }
 
     package static func decode(

@@ -106,8 +106,8 @@ struct ZipkinV1Decoder {
         while let field = try reader.nextField() {
             switch field {
             case "traceId": head.traceID = ZipkinSpanDecoder.traceID(try reader.string())
-            case "id": head.spanID = OTLPJSONShared.spanID(try reader.string())
-            case "parentId": head.parentID = OTLPJSONShared.spanID(try reader.string())
+            case "id": head.spanID = ZipkinSpanDecoder.spanID(try reader.string())
+            case "parentId": head.parentID = ZipkinSpanDecoder.spanID(try reader.string())
             case "name": head.name = rows.batch.strings.intern(try reader.string())
             case "timestamp": head.start = try reader.microseconds("timestamp")
             case "duration": head.duration = try reader.microseconds("duration")

@@ -67,7 +67,10 @@ package struct DoctorAPI: Sendable {
             $0.key("endUnixNano")
             $0.quotedValue(doctor.judged.end.nanoseconds)
             $0.field("spanCount", doctor.spanCount)
+            $0.field("examinedSpanCount", doctor.examinedCount)
             $0.field("isPartial", doctor.isPartial)
+            $0.key("lostContextStartUnixNano")
+            $0.quotedValue(doctor.judgedCalls.start.nanoseconds)
             $0.field("orphanCount", doctor.edges.reduce(0) { $0 + $1.orphans })
             $0.arrayField("edges") { array in
                 for edge in doctor.edges.prefix(entriesMax) {
@@ -107,8 +110,11 @@ package struct DoctorAPI: Sendable {
 
     private static func advice(_ loss: TraceDoctor.LostContext) -> String {
         let headers = loss.headers.joined(separator: ", ")
+        let which =
+            loss.headers.count == 1
+            ? "the header \(headers)" : "those of the headers \(headers) it has"
         return "\(loss.service) got a trace context with \"\(loss.route)\" and called "
-            + "\"\(loss.outbound)\" without it: copy the headers \(headers) from the request to the "
-            + "call, or let its HTTP client be instrumented."
+            + "\"\(loss.outbound)\" without it: copy from the request to the call \(which), "
+            + "or let its HTTP client be instrumented."
     }
 }

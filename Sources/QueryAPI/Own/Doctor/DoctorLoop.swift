@@ -17,14 +17,17 @@ package final class DoctorLoop: Sendable {
     private let thread = WorkerThread(name: "doctor", capacity: 1)
 
     private static let intervalNanoseconds: Int64 = 60_000_000_000
-    /// Spans of one look: some 100 ms of CPU. Beyond it the newest are judged.
-    private static let spansMax = 200_000
+    /// Spans held for one look, some 100 ms of CPU; beyond it a sample of the traces is judged.
+    package static let usualSpansMax = 200_000
+    private let spansMax: Int
     /// Edges and losses that become series.
     private static let seriesMax = 500
 
     package init(
-        spans: any SpanStore, metrics: any MetricStore, clock: any Clock, events: EventLog
+        spans: any SpanStore, metrics: any MetricStore, clock: any Clock, events: EventLog,
+        spansMax: Int = DoctorLoop.usualSpansMax
     ) {
+        self.spansMax = spansMax
         self.spans = spans
         self.metrics = metrics
         self.clock = clock
@@ -56,7 +59,7 @@ package final class DoctorLoop: Sendable {
         let context = QueryContext(limits: QueryLimits()) { [clock] in clock.monotonicNanoseconds }
         do {
             let found = try TraceDoctor(
-                spans, in: range, spansMax: Self.spansMax, context: context)
+                spans, in: range, spansMax: spansMax, context: context)
             let batch = Self.samples(found, time: now.milliseconds)
             guard !batch.isEmpty else { return }
             metrics.append(metrics: batch, digest: nil) { [events] result in
@@ -70,7 +73,7 @@ package final class DoctorLoop: Sendable {
     }
 
     /// Gauges over the minute: spans with a missing parent and their share by edge, calls without the
-    /// context of their request by service, route and call.
+    /// context of their request by service, route and call; of much traffic what a sample stands for.
     static func samples(_ found: TraceDoctor, time: Int64) -> MetricBatch {
         var batch = MetricBatch()
         func add(_ name: String, _ labels: [(name: String, value: String)], _ value: Double) {
@@ -90,7 +93,7 @@ package final class DoctorLoop: Sendable {
                 [
                     (name: "outbound", value: loss.outbound), (name: "route", value: loss.route),
                     (name: "service", value: loss.service),
-                ], Double(loss.lost))
+                ], (Double(loss.lost) * found.lossWeight).rounded())
         }
         guard !batch.sampleTimes.isEmpty else { return batch }
         for (family, help) in [

@@ -39,33 +39,56 @@ struct TraceDoctor {
 
     private(set) var edges: [Edge] = []
     private(set) var lost: [LostContext] = []
+    /// Spans of `judged`; from the sample if there are many.
     private(set) var spanCount = 0
-    private(set) var isPartial = false
+    /// Of those, the ones that were looked at.
+    private(set) var examinedCount = 0
+    /// Whether there were too many spans to look at each: calls and orphans of edges are then what a
+    /// sample of traces stands for, and losses are those of `judgedCalls`.
+    let isPartial: Bool
     /// The spans judged start in it.
     let judged: TimeRange
+    /// The calls that are judged for their context start in it.
+    let judgedCalls: TimeRange
 
     /// A parent may have started this long before its child, and is then outside the range.
     static let marginNanoseconds: Int64 = 60_000_000_000
     /// Requests of one service looked at to find the one that a call was made in.
     private static let candidatesMax = 256
 
-    /// - Parameter range: spans that start in it are judged; parents are looked for before it, too.
+    /// - Parameters:
+    ///   - range: spans that start in it are judged; parents are looked for before it, too.
+    ///   - spansMax: spans held at once.
     init(
         _ store: any SpanStore, in range: TimeRange, spansMax: Int, context: QueryContext
     ) throws {
         let wide = TimeRange(
             start: range.start.advanced(byNanoseconds: -Self.marginNanoseconds), end: range.end)
-        let spans = try DoctorSpans(store, in: wide, spansMax: spansMax, context: context)
-        isPartial = spans.isCut
-        var start = range.start
-        if spans.isCut, let oldest = spans.spans.map(\.start).min() {
-            start = max(start, oldest.advanced(byNanoseconds: Self.marginNanoseconds))
-        }
-        judged = TimeRange(start: start, end: range.end)
+        let spans = try DoctorSpans(
+            store, in: wide, limits: DoctorSpans.Limits(spansMax: spansMax), context: context)
+        isPartial = spans.isPartial
+        judged = Self.judged(range, knownAfter: spans.readAfter)
+        judgedCalls = Self.judged(judged, knownAfter: spans.recentAfter)
         try context.check()
         findOrphans(spans)
         try context.check()
         findLostContext(spans)
+    }
+
+    /// What of a range can be judged if only spans after an instant are known: those before the middle
+    /// of a short stretch serve as the margin.
+    private static func judged(_ range: TimeRange, knownAfter: Timestamp?) -> TimeRange {
+        guard let knownAfter, knownAfter < range.end else { return range }
+        let known = range.end.nanoseconds(since: knownAfter)
+        let start = knownAfter.advanced(byNanoseconds: min(marginNanoseconds, known / 2))
+        return TimeRange(start: max(range.start, start), end: range.end)
+    }
+
+    /// How many losses of the whole range one that was found stands for.
+    var lossWeight: Double {
+        let found = Double(judgedCalls.end.nanoseconds(since: judgedCalls.start))
+        let asked = Double(judged.end.nanoseconds(since: judged.start))
+        return found > 0 ? max(1, asked / found) : 1
     }
 
     // MARK: Orphans
@@ -91,7 +114,7 @@ struct TraceDoctor {
                 server: spans.name(pair.server))
         }
         for span in spans.spans where judged.contains(span.start) {
-            spanCount += 1
+            examinedCount += 1
             guard span.parent.isValid else { continue }
             guard let parent = spans.find(span.trace, span.parent) else {
                 orphans.append(span)
@@ -112,6 +135,11 @@ struct TraceDoctor {
             found[pair]?.orphans += 1
             found[pair]?.example = span.trace
         }
+        spanCount = examinedCount * spans.weight
+        for pair in found.keys {
+            found[pair]?.calls *= spans.weight
+            found[pair]?.orphans *= spans.weight
+        }
         edges = found.values.sorted {
             ($0.orphans, $1.client, $1.server) > ($1.orphans, $0.client, $0.server)
         }
@@ -129,17 +157,17 @@ struct TraceDoctor {
         // Requests that brought a context, by service, by start.
         var inbound: [Int32: [DoctorSpans.Span]] = [:]
         var forwarded: [Callee: Int] = [:]
-        for span in spans.spans {
+        for span in spans.recent {
             if span.isServerSide, span.parent.isValid {
                 inbound[span.service, default: []].append(span)
-            } else if span.isClientSide, span.parent.isValid, judged.contains(span.start) {
+            } else if span.isClientSide, span.parent.isValid, judgedCalls.contains(span.start) {
                 forwarded[Callee(service: span.service, name: span.name), default: 0] += 1
             }
         }
         for service in inbound.keys { inbound[service]?.sort { $0.start < $1.start } }
         var found: [Loss: LostContext] = [:]
-        for call in spans.spans
-        where call.isClientSide && !call.parent.isValid && judged.contains(call.start) {
+        for call in spans.recent
+        where call.isClientSide && !call.parent.isValid && judgedCalls.contains(call.start) {
             let serving = Self.serving(call, inbound[call.service, default: []])
             guard let request = serving.first else { continue }
             let loss = Loss(service: call.service, route: request.name, outbound: call.name)
@@ -182,15 +210,15 @@ struct TraceDoctor {
         return before.reversed().filter { call.start < $0.end && $0.trace != call.trace }
     }
 
-    /// What the request most likely brought its context in, told by its trace id.
+    /// What the request may have brought its context in: trace ids of 128 bits come in W3C's headers and
+    /// in B3's, shorter ones in B3's and Jaeger's.
     private static func headers(of request: DoctorSpans.Span) -> [String] {
-        if request.trace.high == 0 {
-            return ["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled"]
-        }
+        let b3 = ["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled"]
+        if request.trace.high == 0 { return b3 + ["uber-trace-id"] }
         // X-Ray's ids begin with the second they were made in.
         let seconds = Int64(request.trace.high >> 32)
         let start = request.start.nanoseconds / 1_000_000_000
         if (start - 86_400...start + 60).contains(seconds) { return ["x-amzn-trace-id"] }
-        return ["traceparent", "tracestate"]
+        return ["traceparent", "tracestate"] + b3
     }
 }

@@ -1,0 +1,19 @@
+import Telemetry
+
+/// What is kept of a span's end that lies before its start: such a span is stored without a duration, and
+/// the time that was sent as an attribute.
+package enum RawEnd {
+    /// Nanoseconds since 1970, as an integer or, beyond its range, as text.
+    package static let attribute = "sidelight.raw_end_unix_nano"
+
+    /// Adds the attribute to the span whose attributes are the last ones of the batch.
+    static func keep(_ end: UInt64, in batch: inout SpanBatch) {
+        let key = batch.strings.intern(attribute)
+        if let number = Int64(exactly: end) {
+            batch.attributes.append(key: key, type: .int, payload: UInt64(bitPattern: number))
+        } else {
+            let text = batch.strings.intern(String(end))
+            batch.attributes.append(key: key, type: .string, payload: UInt64(text))
+        }
+    }
+}
