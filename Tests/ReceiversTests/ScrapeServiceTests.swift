@@ -29,7 +29,7 @@ struct ScrapeServiceTests {
 
     @Test(
         "targets are scraped again and again; a reload ends the series of those that are gone",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func works() async throws {
         let bed = TestBed(clock: SystemClock())
         var router = Router()
@@ -60,7 +60,7 @@ struct ScrapeServiceTests {
 
     @Test(
         "what is known of a target's metrics grows when it exposes a new one",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func metadata() async throws {
         let bed = TestBed(clock: SystemClock())
         let isLater = Mutex(false)
@@ -77,7 +77,7 @@ struct ScrapeServiceTests {
         let service = ScrapeService(
             ingest: bed.ingest, fetcher: HTTPScrapeFetcher(version: "1"))
         var job = job("one", [listener.address.port])
-        job.timeout = 50_000
+        (job.interval, job.timeout) = (500, 500)
         service.start([job])
         let families = { service.board.lines.first?.metadata.map(\.family) ?? [] }
         try await until { families() == ["a"] }
