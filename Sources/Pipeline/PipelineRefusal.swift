@@ -22,6 +22,8 @@ package struct RefusalTally: Sendable {
     package private(set) var refusals: [Refusal] = []
     /// Texts that were cut in items that were not refused.
     package var cutTexts = 0
+    /// Of the batch as it came, where the stage tells them: why each was refused.
+    package private(set) var rows: [Int: RefusalReason] = [:]
 
     package init() {}
 
