@@ -71,7 +71,7 @@ struct LogLinesTests {
     }
 
     @Test(
-        "random objects keep keys, order, types and values, and what they render is a fixed point")
+        "random objects keep keys, order, types and values, and come back byte for byte")
     func randomObjects() throws {
         let seed = UInt64.random(in: .min ... .max)
         var generator = JSONGenerator(seed: seed)
@@ -80,7 +80,8 @@ struct LogLinesTests {
         while expected.count < 500 {
             let (json, value) = generator.document(isContainer: true)
             guard case .map(let members) = value else { continue }
-            text += json.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A]
+            // No line ends within a line.
+            text += json.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 } + [0x0A]
             expected.append(members)
         }
         let batch = try LogLines.decode(text, receivedAt: receivedAt).batch
@@ -91,13 +92,7 @@ struct LogLinesTests {
             LogLine.append(batch, row: row, to: &rendered)
             rendered.append(0x0A)
         }
-        let again = try LogLines.decode(rendered, receivedAt: receivedAt).batch
-        var renderedAgain: [UInt8] = []
-        for row in 0..<again.count {
-            LogLine.append(again, row: row, to: &renderedAgain)
-            renderedAgain.append(0x0A)
-        }
-        #expect(renderedAgain == rendered, "seed \(seed)")
+        #expect(rendered == text, "seed \(seed)")
     }
 
     @Test(

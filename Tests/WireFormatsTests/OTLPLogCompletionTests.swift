@@ -96,6 +96,11 @@ struct OTLPLogCompletionTests {
         for batch in try decode(record("x", [Attribute("response_flags", .string("-"))])) {
             #expect(batch.attributes.count == 1)
         }
+        var structured = record("", [Attribute("response_flags", .string("NR"))])
+        structured.body = .empty
+        for batch in try decode(structured) {
+            #expect(LogLine.string(batch, row: 0) == #"{"response_flags":"NR"}"#)
+        }
     }
 
     @Test(

@@ -46,9 +46,11 @@ struct OTLPLogCompletion {
     init(formats: [LineTemplate]) { self.formats = LineFormats(formats: formats, utcOffset: 0) }
 
     /// Adds to the cells of the record that is being read, which begin at `start`.
-    /// - Parameter line: the body if it is a text; not in the batch's own strings.
+    /// - Parameters:
+    ///   - hasBody: of a record without one the attributes are the line: nothing is added to them.
+    ///   - line: the body if it is a text; not in the batch's own strings.
     mutating func complete(
-        _ batch: inout LogBatch, from start: Int, line: UnsafeRawBufferPointer?,
+        _ batch: inout LogBatch, from start: Int, hasBody: Bool, line: UnsafeRawBufferPointer?,
         _ fields: inout LogRecordFields
     ) {
         let told = start..<batch.attributes.count
@@ -68,7 +70,7 @@ struct OTLPLogCompletion {
             case let meaning: recognise(meaning.column, value, &batch, &fields)
             }
         }
-        if let flags { appendWords(of: flags, to: &batch) }
+        if hasBody, let flags { appendWords(of: flags, to: &batch) }
     }
 
     private mutating func meaning(of key: StringID, _ strings: borrowing StringTable) -> Meaning {

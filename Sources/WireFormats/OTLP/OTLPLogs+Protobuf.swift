@@ -166,7 +166,8 @@ struct OTLPLogDecoder {
         var known = LogRecordFields()
         known.traceID = fields.traceID ?? .invalid
         known.spanID = fields.spanID ?? .invalid
-        completion.complete(&batch, from: start, line: fields.line, &known)
+        completion.complete(
+            &batch, from: start, hasBody: fields.body.type != .empty, line: fields.line, &known)
         if fields.traceID != nil { fields.traceID = known.traceID }
         if fields.spanID != nil { fields.spanID = known.spanID }
         if fields.severityNumber == 0, fields.severityText == 0 {

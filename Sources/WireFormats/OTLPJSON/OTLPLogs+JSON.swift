@@ -162,7 +162,10 @@ struct OTLPJSONLogDecoder {
             let id = StringID(truncatingIfNeeded: fields.body.payload)
             batch.strings.withBytes(of: id) { line.append(contentsOf: $0) }
         }
-        line.withUnsafeBytes { completion.complete(&batch, from: start, line: $0, &known) }
+        let hasBody = fields.body.type != .empty
+        line.withUnsafeBytes {
+            completion.complete(&batch, from: start, hasBody: hasBody, line: $0, &known)
+        }
         if fields.traceID != nil { fields.traceID = known.traceID }
         if fields.spanID != nil { fields.spanID = known.spanID }
         if fields.severityNumber == 0, fields.severityText == 0 {
