@@ -143,14 +143,6 @@ struct RefusalTests {
             "{ } | rate() by(.a, .b, .c, .d, .e, .f)",
             "parse error at line 1, col 7: rate groups by at most 5 attributes"
         ),
-        (
-            "({} | rate()) * 10s",
-            "parse error at line 1, col 1: a duration cannot be used with series: 10s"
-        ),
-        (
-            "10s * 2 + ({} | rate())",
-            "parse error at line 1, col 1: a duration cannot be used with series: 20s"
-        ),
         ("({ } | rate()) % 2", "parse error at line 1, col 16: syntax error: unexpected %"),
         (
             "({ } | compare({ .a })) + 1",
