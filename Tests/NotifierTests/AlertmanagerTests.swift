@@ -214,12 +214,12 @@ final class FullCatalog: Catalog, NotifierStore {
                     try tell(lab, catalog)
                     lab.advance(seconds: 1)
                     try alertmanager.step()
-                    while first.requests.isEmpty { await Task.yield() }
+                    while first.requests.isEmpty { try await lab.waitALittle() }
                     alertmanager.replace(try config(second.port))
                     try tell(lab, catalog, .resolved)
                     lab.advance(seconds: 20)
                     try alertmanager.step()
-                    while second.requests.isEmpty { await Task.yield() }
+                    while second.requests.isEmpty { try await lab.waitALittle() }
                     running.cancel()
                     await running.value
                     #expect(first.requests.count == 1)

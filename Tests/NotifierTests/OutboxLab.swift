@@ -64,6 +64,13 @@ final class OutboxLab: Sendable {
 
     func advance(seconds: Double) { clock.advance(byNanoseconds: Int64(seconds * 1e9)) }
 
+    /// Lets others run and time pass, so that what failed once is tried again.
+    func waitALittle() async throws {
+        try Task.checkCancellation()
+        advance(seconds: 0.001)
+        await Task.yield()
+    }
+
     func count(_ name: String, _ receiver: String = "hook") -> UInt64 {
         events.count("sidelight_\(name)_total", labels: [receiver])
     }

@@ -85,6 +85,8 @@ import Testing
                 NotifierRecord(kind: .alert, key: "a", body: [1]),
                 NotifierRecord(kind: .alert, key: "b", body: [2]),
                 NotifierRecord(kind: .silence, key: "a", body: [3]),
+                NotifierRecord(kind: .notified, key: "{a=\"ä\"}\u{1F}x", body: [5]),
+                NotifierRecord(kind: .notified, key: "{a=\"ä\"}\u{1F}y", body: [6]),
             ]
             change.deliveries = [
                 Delivery(
@@ -102,6 +104,7 @@ import Testing
                     NotifierRecord(kind: .alert, key: "b", body: [4])
                 ])
             #expect(try again.notifierRecords(.silence).map(\.body) == [[3]])
+            #expect(try again.notifierRecords(.notified).map(\.body) == [[5], [6]])
             let log = try again.deliveryLog(limit: 5)
             #expect(log.map(\.state) == [.due])
             var taken = NotifierChange()

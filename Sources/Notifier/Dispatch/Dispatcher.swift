@@ -169,7 +169,8 @@ package struct Dispatcher: Sendable {
         let firing = Set(told.filter { !$0.value.isResolved(at: now) }.keys)
         let resolved = Set(told.keys).subtracting(firing)
         for integration in config.integrations(of: group.route.receiver) {
-            let key = "\(group.key)\u{0}\(integration.key)"
+            // Not a zero byte: it would end the key in the catalog.
+            let key = "\(group.key)\u{1F}\(integration.key)"
             guard
                 Notified.isNeeded(
                     after: notified[key], firing: firing, resolved: resolved,
