@@ -1,8 +1,5 @@
 import ArgumentParser
-import AsyncHTTPClient
 import Foundation
-import NIOCore
-import NIOHTTP1
 import Platform
 import QueryCore
 import Rules
@@ -138,57 +135,8 @@ struct RulesBacktestCommand: AsyncParsableCommand {
     }
 
     private func there(_ request: BacktestRequest) async throws -> BacktestAnswer {
-        let address: ServerAddress
-        do {
-            address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
-        } catch let error as ConfigurationError {
-            try Failure.exit(.usage, error.description)
-        }
-        let client = CommandHTTP.client()
-        let (status, body): (UInt, Data)
-        do {
-            (status, body) = try await Self.post(request, to: address, client)
-            try await client.shutdown()
-        } catch {
-            try await client.shutdown()
-            try Failure.exit(
-                .unreachable,
-                "cannot reach \(address.url) (\(error)); start sidelight serve, name it with "
-                    + "--server, or read the data directory of a stopped one with --data")
-        }
-        switch status {
-        case 200: return try JSONDecoder().decode(BacktestAnswer.self, from: body)
-        case 401:
-            try Failure.exit(.unreachable, "\(address.url) wants a token: give --token-file")
-        case 404:
-            try Failure.exit(
-                .unreachable,
-                "\(address.url) has no /api/sidelight/rules/backtest; is it a Sidelight server?")
-        default:
-            let text = String(decoding: body, as: UTF8.self)
-            try Failure.exit(
-                status == 400 ? .checkFailed : .unreachable,
-                "\(address.url) answers \(status): \(text)")
-        }
-    }
-
-    private static func post(
-        _ request: BacktestRequest, to address: ServerAddress, _ client: HTTPClient
-    ) async throws -> (UInt, Data) {
-        var message = HTTPClientRequest(url: "\(address.url)/api/sidelight/rules/backtest")
-        message.method = .POST
-        message.headers.add(name: "content-type", value: "application/json")
-        if let token = address.token {
-            message.headers.add(name: "authorization", value: "Bearer \(token)")
-        }
-        message.body = .bytes(ByteBuffer(bytes: Array(try JSONEncoder().encode(request))))
-        let response = try await client.execute(message, timeout: .minutes(11))
-        let body = try await response.body.collect(upTo: 256 << 20)
-        return (response.status.code, Data(Array(buffer: body)))
+        try await ServerQuestion(
+            path: "rules/backtest", server: server, tokenFile: tokenFile, bytesMax: 256 << 20
+        ).ask(request)
     }
 }
