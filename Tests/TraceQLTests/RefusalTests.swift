@@ -156,6 +156,7 @@ struct RefusalTests {
             "parse error at line 1, col 1: syntax error: unexpected coalesce"
         ),
         ("({ } | rate()) * 10s", "parse error at line 1, col 16: syntax error: unexpected *"),
+        ("10s * 2 + ({ } | rate())", "parse error at line 1, col 9: syntax error: unexpected +"),
         ("2s - ({ } | rate())", "parse error at line 1, col 4: syntax error: unexpected -"),
         ("({ } | rate()) > (10s * 2)", "parse error at line 1, col 18: syntax error: unexpected ("),
         (

@@ -11,11 +11,7 @@ extension Validator {
             try check(left)
             try check(right)
             try refuseCompare(in: query, range)
-        case .scaled(_, let inner, let number, let range),
-            .offset(_, let number, let inner, let range):
-            if number.type == .duration {
-                throw failure("a duration cannot be used with series: \(number)", range)
-            }
+        case .scaled(_, let inner, _, let range), .offset(_, _, let inner, let range):
             try check(inner)
             try refuseCompare(in: query, range)
         case .staged(let inner, let stages):
