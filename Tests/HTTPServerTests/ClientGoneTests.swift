@@ -30,7 +30,7 @@ import Testing
 
     @Test(
         "work for a client that hangs up, or only closes its side, is cancelled",
-        .timeLimit(.minutes(1)), arguments: [true, false])
+        .timeLimit(.minutes(5)), arguments: [true, false])
     func cancelled(hangsUp: Bool) async throws {
         let work = Work()
         var options = RouteOptions()
@@ -47,7 +47,7 @@ import Testing
         #expect(work.wasCancelled)
     }
 
-    @Test("requests one after the other on a connection are not mixed up", .timeLimit(.minutes(1)))
+    @Test("requests one after the other on a connection are not mixed up", .timeLimit(.minutes(5)))
     func keptAlive() async throws {
         var options = RouteOptions()
         options.endsWithClient = true

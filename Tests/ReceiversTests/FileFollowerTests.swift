@@ -52,7 +52,7 @@ struct FileFollowerTests {
     }
 
     @Test(
-        "what is in a file and what is added is stored, whole lines only", .timeLimit(.minutes(1)))
+        "what is in a file and what is added is stored, whole lines only", .timeLimit(.minutes(5)))
     func grows() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         let follower = try folder.follow(bed)
@@ -73,7 +73,7 @@ struct FileFollowerTests {
 
     @Test(
         "a renamed file is read to its end, its last line too, before the new one",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func rotation() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         let follower = try folder.follow(bed)
@@ -87,7 +87,7 @@ struct FileFollowerTests {
         #expect(bodies(bed) == ["a", "b", "no end", "c"])
     }
 
-    @Test("a file that is truncated begins anew", .timeLimit(.minutes(1)))
+    @Test("a file that is truncated begins anew", .timeLimit(.minutes(5)))
     func truncation() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         let follower = try folder.follow(bed)
@@ -104,7 +104,7 @@ struct FileFollowerTests {
 
     @Test(
         "a file that was truncated and grew again before the next look begins anew",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func regrown() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         bed.store.hold()
@@ -122,7 +122,7 @@ struct FileFollowerTests {
 
     @Test(
         "a restart goes on where it was, also in a file that was rotated meanwhile",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func restart() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         let first = try folder.follow(bed)
@@ -144,7 +144,7 @@ struct FileFollowerTests {
 
     @Test(
         "a piece whose storing was cut off is stored again as the same piece",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func crash() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         bed.store.hold()
@@ -166,7 +166,7 @@ struct FileFollowerTests {
         #expect(digests[0] != nil && digests[0] == digests[1] && digests[1] != digests[2])
     }
 
-    @Test("while the store is overloaded a file waits, and loses nothing", .timeLimit(.minutes(1)))
+    @Test("while the store is overloaded a file waits, and loses nothing", .timeLimit(.minutes(5)))
     func overload() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         bed.store.answer(.failure(.overloaded(retryAfterMilliseconds: 1)))
@@ -181,7 +181,7 @@ struct FileFollowerTests {
         #expect(bed.count("sidelight_receiver_items_total", "logs", "file") == 1)
     }
 
-    @Test("a line that is too long is passed over and counted", .timeLimit(.minutes(1)))
+    @Test("a line that is too long is passed over and counted", .timeLimit(.minutes(5)))
     func oversized() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         try folder.append("a\n" + String(repeating: "x", count: 3 << 20) + "\nb\n")
@@ -194,7 +194,7 @@ struct FileFollowerTests {
                 == 1)
     }
 
-    @Test("a file that is not there yet is waited for", .timeLimit(.minutes(1)))
+    @Test("a file that is not there yet is waited for", .timeLimit(.minutes(5)))
     func missing() async throws {
         let (bed, folder) = (TestBed(), try Folder())
         let follower = try folder.follow(bed)
@@ -239,7 +239,7 @@ struct FileFollowerTests {
 
     @Test(
         "a pattern follows all its files, also those that come later, each by its own name",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func pattern() async throws {
         let (bed, folder) = (TestBed(clock: SystemClock()), try Folder())
         try write("a\n", "/cart.log", folder)
@@ -258,7 +258,7 @@ struct FileFollowerTests {
 
     @Test(
         "a file that is rotated to a name of its pattern is not read again, also after a restart",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func rotatedWithinPattern() async throws {
         let (bed, folder) = (TestBed(clock: SystemClock()), try Folder())
         // In two pieces: one that is read again as a whole would not be taken for a repetition.
@@ -283,7 +283,7 @@ struct FileFollowerTests {
         #expect(bodies(bed) == ["1", "2", "3", "4", "5", "6"])
     }
 
-    @Test("a file that has gone is forgotten, one of its name begins anew", .timeLimit(.minutes(1)))
+    @Test("a file that has gone is forgotten, one of its name begins anew", .timeLimit(.minutes(5)))
     func gone() async throws {
         let (bed, folder) = (TestBed(clock: SystemClock()), try Folder())
         try folder.append("old\n")

@@ -22,7 +22,7 @@ import WireFormats
 
     @Test(
         "nginx: combined and JSON into files, combined over syslog",
-        .enabled(if: nginxProgram != nil, "SIDELIGHT_NGINX names no nginx"), .timeLimit(.minutes(1))
+        .enabled(if: nginxProgram != nil, "SIDELIGHT_NGINX names no nginx"), .timeLimit(.minutes(5))
     )
     func nginx() async throws {
         let bed = try await run(Self.nginxProgram, nginxConfiguration, files: ["combined", "json"])
@@ -48,7 +48,7 @@ import WireFormats
     @Test(
         "HAProxy: HTTP and TCP over syslog",
         .enabled(if: haproxyProgram != nil, "SIDELIGHT_HAPROXY names no HAProxy"),
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func haproxy() async throws {
         let bed = try await run(Self.haproxyProgram, haproxyConfiguration, files: []) {
             $0["haproxy", default: 0] >= 2
