@@ -214,7 +214,7 @@ let package = Package(
                 "ColumnEncoding",
                 "CSQLiteVFS", "CSQLite", grdb, logging,
             ]),
-        tests("QueryCoreTests", ["QueryCore", "Store", "Telemetry"]),
+        tests("QueryCoreTests", ["QueryCore", "Store", "Telemetry", "Platform"]),
         tests("PromQLTests", ["PromQL", "QueryCore", "Store", "Telemetry"]),
         tests("LogQLTests", ["LogQL", "QueryCore", "Store", "Telemetry"]),
         tests("TraceQLTests", ["TraceQL", "QueryCore", "Store", "Telemetry"]),

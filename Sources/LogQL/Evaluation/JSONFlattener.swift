@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// Reads a JSON object (RFC 8259) from a line and adds its fields as labels, as Loki's `json` does:

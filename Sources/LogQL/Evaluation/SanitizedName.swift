@@ -1,3 +1,5 @@
+import QueryCore
+
 /// Names of fields as names of labels: every character outside `[a-zA-Z0-9_]` becomes `_`, and a name
 /// does not begin with a digit.
 enum SanitizedName {

@@ -1,3 +1,5 @@
+import QueryCore
+
 /// What `ip()` accepts: one address, a range `a-b` or a prefix `a/n`, of IPv4 or IPv6.
 struct AddressSet: Sendable, Hashable {
     private let first: IPAddress

@@ -1,3 +1,5 @@
+import QueryCore
+
 /// Where a value stands in a JSON line: `a.b[0]["c d"]`, behind `json label=`.
 struct FieldPath: Sendable, Hashable {
     enum Step: Sendable, Hashable {

@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// Walks JSON (RFC 8259) value by value without building anything.

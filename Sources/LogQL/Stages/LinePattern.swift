@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// Literals with captures `<name>` between them, as Loki's stage `pattern` and its filter `|>` read a

@@ -1,3 +1,5 @@
+import QueryCore
+
 extension MetricQuery: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// Base64 (RFC 4648) and the query coding of URLs.

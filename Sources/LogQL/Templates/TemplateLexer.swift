@@ -1,3 +1,5 @@
+import QueryCore
+
 /// What stands between `{{` and `}}`, and the text around it.
 enum TemplateToken: Sendable, Equatable {
     case text([UInt8])
@@ -104,7 +106,7 @@ struct TemplateLexer {
             }
             position += 1
             simple(.declare)
-        case UInt8(ascii: "\""), UInt8(ascii: "`"): try string(byte)
+        case UInt8(ascii: "\""), UInt8(ascii: "`"): try string()
         case UInt8(ascii: "'"): try character()
         case UInt8(ascii: "$"):
             position += 1
@@ -150,14 +152,12 @@ struct TemplateLexer {
         return names
     }
 
-    private mutating func string(_ quote: UInt8) throws(ExpressionError) {
-        var lexer = Lexer(String(decoding: bytes[position...], as: UTF8.self))
-        do {
-            tokens.append(.string(try lexer.string(quote: quote)))
+    private mutating func string() throws(ExpressionError) {
+        do throws(QuotedText.Defect) {
+            tokens.append(.string(try QuotedText.read(bytes, at: &position)))
         } catch {
             throw ExpressionError(reason: "unterminated quoted string")
         }
-        position += lexer.position
     }
 
     private mutating func character() throws(ExpressionError) {

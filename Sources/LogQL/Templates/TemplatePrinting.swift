@@ -1,3 +1,5 @@
+import QueryCore
+
 /// `print`, `println` and `printf` of Go's `fmt`.
 enum TemplatePrinting {
     static func call(_ arguments: TemplateArguments) throws(ExpressionError) -> String {

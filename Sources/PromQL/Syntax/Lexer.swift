@@ -2,7 +2,7 @@ import QueryCore
 
 /// Splits PromQL text into tokens, one at a time, as far as the parser asks. What a character means
 /// depends on whether a brace or bracket is open.
-struct Lexer {
+struct Lexer: TextScanner {
     let source: String
     let bytes: [UInt8]
     var position = 0
@@ -124,7 +124,7 @@ struct Lexer {
         while let byte = peek(), Self.isAlphanumeric(byte) || byte == UInt8(ascii: ":") {
             position += 1
         }
-        let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        let text = text(from: start)
         return token(Self.kind(ofWord: text, isCall: isFollowedByParenthesis))
     }
 
@@ -201,44 +201,21 @@ struct Lexer {
 
     func token(_ kind: Token.Kind) -> Token {
         Token(
-            kind: kind, range: SourceRange(start, position),
-            text: String(decoding: bytes[start..<position], as: UTF8.self))
+            kind: kind, range: SourceRange(start, position), text: text(from: start))
     }
 
     func failure(_ reason: String) -> QueryError {
         .parse(reason, at: SourceRange(start, bytes.count), in: source)
     }
 
-    func peek(_ ahead: Int = 0) -> UInt8? {
-        position + ahead < bytes.count ? bytes[position + ahead] : nil
-    }
-
-    mutating func accept(_ character: Unicode.Scalar) -> Bool {
-        guard let byte = peek(), UInt32(byte) == character.value else { return false }
-        position += 1
-        return true
-    }
-
     /// The character at `offset` in single quotes.
     private func quotedCharacter(_ offset: Int) -> String {
         guard offset < bytes.count else { return "end of input" }
-        let tail = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self)
-        let character = tail.unicodeScalars.first.map(String.init) ?? ""
+        let character = character(at: offset)
         return character == "'" ? "'\\''" : "'\(character)'"
     }
 
     static func isSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || (0x09...0x0A).contains(byte) || byte == UInt8(ascii: "\r")
     }
-
-    static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    }
-
-    static func isAlpha(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
-    }
-
-    static func isAlphanumeric(_ byte: UInt8) -> Bool { isAlpha(byte) || isDigit(byte) }
 }

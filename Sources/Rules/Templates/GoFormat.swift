@@ -1,4 +1,5 @@
 import PromQL
+import QueryCore
 
 /// Go's `fmt.Sprintf` for the values that templates have. What does not fit is said in the text, as in
 /// Go: `%!d(float64=0.5)`.

@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// Something that a span has a value of: an attribute in a scope, or an intrinsic.

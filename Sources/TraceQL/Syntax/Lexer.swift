@@ -1,7 +1,7 @@
 import QueryCore
 
 /// Splits TraceQL text into tokens.
-struct Lexer {
+struct Lexer: TextScanner {
     let source: String
     let bytes: [UInt8]
     var position = 0
@@ -39,7 +39,7 @@ struct Lexer {
             return token(.attribute(Field(.any, name)))
         }
         if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "`") {
-            let content = try string(quote: byte)
+            let content = try string()
             return token(.string(content))
         }
         return try symbol()
@@ -48,7 +48,7 @@ struct Lexer {
     /// An identifier, an attribute (`span.x`) or the scope of an intrinsic (`span:`).
     private mutating func word() throws(QueryError) -> Token {
         while let byte = peek(), Self.isAlpha(byte) || Self.isDigit(byte) { position += 1 }
-        let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        let text = text(from: start)
         if peek() == UInt8(ascii: "."), let scope = Field.Scope(rawValue: text) {
             position += 1
             let name = try attributeName()
@@ -80,16 +80,8 @@ struct Lexer {
 
     /// The longest symbol that stands here.
     private mutating func symbol() throws(QueryError) -> Token {
-        for length in [3, 2, 1] where position + length <= bytes.count {
-            let text = String(decoding: bytes[position..<position + length], as: UTF8.self)
-            if let symbol = Token.Symbol(rawValue: text) {
-                position += length
-                return token(.symbol(symbol))
-            }
-        }
-        let tail = String(decoding: bytes[position..<min(position + 4, bytes.count)], as: UTF8.self)
-        let character = tail.unicodeScalars.first.map(String.init) ?? ""
-        throw failure("syntax error: unexpected character '\(character)'")
+        if let symbol = longestSymbol(Token.Symbol.self) { return token(.symbol(symbol)) }
+        throw failure("syntax error: unexpected character '\(character(at: position))'")
     }
 
     /// Spaces, `// …` to the end of the line and `/* … */`.
@@ -120,26 +112,23 @@ struct Lexer {
         throw failure("comment not terminated")
     }
 
+    /// The content of the literal whose opening quote is next.
+    private mutating func string() throws(QueryError) -> String {
+        do throws(QuotedText.Defect) {
+            return try QuotedText.read(bytes, at: &position)
+        } catch .isNotTerminated, .escapeIsNotTerminated {
+            throw failure("literal not terminated")
+        } catch {
+            throw failure("invalid char escape")
+        }
+    }
+
     private func token(_ kind: Token.Kind) -> Token {
         Token(
-            kind: kind, range: SourceRange(start, position),
-            text: String(decoding: bytes[start..<position], as: UTF8.self))
+            kind: kind, range: SourceRange(start, position), text: text(from: start))
     }
 
     func failure(_ reason: String) -> QueryError {
         .traceQL(reason, at: SourceRange(start, max(position, start)), in: source)
-    }
-
-    func peek(_ ahead: Int = 0) -> UInt8? {
-        position + ahead < bytes.count ? bytes[position + ahead] : nil
-    }
-
-    static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    }
-
-    static func isAlpha(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
     }
 }

@@ -1,3 +1,4 @@
+import QueryCore
 import Telemetry
 
 /// A value written in a query.

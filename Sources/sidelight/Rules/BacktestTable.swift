@@ -1,4 +1,5 @@
 import PromQL
+import QueryCore
 
 /// A backtest for people: a line for each firing, oldest first, and what it comes to.
 struct BacktestTable {

@@ -1,4 +1,4 @@
-/// String literals of PromQL: Go's escapes in double and single quotes, none in backquotes.
+/// String literals of the query languages: Go's escapes in quotes, none in backquotes.
 package enum QuotedText {
     /// Double-quoted, so that the lexer reads the same text again.
     package static func quote(_ text: String) -> String {
