@@ -49,7 +49,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_mb(pid: int, key: str) -> float:
-    """`VmRSS` (now) or `VmHWM` (the most so far) in megabytes of 10^6 bytes."""
+    """`VmRSS` (now), `VmHWM` (the most so far, mapped files among it) or `RssAnon` (now, without mapped
+    files, which the system takes back when it needs room) in megabytes of 10^6 bytes."""
     total = 0
     for member in family(pid):
         try:

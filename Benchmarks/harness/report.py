@@ -61,7 +61,8 @@ def table(verdicts: list[Verdict]) -> str:
 STORING = [
     ("items / s", "items_per_s"), ("items / CPU-s", "items_per_cpu_s"),
     ("settled", "settled_items_per_cpu_s"), ("bytes / item", "bytes_per_item"),
-    ("peak MB", "peak_mb"), ("refusals", "refusals"), ("items / s while queried", "busy_items_per_s"),
+    ("peak MB", "peak_mb"), ("own MB then", "own_mb"), ("refusals", "refusals"),
+    ("items / s while queried", "busy_items_per_s"),
     ("stop s", "stop_s"), ("others' cores", "noise")]
 STARTS = [("ready s", "ready_s"), ("idle MB", "idle_mb")]
 PROXIES = [

@@ -248,6 +248,7 @@ class Run:
         self.end_profile("loaded until settled")
         self.cpu_until_settled = self.cpu() - self.cpu_before_load
         self.figures["peak_mb"] = machine.memory_mb(self.server.program.pid, "VmHWM")
+        self.figures["own_mb"] = machine.memory_mb(self.server.program.pid, "RssAnon")
 
     def ask(self, asked: queries.Queries, *options: str) -> None:
         scale = self.bench.scale
