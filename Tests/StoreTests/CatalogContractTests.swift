@@ -45,6 +45,30 @@ import Testing
         #expect(try store.catalog.alertGroups() == [group])
     }
 
+    @Test(
+        "values without a number and without bound stay what they are",
+        arguments: StoreKind.allCases)
+    func oddValues(kind: StoreKind) throws {
+        let store = try StoreUnderTest(kind)
+        let values = [Double.nan, .infinity, -.infinity, -0.0, 1e-300]
+        var change = CatalogChange()
+        for (index, value) in values.enumerated() {
+            var record = alert("v\(index)", .pending(since: instant(1)))
+            record.value = value
+            change.upserts.append(record)
+            change.transitions.append(
+                AlertTransition(
+                    at: instant(Int64(index)), group: group, rule: record.rule,
+                    labels: record.labels, from: "inactive", to: "pending", value: value))
+        }
+        try store.catalog.commit(change)
+        try store.restart()
+        let texts = values.map(\.description)
+        #expect(try store.catalog.alerts(group: group).map(\.value.description) == texts)
+        let history = try store.catalog.alertHistory(limit: 10)
+        #expect(history.reversed().map(\.value.description) == texts)
+    }
+
     @Test("a delivery stays due until it is settled", arguments: StoreKind.allCases)
     func outbox(kind: StoreKind) throws {
         let store = try StoreUnderTest(kind)

@@ -16,7 +16,8 @@ extension RuleEnvironment {
         case .traceQL(let range): return try spans(query.text, at: time, range: range)
         case .burnRate(let condition):
             return try condition.result(
-                at: time, store: store, options: settings.query, context: context)
+                at: time, without: excludedTimes(condition.objective), store: store,
+                options: settings.query, context: context)
         }
     }
 

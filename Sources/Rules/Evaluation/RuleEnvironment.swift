@@ -13,6 +13,8 @@ package struct RuleEnvironment: Sendable {
     package var spans: (any SpanStore)?
     /// Counts the events of objectives.
     package var ledger: EventLedger?
+    /// Incidents that do not count against objectives.
+    package var excludedTimes: ExcludedTimes = { _ in [] }
     package var catalog: any Catalog
     package var clock: any Clock
     package var events: EventLog

@@ -12,6 +12,7 @@ package struct EvidenceCollector: Sendable {
     let logs: any LogStore
     let metrics: any MetricStore
     let objectives: @Sendable () -> [ServiceLevelObjective]
+    let excludedTimes: ExcludedTimes
 
     private static let exemplarsMax = 5
     private static let linesMax = 5
@@ -25,12 +26,14 @@ package struct EvidenceCollector: Sendable {
 
     package init(
         spans: any SpanStore, logs: any LogStore, metrics: any MetricStore,
-        objectives: @escaping @Sendable () -> [ServiceLevelObjective]
+        objectives: @escaping @Sendable () -> [ServiceLevelObjective],
+        excludedTimes: @escaping ExcludedTimes = { _ in [] }
     ) {
         self.spans = spans
         self.logs = logs
         self.metrics = metrics
         self.objectives = objectives
+        self.excludedTimes = excludedTimes
     }
 
     /// One for each subject. Blocks while it reads.
@@ -245,7 +248,8 @@ package struct EvidenceCollector: Sendable {
         of objective: ServiceLevelObjective, _ subject: EvidenceSubject, at now: Timestamp,
         _ context: QueryContext
     ) throws(QueryError) -> AlertEvidence.Budget? {
-        let budget = ErrorBudget(of: objective, over: metrics)
+        var budget = ErrorBudget(of: objective, over: metrics)
+        budget.exclusions = excludedTimes(objective.id)
         let readings = try budget.readings(at: now.milliseconds, context: context)
         let own = readings.filter { reading in
             reading.labels.pairs.allSatisfy { subject.labels[$0.name] == $0.value }

@@ -18,6 +18,9 @@ package struct BudgetExclusion: Sendable, Hashable {
     package var revokedAt: Timestamp?
 }
 
+/// The times whose events do not count against an objective, by its id; milliseconds since the epoch.
+package typealias ExcludedTimes = @Sendable (_ objective: String) -> [ClosedRange<Int64>]
+
 /// Exclusions and who made them: a log that is only appended to, one JSON object a line, so that what was
 /// done to a budget can be read for ever.
 package final class ExclusionLog: Sendable {

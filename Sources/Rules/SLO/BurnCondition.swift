@@ -17,6 +17,8 @@ package struct BurnCondition: Sendable, Hashable {
     /// Least share of the period's budget that a page is worth.
     static let pageShare = 0.02
 
+    /// Of whose events it is about.
+    let objective: String
     let counter: EventCounter
     /// Share of events that may be bad.
     let errorBudget: Double
@@ -28,18 +30,27 @@ package struct BurnCondition: Sendable, Hashable {
     /// Labels of every element.
     let labels: [String: String]
 
-    /// Burn rates by labels, of those that hold.
+    /// Burn rates by labels, of those that hold. Events during `exclusions` do not count.
     package func result(
-        at time: Int64, store: any MetricStore, options: PromQLOptions, context: QueryContext
+        at time: Int64, without exclusions: [ClosedRange<Int64>], store: any MetricStore,
+        options: PromQLOptions, context: QueryContext
     ) throws(QueryError) -> [VectorElement] {
-        let engine = PromQLEngine(store: store, options: options)
-        var counts = WindowCounts { [counter] window throws(QueryError) in
-            try counter.counts(over: window, at: time, engine, context)
-        }
+        var counts = counts(
+            at: time, without: exclusions, PromQLEngine(store: store, options: options), context)
         return try holds(&counts).sorted { $0.key.comesBefore($1.key) }.map { own, ratio in
             VectorElement(
                 labels: Labels(own.pairs + labels.map { (name: $0.key, value: $0.value) }),
                 value: ratio)
+        }
+    }
+
+    /// Events in the windows before `time`, counted when they are asked for.
+    func counts(
+        at time: Int64, without exclusions: [ClosedRange<Int64>], _ engine: PromQLEngine,
+        _ context: QueryContext
+    ) -> WindowCounts {
+        WindowCounts { [counter] window throws(QueryError) in
+            try counter.counts(over: window, at: time, without: exclusions, engine, context)
         }
     }
 
@@ -114,7 +125,7 @@ extension ServiceLevelObjective {
         guard let counter = EventCounter(self) else { return nil }
         let identity = ["sloth_id": id, "sloth_slo": name, "sloth_service": service]
         return BurnCondition(
-            counter: counter, errorBudget: errorBudget,
+            objective: id, counter: counter, errorBudget: errorBudget,
             pairs: isPage
                 ? [windows.pageQuick, windows.pageSlow]
                 : [windows.ticketQuick, windows.ticketSlow],

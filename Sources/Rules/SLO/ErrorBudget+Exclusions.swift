@@ -15,23 +15,26 @@ extension ErrorBudget {
                 "incidents can be excluded only from objectives that count events, and "
                     + "\(objective.id) asks for a ratio")
         }
-        let engine = PromQLEngine(store: store, options: options)
-        var counts = try counter.counts(over: window, at: time, engine, context)
-        for range in Self.merged(exclusions) {
-            let start = max(range.lowerBound, time - window)
-            let end = min(range.upperBound, time)
-            guard start < end else { continue }
-            for (labels, excluded) in try counter.counts(
-                over: end - start, at: end, engine, context)
-            {
-                guard let count = counts[labels] else { continue }
-                let all = max(0, count.all - excluded.all)
-                counts[labels] = EventCounter.Count(
-                    bad: min(all, max(0, count.bad - excluded.bad)), all: all)
+        return try counter.counts(
+            over: window, at: time, without: exclusions,
+            PromQLEngine(store: store, options: options), context
+        ).mapValues(\.ratio)
+    }
+
+    /// The series that a page would fire for now, with its statistics where the objective counts events.
+    package func paging(
+        _ readings: [Reading], at time: Int64, _ context: QueryContext
+    ) throws(QueryError) -> Set<Labels> {
+        guard let condition = objective.burnCondition(isPage: true) else {
+            let windows = objective.windows
+            let burning = readings.filter {
+                $0.burns(windows.pageQuick) || $0.burns(windows.pageSlow)
             }
+            return Set(burning.map(\.labels))
         }
-        // Less than half an event is what extrapolation leaves of none.
-        return counts.mapValues { $0.all < 0.5 ? nil : $0.ratio }
+        var counts = condition.counts(
+            at: time, without: exclusions, PromQLEngine(store: store, options: options), context)
+        return Set(try condition.holds(&counts).keys)
     }
 
     /// What was left of the budget at each step, asked for one by one: without what happened during
@@ -51,6 +54,32 @@ extension ErrorBudget {
         return points.sorted { $0.key.comesBefore($1.key) }.map {
             History(labels: $0.key, points: $0.value)
         }
+    }
+
+}
+
+extension EventCounter {
+    /// The events in the window before `time` without those during `exclusions`; all in milliseconds.
+    func counts(
+        over window: Int64, at time: Int64, without exclusions: [ClosedRange<Int64>],
+        _ engine: PromQLEngine, _ context: QueryContext
+    ) throws(QueryError) -> [Labels: Count] {
+        var counts = try counts(over: window, at: time, engine, context)
+        if exclusions.isEmpty { return counts }
+        for range in Self.merged(exclusions) {
+            let start = max(range.lowerBound, time - window)
+            let end = min(range.upperBound, time)
+            guard start < end else { continue }
+            for (labels, excluded) in try self.counts(
+                over: end - start, at: end, engine, context)
+            {
+                guard let count = counts[labels] else { continue }
+                let all = max(0, count.all - excluded.all)
+                counts[labels] = Count(bad: min(all, max(0, count.bad - excluded.bad)), all: all)
+            }
+        }
+        // Less than half an event is what extrapolation leaves of none.
+        return counts.mapValues { $0.all < 0.5 ? Count(bad: 0, all: 0) : $0 }
     }
 
     /// Without overlaps: nothing is taken away twice.

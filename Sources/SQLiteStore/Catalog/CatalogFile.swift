@@ -180,7 +180,7 @@ package final class CatalogFile: Catalog {
                         at: Timestamp(nanoseconds: row[0]),
                         group: RuleGroupKey(file: row[1], name: row[2]), rule: row[3],
                         labels: Labels(canonicalBytes: Array(row[4] as Data)), from: row[5],
-                        to: row[6], value: row[7])
+                        to: row[6], value: CatalogFile.number(row[7]))
                 }
             }
         }
@@ -249,10 +249,18 @@ extension CatalogFile {
             arguments: [
                 record.group.file, record.group.name, record.rule, Data(record.labels.bytes),
                 Data(annotations), record.state.name, since.nanoseconds, firedAt?.nanoseconds,
-                // SQLite has no NaN: it would store NULL.
-                record.value.isNaN ? 0 : record.value, record.lastSentAt?.nanoseconds,
+                storable(record.value), record.lastSentAt?.nanoseconds,
                 record.keepFiringSince?.nanoseconds,
             ])
+    }
+
+    /// SQLite has no NaN and would store NULL: as a word it keeps its place in a column of numbers.
+    private static func storable(_ value: Double) -> DatabaseValue {
+        value.isNaN ? "NaN".databaseValue : value.databaseValue
+    }
+
+    private static func number(_ value: DatabaseValue) -> Double {
+        Double.fromDatabaseValue(value) ?? .nan
     }
 
     private static func remove(_ record: AlertRecord, _ db: Database) throws {
@@ -276,7 +284,7 @@ extension CatalogFile {
             arguments: [
                 transition.at.nanoseconds, transition.group.file, transition.group.name,
                 transition.rule, Data(transition.labels.bytes), transition.from, transition.to,
-                transition.value.isNaN ? 0 : transition.value,
+                storable(transition.value),
             ])
     }
 
@@ -344,7 +352,7 @@ extension CatalogFile {
         let kept: Int64? = row[8]
         return AlertRecord(
             group: group, rule: row[0], labels: Labels(canonicalBytes: Array(labels)),
-            annotations: annotations, state: state, value: row[6],
+            annotations: annotations, state: state, value: number(row[6]),
             lastSentAt: sent.map(Timestamp.init(nanoseconds:)),
             keepFiringSince: kept.map(Timestamp.init(nanoseconds:)))
     }

@@ -114,20 +114,20 @@ extension SLOAnswer.History {
 }
 
 extension SLOAnswer.Gate {
-    /// - Parameter least: the share of the budget that must be left.
+    /// - Parameters:
+    ///   - paging: the series that a page would fire for.
+    ///   - least: the share of the budget that must be left.
     init(
-        _ readings: [ErrorBudget.Reading], _ budget: ErrorBudget, least: Double, expiresAt: String
+        _ readings: [ErrorBudget.Reading], paging: Set<Labels>, _ budget: ErrorBudget,
+        least: Double, expiresAt: String
     ) {
         self.init(decision: "allow", reason: "", expiresAt: expiresAt)
         let windows = budget.objective.windows
         for reading in readings {
             let subject = reading.labels.isEmpty ? "" : " of \(reading.labels)"
-            for pair in [windows.pageQuick, windows.pageSlow] where reading.burns(pair) {
-                let window = PromQLDuration.format(milliseconds: pair.long)
+            if paging.contains(reading.labels) {
                 decision = "deny"
-                reason =
-                    "the budget\(subject) burns more than \(NumberFormat.decimal(pair.factor)) times "
-                    + "too fast over \(window)"
+                reason = Self.haste(of: reading, windows, subject)
                 return
             }
             guard let ratio = reading.errorRatio else { continue }
@@ -143,6 +143,17 @@ extension SLOAnswer.Gate {
         reason =
             readings.contains { $0.errorRatio != nil }
             ? "no page would fire and there is budget left" : "there were no events"
+    }
+
+    /// Why a page would fire.
+    private static func haste(
+        of reading: ErrorBudget.Reading, _ windows: AlertWindows, _ subject: String
+    ) -> String {
+        guard
+            let pair = [windows.pageQuick, windows.pageSlow].first(where: { reading.burns($0) })
+        else { return "a page would fire for the budget\(subject)" }
+        return "the budget\(subject) burns more than \(NumberFormat.decimal(pair.factor)) times "
+            + "too fast over \(PromQLDuration.format(milliseconds: pair.long))"
     }
 }
 

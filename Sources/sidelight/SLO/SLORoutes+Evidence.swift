@@ -103,7 +103,8 @@ extension SLORoutes {
     func evidence(_ request: HTTPRequest) async throws -> HTTPResponse {
         let objective = try objective(request)
         let collector = EvidenceCollector(
-            spans: spans, logs: logs, metrics: store, objectives: { [board] in board.objectives })
+            spans: spans, logs: logs, metrics: store, objectives: { [board] in board.objectives },
+            excludedTimes: { [board] in board.exclusions.ranges(of: $0) })
         let now = Timestamp(nanoseconds: clock.wallNanoseconds)
         let labels = objective.labels.merging(
             ["sloth_id": objective.id, "sloth_service": objective.service]

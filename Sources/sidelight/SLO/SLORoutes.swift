@@ -96,10 +96,15 @@ struct SLORoutes: Sendable {
             throw HTTPError.badRequest("min must be a share of at most 1, not \"\(text)\"")
         }
         let (budget, readings) = try await readings(of: objective)
-        let expiry = Timestamp(nanoseconds: clock.wallNanoseconds)
-            .advanced(byNanoseconds: Int64(Self.gateSeconds * 1e9))
+        let now = Timestamp(nanoseconds: clock.wallNanoseconds)
+        let paging = try await run { context throws(QueryError) in
+            try budget.paging(readings, at: now.milliseconds, context)
+        }
+        let expiry = now.advanced(byNanoseconds: Int64(Self.gateSeconds * 1e9))
         return try Self.json(
-            SLOAnswer.Gate(readings, budget, least: least, expiresAt: RFC3339.string(expiry)))
+            SLOAnswer.Gate(
+                readings, paging: paging, budget, least: least,
+                expiresAt: RFC3339.string(expiry)))
     }
 
     // MARK: Parts

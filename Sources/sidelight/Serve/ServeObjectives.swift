@@ -30,7 +30,8 @@ struct ServeObjectives: Sendable {
         self.board = board
         evidence = EvidenceDesk(
             EvidenceCollector(
-                spans: store, logs: store, metrics: store, objectives: { board.objectives }),
+                spans: store, logs: store, metrics: store, objectives: { board.objectives },
+                excludedTimes: { exclusions.ranges(of: $0) }),
             clock: clock)
     }
 
@@ -40,6 +41,7 @@ struct ServeObjectives: Sendable {
         equipped.logs = store
         equipped.spans = store
         equipped.ledger = board.ledger
+        equipped.excludedTimes = { [board] in board.exclusions.ranges(of: $0) }
         equipped.evidence = { [evidence] in evidence.gather($0, at: $1) }
         return equipped
     }

@@ -149,14 +149,19 @@ struct BurnConditionTests {
                 lab.set("bad_total", Double(max(0, minute - 90)), at: Double(minute * 60))
             }
             func holds(at minute: Int) throws -> Bool {
+                try holds(at: minute, without: [])
+            }
+            func holds(at minute: Int, without exclusions: [ClosedRange<Int64>]) throws -> Bool {
                 try !condition.result(
-                    at: Int64(minute) * 60_000, store: lab.store, options: PromQLOptions(),
-                    context: QueryContext()
+                    at: Int64(minute) * 60_000, without: exclusions, store: lab.store,
+                    options: PromQLOptions(), context: QueryContext()
                 ).isEmpty
             }
             #expect(try !holds(at: 90))
             #expect(try !holds(at: 92), "one of sixty")
             #expect(try holds(at: 110))
+            #expect(try !holds(at: 110, without: [5_400_000...6_600_000]), "an incident excluded")
+            #expect(try holds(at: 110, without: [0...4_200_000]), "another time excluded")
         }
     }
 

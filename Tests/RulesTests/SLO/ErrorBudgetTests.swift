@@ -58,6 +58,30 @@ struct ErrorBudgetTests {
         #expect(abs(budget.remaining(ratio) - (1 - exact / 0.01)) < 1e-4)
     }
 
+    @Test("a page's statistics say whether it would fire, not the bare burn rates")
+    func paging() throws {
+        let lab = RuleLab()
+        let end = 720
+        fill(lab, hours: 0..<end) { _ in 0 }
+        lab.set("requests_total", ["code": "500"], 0, at: Double((end - 1) * 3_600))
+        lab.set("requests_total", ["code": "200"], Double(end * 100 + 2), at: Double(end * 3_600))
+        lab.set("requests_total", ["code": "500"], 1, at: Double(end * 3_600))
+        func paging(at hour: Int) throws -> (bare: Bool, paging: Int) {
+            let budget = try budget(lab, objective: "99")
+            let time = Int64(hour * 3_600_000)
+            let readings = try budget.readings(at: time, context: QueryContext())
+            let windows = budget.objective.windows
+            let paging = try budget.paging(readings, at: time, QueryContext())
+            return (readings.contains { $0.burns(windows.pageQuick) }, paging.count)
+        }
+        #expect(try paging(at: end).paging == 0, "one of some hundred is nothing to wake for")
+        lab.set(
+            "requests_total", ["code": "200"], Double(end * 100 + 50),
+            at: Double(end * 3_600 + 3_600))
+        lab.set("requests_total", ["code": "500"], 900, at: Double(end * 3_600 + 3_600))
+        #expect(try paging(at: end + 1).paging == 1)
+    }
+
     @Test("have a history from the moment they are asked for")
     func history() throws {
         let lab = RuleLab()
