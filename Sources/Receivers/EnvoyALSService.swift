@@ -9,8 +9,10 @@ import WireFormats
 /// on which only Envoy speaks. Nothing is ever acknowledged, so what cannot be kept is counted here and
 /// the call goes on; while the store is overloaded nothing is read, and Envoy waits.
 struct EnvoyALSService: RegistrableRPCService {
+    static let name = "envoy.service.accesslog.v3.AccessLogService"
+
     static let method = MethodDescriptor(
-        fullyQualifiedService: "envoy.service.accesslog.v3.AccessLogService",
+        fullyQualifiedService: Self.name,
         method: "StreamAccessLogs")
 
     let ingest: Ingest

@@ -70,8 +70,13 @@ package final class GRPCListener: Sendable {
                 EnvoyALSService(
                     ingest: ingest, tokens: configuration.tokens,
                     messageBytesMax: configuration.messageBytesMax),
+                GRPCHealthService(received + (advice == nil ? [] : [SamplingGRPCService.name])),
             ], events: ingest.events)
     }
+
+    /// The services of a port that receives telemetry.
+    private static let received =
+        OTLPGRPCService.names + TraceGRPCService.names + [EnvoyALSService.name]
 
     /// Binds and begins to serve. Tokens are the services' own matter.
     package static func open(

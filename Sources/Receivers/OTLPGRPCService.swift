@@ -7,6 +7,11 @@ import WireFormats
 /// OTLP over gRPC (OTLP specification 1.x, "OTLP/gRPC"): the three `Export` methods. Messages are decoded
 /// straight from the transport's bytes into columns; no generated message types.
 struct OTLPGRPCService: RegistrableRPCService {
+    private static let traces = "opentelemetry.proto.collector.trace.v1.TraceService"
+    private static let metrics = "opentelemetry.proto.collector.metrics.v1.MetricsService"
+    private static let logs = "opentelemetry.proto.collector.logs.v1.LogsService"
+    static let names = [traces, metrics, logs]
+
     let ingest: Ingest
     let tokens: TokenSet?
     /// One message, expanded.
@@ -16,14 +21,13 @@ struct OTLPGRPCService: RegistrableRPCService {
         let receiver = UnaryGRPCReceiver(
             ingest: ingest, tokens: tokens, messageBytesMax: messageBytesMax, way: .otlpGRPC)
         receiver.register(
-            "opentelemetry.proto.collector.trace.v1.TraceService", method: "Export", on: &router,
+            Self.traces, method: "Export", on: &router,
             decode: { (bytes, _) throws(DecodeError) in try OTLPTraces.decode(protobuf: bytes) },
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(message.batch, digest: message.digest, by: .otlpGRPC)
             }, answer: Self.answer)
         receiver.register(
-            "opentelemetry.proto.collector.metrics.v1.MetricsService", method: "Export",
-            on: &router,
+            Self.metrics, method: "Export", on: &router,
             decode: { [ingest] (bytes, _) throws(DecodeError) in
                 try OTLPMetrics.translate(protobuf: bytes, ingest.translation)
             },
@@ -31,7 +35,7 @@ struct OTLPGRPCService: RegistrableRPCService {
                 try await ingest.store(message.batch, digest: message.digest, by: .otlpGRPC)
             }, answer: Self.answer)
         receiver.register(
-            "opentelemetry.proto.collector.logs.v1.LogsService", method: "Export", on: &router,
+            Self.logs, method: "Export", on: &router,
             decode: { [ingest] (bytes, now) throws(DecodeError) in
                 try OTLPLogs.decode(
                     protobuf: bytes, formats: ingest.lineOptions.formats, receivedAt: now)
@@ -45,7 +49,7 @@ struct OTLPGRPCService: RegistrableRPCService {
             }, answer: Self.answer)
     }
 
-    private static func answer(_ receipt: IngestReceipt) -> [UInt8] {
-        OTLPResponse.protobuf(rejected: receipt.rejected, message: receipt.message)
+    private static func answer(_ receipt: IngestReceipt) -> UnaryGRPCReceiver.Acknowledgement {
+        .message(OTLPResponse.protobuf(rejected: receipt.rejected, message: receipt.message))
     }
 }

@@ -5,8 +5,13 @@ import Telemetry
 import WireFormats
 
 /// Spans over gRPC in the forms of Jaeger (jaeger-idl, `api_v2.CollectorService`) and of Zipkin
-/// (zipkin-api, `SpanService`). Their answers are empty messages: refused spans are only counted.
+/// (zipkin-api, `SpanService`). Their answers are empty messages: what was refused stands in the trailer
+/// `sidelight-refused`, and where no span was worth storing the call fails.
 struct TraceGRPCService: RegistrableRPCService {
+    private static let jaeger = "jaeger.api_v2.CollectorService"
+    private static let zipkin = "zipkin.proto3.SpanService"
+    static let names = [jaeger, zipkin]
+
     let ingest: Ingest
     let tokens: TokenSet?
     /// One message, expanded.
@@ -14,12 +19,12 @@ struct TraceGRPCService: RegistrableRPCService {
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         register(
-            "jaeger.api_v2.CollectorService", "PostSpans", .jaegerGRPC, on: &router
+            Self.jaeger, "PostSpans", .jaegerGRPC, on: &router
         ) { (bytes, _) throws(DecodeError) in
             try JaegerSpans.decode(postSpans: bytes)
         }
         register(
-            "zipkin.proto3.SpanService", "Report", .zipkin, on: &router
+            Self.zipkin, "Report", .zipkin, on: &router
         ) { (bytes, now) throws(DecodeError) in
             try ZipkinSpans.decode(protobuf: bytes, receivedAt: now)
         }
@@ -36,6 +41,17 @@ struct TraceGRPCService: RegistrableRPCService {
             service, method: method, on: &router, decode: decode,
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(message.batch, digest: message.digest, by: way)
-            }, answer: { _ in [] })
+            }, answer: Self.answer)
+    }
+
+    private static func answer(_ receipt: IngestReceipt) -> UnaryGRPCReceiver.Acknowledgement {
+        guard receipt.rejected > 0 else { return .message([]) }
+        guard receipt.accepted > 0 else {
+            return .refused(
+                RPCStatus(.invalidArgument, "no span was stored: \(receipt.message)"))
+        }
+        let total = receipt.accepted + receipt.rejected
+        return .empty(
+            refused: "\(receipt.rejected) of \(total) spans were refused: \(receipt.message)")
     }
 }

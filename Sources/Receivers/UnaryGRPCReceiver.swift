@@ -22,6 +22,18 @@ struct UnaryGRPCReceiver: Sendable {
         var receivedAt: Timestamp
     }
 
+    /// What a sender is told when its items have been looked at, and what is good of them is stored.
+    enum Acknowledgement {
+        case message([UInt8])
+        /// In protocols whose answers say nothing: the words stand in the trailer.
+        case empty(refused: String)
+        /// Nothing was worth storing. Each refused item has been counted.
+        case refused(RPCStatus)
+    }
+
+    /// Trailers end at a few kilobytes in most clients.
+    private static let trailerBytesMax = 1_024
+
     /// Why there is no decoded message.
     private enum Unreadable: Error {
         case undecodable(DecodeError)
@@ -33,20 +45,26 @@ struct UnaryGRPCReceiver: Sendable {
             Batch
         >
 
-    /// - Parameter answer: the message that acknowledges.
     func register<Batch: Sendable, Transport: ServerTransport>(
         _ service: String, method: String, on router: inout RPCRouter<Transport>,
         decode: @escaping Decode<Batch>,
         store: @escaping @Sendable (Export<Batch>) async throws(StoreError) -> IngestReceipt,
-        answer encoded: @escaping @Sendable (IngestReceipt) -> [UInt8]
+        answer acknowledgement: @escaping @Sendable (IngestReceipt) -> Acknowledgement
     ) {
         router.registerHandler(
             forMethod: MethodDescriptor(fullyQualifiedService: service, method: method),
             deserializer: Deserializer(ingest: ingest, limit: messageBytesMax, decode: decode),
             serializer: BytesSerializer()
         ) { request, _ in
-            let receipt = try await answer(request, store)
-            return StreamingServerResponse(single: ServerResponse(message: encoded(receipt)))
+            let message: ServerResponse<[UInt8]>
+            switch acknowledgement(try await answer(request, store)) {
+            case .message(let bytes): message = ServerResponse(message: bytes)
+            case .empty(let refused):
+                message = ServerResponse(
+                    message: [], trailingMetadata: ["sidelight-refused": Self.trailer(refused)])
+            case .refused(let status): throw Self.error(status)
+            }
+            return StreamingServerResponse(single: message)
         }
     }
 
@@ -88,9 +106,21 @@ struct UnaryGRPCReceiver: Sendable {
     /// Counts a refusal and gives it gRPC's shape: the status with its details, which carry RetryInfo.
     private func refusal(_ reason: String, _ status: RPCStatus) -> RPCError {
         ingest.events.emit(RequestRefused(way: way, reason: reason))
-        return RPCError(
+        return Self.error(status)
+    }
+
+    private static func error(_ status: RPCStatus) -> RPCError {
+        RPCError(
             code: RPCError.Code(status.code), message: status.message,
             metadata: ["grpc-status-details-bin": .binary(status.protobuf)])
+    }
+
+    /// Text as a header may hold it: printable ASCII, other characters as `?`.
+    private static func trailer(_ text: String) -> Metadata.Value {
+        let bytes = text.utf8.prefix(trailerBytesMax).map { byte in
+            0x20...0x7E ~= byte ? byte : UInt8(ascii: "?")
+        }
+        return .string(String(decoding: bytes, as: UTF8.self))
     }
 
     private struct Deserializer<Batch: Sendable>: MessageDeserializer {

@@ -27,6 +27,19 @@ struct StoreSealed: InternalEvent {
     var increment: UInt64 { UInt64(items) }
 }
 
+/// Items of one identity said different things, and one of them stands for all: spans with equal trace, span id
+/// and kind. Counted once each, when they come to lie in one block.
+struct ItemsReplaced: InternalEvent {
+    static let counter = "sidelight_store_replaced_items_total"
+    static let help =
+        "Spans replaced by another one of the same trace, span id and kind that says something else."
+    var signal: String
+    var items: Int
+
+    var labels: [(name: String, value: String)] { [(name: "signal", value: signal)] }
+    var increment: UInt64 { UInt64(items) }
+}
+
 /// Small blocks became larger ones.
 struct StoreMerged: InternalEvent {
     static let counter = "sidelight_store_merged_blocks_total"

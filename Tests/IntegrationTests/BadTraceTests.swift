@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// Traces that make no sense as a whole, of spans that are each acceptable: they are kept as they came,
-/// and every query API goes on answering, for them and for what was sent beside them.
+/// Traces that make no sense as a whole, and spans that cannot be: what can be kept is kept as it came, and
+/// every query API goes on answering, for it and for what was sent beside it.
 @Suite(
     "Bad traces",
     .enabled(
@@ -16,155 +16,148 @@ struct BadTraceTests {
         var begin = 0
         var end = 10
         var tags = 0
+        var value = Array("1".utf8)
+        var name = Array("bad".utf8)
+        /// Bytes of the id.
+        var idLength = 8
+        var hasTrace = true
     }
 
-    private struct Case: CustomTestStringConvertible {
+    private struct Case {
         var what: String
-        var number: Int
         var spans: [Span]
         /// Spans that a trace by its id has.
         var count: Int
+        var exceptions: [SpanWire: Int] = [:]
+        /// In every answer of the trace.
+        var told: String?
 
-        var testDescription: String { what }
+        func count(by wire: SpanWire) -> Int { exceptions[wire] ?? count }
     }
 
     private static let cases = [
         Case(
-            what: "a circle of parents", number: 1,
+            what: "a circle of parents",
             spans: [Span(id: 1, parent: 3), Span(id: 2, parent: 1), Span(id: 3, parent: 2)],
             count: 3),
+        Case(what: "a span that is its own parent", spans: [Span(id: 1, parent: 1)], count: 1),
         Case(
-            what: "a span that is its own parent", number: 2, spans: [Span(id: 1, parent: 1)],
-            count: 1),
-        Case(
-            what: "a circle below a root", number: 3,
+            what: "a circle below a root",
             spans: [Span(id: 1), Span(id: 2, parent: 3), Span(id: 3, parent: 2)], count: 3),
         Case(
-            what: "the same span id three times", number: 4,
+            what: "the same span id three times",
             spans: [Span(id: 1), Span(id: 1, tags: 2), Span(id: 1, tags: 1)], count: 1),
         Case(
-            what: "an end before the start", number: 5, spans: [Span(id: 1, begin: 5, end: 1)],
-            count: 1),
+            what: "an end before the start", spans: [Span(id: 1, begin: 5, end: 1)], count: 1,
+            told: "sidelight.raw_end_unix_nano"),
         Case(
-            what: "parents that never came", number: 6,
+            what: "parents that never came",
             spans: [Span(id: 1, parent: 9), Span(id: 2, parent: 8)], count: 2),
         Case(
-            what: "a child that starts before its parent", number: 7,
+            what: "a child that starts before its parent",
             spans: [Span(id: 1, begin: 100), Span(id: 2, parent: 1, end: 500_000)], count: 2),
+        Case(
+            what: "a span id of zeros and a trace id of zeros beside a good span",
+            spans: [Span(id: 0), Span(id: 1), Span(id: 2, hasTrace: false)], count: 1),
+        Case(
+            what: "a span id of seven bytes beside a good span",
+            spans: [Span(id: 1), Span(id: 2, idLength: 7)], count: 1,
+            // Zipkin pads ids, Thrift has numbers.
+            exceptions: [.zipkin: 2, .thrift: 2]),
+        Case(
+            what: "a hundred thousand attributes", spans: [Span(id: 1, tags: 100_000)], count: 1,
+            // X-Ray's documents end at a mebibyte.
+            exceptions: [.xray: 0]),
+        Case(
+            what: "a value of 10 MiB beside a good span",
+            spans: [
+                Span(id: 1),
+                Span(id: 2, tags: 1, value: [UInt8](repeating: 0x78, count: 10 << 20)),
+            ], count: 2, exceptions: [.xray: 1]),
+        Case(
+            what: "texts that are no UTF-8",
+            spans: [Span(id: 1, tags: 1, value: [0x61, 0xFF, 0xC0], name: [0x62, 0xC3, 0x28])],
+            count: 1),
     ]
 
-    enum Format: String, CaseIterable, CustomTestStringConvertible {
-        case otlp, zipkin, xray
-
-        var testDescription: String { rawValue }
+    private static func big(_ number: Int, _ bytes: Int) -> [UInt8] {
+        (0..<bytes).map { UInt8(truncatingIfNeeded: number >> (8 * (bytes - 1 - $0))) }
     }
 
-    private static func hex(_ number: Int, _ digits: Int) -> String {
-        let text = String(number, radix: 16)
-        return String(repeating: "0", count: digits - text.count) + text
-    }
-
-    private static func traceID(_ format: Format, _ number: Int) -> String {
-        // X-Ray's ids begin with the time in seconds.
+    /// X-Ray's ids begin with the time in seconds.
+    private static func traceID(_ number: Int) -> [UInt8] {
         let seconds = Int(Date().timeIntervalSince1970) / 86_400 * 86_400
-        let place = Format.allCases.firstIndex(of: format) ?? 0
-        return hex(seconds, 8) + hex(place + 1, 8) + hex(number, 16)
+        return big(seconds, 4) + big(7, 4) + big(number, 8)
     }
 
-    private func body(_ format: Format, _ bad: Case, _ start: Int) -> (path: String, text: String) {
-        let trace = Self.traceID(format, bad.number)
-        switch format {
-        case .otlp:
-            let spans = bad.spans.map { span in
-                let tags = (0..<span.tags).map { #"{"key":"t\#($0)","value":{"intValue":"1"}}"# }
-                return """
-                    {"traceId":"\(trace)","spanId":"\(Self.hex(span.id, 16))",
-                    "parentSpanId":"\(span.parent.map { Self.hex($0, 16) } ?? "")","name":"bad",
-                    "startTimeUnixNano":"\(start + span.begin)000000",
-                    "endTimeUnixNano":"\(start + span.end)000000",
-                    "attributes":[\(tags.joined(separator: ","))]}
-                    """
-            }
-            return (
-                "/v1/traces",
-                """
-                {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name",
-                "value":{"stringValue":"mad"}}]},
-                "scopeSpans":[{"spans":[\(spans.joined(separator: ","))]}]}]}
-                """
-            )
-        case .zipkin:
-            let spans = bad.spans.map { span in
-                let parent = span.parent.map { "\"parentId\":\"\(Self.hex($0, 16))\"," } ?? ""
-                let tags = (0..<span.tags).map { #""t\#($0)":"1""# }
-                return """
-                    {"traceId":"\(trace)","id":"\(Self.hex(span.id, 16))",\(parent)"name":"bad",
-                    "timestamp":\(start + span.begin)000,"duration":\((span.end - span.begin) * 1_000),
-                    "localEndpoint":{"serviceName":"mad"},"tags":{\(tags.joined(separator: ","))}}
-                    """
-            }
-            return ("/api/v2/spans", "[\(spans.joined(separator: ","))]")
-        case .xray:
-            let id = "1-\(trace.prefix(8))-\(trace.dropFirst(8))"
-            let documents = bad.spans.map { span -> String in
-                let parent = span.parent.map { "\"parent_id\":\"\(Self.hex($0, 16))\"," } ?? ""
-                let tags = (0..<span.tags).map { #""t\#($0)":"1""# }
-                let document = """
-                    {"trace_id":"\(id)","id":"\(Self.hex(span.id, 16))",\(parent)"name":"mad",\
-                    "start_time":\(Double(start + span.begin) / 1_000),\
-                    "end_time":\(Double(start + span.end) / 1_000),\
-                    "annotations":{\(tags.joined(separator: ","))}}
-                    """
-                return "\"" + document.replacingOccurrences(of: "\"", with: "\\\"") + "\""
-            }
-            return (
-                "/TraceSegments",
-                "{\"TraceSegmentDocuments\":[\(documents.joined(separator: ","))]}"
-            )
-        }
+    private static func sent(_ span: Span, _ number: Int, _ start: Int) -> WiredSpan {
+        WiredSpan(
+            trace: span.hasTrace ? traceID(number) : [UInt8](repeating: 0, count: 16),
+            id: big(span.id, span.idLength), parent: span.parent.map { big($0, 8) },
+            name: span.name, begin: start + span.begin, end: start + span.end,
+            tags: (0..<span.tags).map { ("t\($0)", span.value) })
     }
 
-    @Test("are kept and answered, whatever they look like", arguments: Format.allCases)
-    func answered(format: Format) async throws {
+    @Test("are kept and answered, whatever they look like", arguments: SpanWire.allCases)
+    func answered(wire: SpanWire) async throws {
         let folder = try TemporaryFolder()
-        let server = try await ServerProcess(data: folder.path + "/data")
+        let server = try await ServerProcess(data: folder.path + "/data", ports: .all)
         let start = Int(Date().timeIntervalSince1970 * 1_000) - 30_000
-        for bad in Self.cases {
-            let (path, text) = body(format, bad, start)
-            let answer = try await Wire.post(
-                server.url + path, type: "application/json", Array(text.utf8))
-            #expect((200..<300).contains(answer.status), "\(bad.what): \(answer.text)")
+        for (number, bad) in Self.cases.enumerated() {
+            try await wire.send(
+                bad.spans.map { Self.sent($0, number + 1, start) }, to: server)
         }
-        for bad in Self.cases {
-            let id = Self.traceID(format, bad.number)
-            let trace = try await Wire.get(server.url + "/api/traces/\(id)")
-            #expect(trace.status == 200, "\(bad.what): \(trace.text.prefix(300))")
-            guard trace.status == 200 else { continue }
-            let spans = try Answer(parsing: trace.text)["data"][0]["spans"].value as? [Any]
-            #expect(spans?.count == bad.count, "\(bad.what)")
-            for path in [
-                "/api/v3/traces/\(id)", "/api/v2/trace/\(id)", "/tempo/api/v2/traces/\(id)",
-                "/api/sidelight/traces/\(id)/tree?depth=9",
-                "/api/sidelight/traces/\(id)/tree?fold=hops",
-                "/api/sidelight/traces/\(id)/critical-path",
-                "/api/sidelight/traces/\(id)/diff/\(id)",
-            ] {
-                let answer = try await Wire.get(server.url + path)
-                #expect(answer.status == 200, "\(bad.what): \(path): \(answer.text.prefix(300))")
-            }
+        for (number, bad) in Self.cases.enumerated() {
+            try await check(bad, SpanWire.hex(Self.traceID(number + 1)), wire, server)
         }
         for path in [
-            "/api/traces?service=mad&limit=50", "/api/services",
-            "/api/dependencies?endTs=\(start + 60_000)",
-            "/zipkin/api/v2/traces?serviceName=mad&limit=50",
+            "/api/traces?service=mad&limit=50", "/api/services", "/api/v3/services",
+            "/api/services/mad/operations", "/api/dependencies?endTs=\(start + 60_000)",
+            "/zipkin/api/v2/traces?serviceName=mad&limit=50", "/zipkin/api/v2/services",
+            "/zipkin/api/v2/spans?serviceName=mad", "/zipkin/api/v2/autocompleteKeys",
             "/zipkin/api/v2/dependencies?endTs=\(start + 60_000)",
             "/tempo/api/search?q=%7B%7D%20%3E%3E%20%7B%7D", "/tempo/api/search?q=%7B%7D",
             "/tempo/api/search?q=%7B%20span%3AchildCount%20%3E%200%20%7D",
+            "/tempo/api/search/tags", "/tempo/api/v2/search/tags",
+            "/tempo/api/v2/search/tag/span.t0/values",
+            "/tempo/api/metrics/query_range?q=%7B%7D%7Crate()",
+            "/tempo/api/metrics/query?q=%7B%7D%7Cquantile_over_time(duration,.9)",
             "/api/sidelight/doctor", "/api/quality-metrics?service=mad",
         ] {
             let answer = try await Wire.get(server.url + path)
             #expect(answer.status == 200, "\(path): \(answer.text.prefix(300))")
         }
+        let found = try await Wire.get(server.url + "/api/traces?service=mad&limit=50")
+        let traces = try Answer(parsing: found.text)["data"].value as? [Any]
+        #expect(traces?.count == Self.cases.count { $0.count(by: wire) > 0 })
         #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
+    private func check(
+        _ bad: Case, _ id: String, _ wire: SpanWire, _ server: ServerProcess
+    ) async throws {
+        let count = bad.count(by: wire)
+        let trace = try await Wire.get(server.url + "/api/traces/\(id)")
+        #expect(trace.status == (count > 0 ? 200 : 404), "\(bad.what): \(trace.text.prefix(300))")
+        guard count > 0, trace.status == 200 else { return }
+        let spans = try Answer(parsing: trace.text)["data"][0]["spans"].value as? [Any]
+        #expect(spans?.count == count, "\(bad.what)")
+        for path in [
+            "/api/v3/traces/\(id)", "/api/v2/trace/\(id)", "/tempo/api/v2/traces/\(id)",
+            "/tempo/api/traces/\(id)",
+        ] {
+            let answer = try await Wire.get(server.url + path)
+            #expect(answer.status == 200, "\(bad.what): \(path): \(answer.text.prefix(300))")
+            if let told = bad.told { #expect(answer.text.contains(told), "\(bad.what): \(path)") }
+        }
+        for path in [
+            "/tempo/api/v2/traces/\(id)?q=%7B%7D&keep_hierarchy=true&match_depth=-1",
+            "/api/sidelight/traces/\(id)/tree?depth=9",
+            "/api/sidelight/traces/\(id)/tree?fold=hops",
+            "/api/sidelight/traces/\(id)/critical-path", "/api/sidelight/traces/\(id)/diff/\(id)",
+        ] {
+            let answer = try await Wire.get(server.url + path)
+            #expect(answer.status == 200, "\(bad.what): \(path): \(answer.text.prefix(300))")
+        }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 @Suite("Spans that stand for several")
 struct AdjustedCountTests {
     @Test(
-        "count as often in dependencies and rates",
+        "count as often in dependencies, rates and checks of traces",
         arguments: [
             (
                 "/api/dependencies?endTs=1767323045000&lookback=3600000",
@@ -21,6 +21,12 @@ struct AdjustedCountTests {
                     + "&ratePer=50000",
                 "0.0833333"
             ),
+            (
+                "/api/sidelight/doctor",
+                #"{"client":"web","server":"cart","callCount":5,"orphanCount":0"#
+            ),
+            ("/api/sidelight/doctor", #""spanCount":10,"examinedSpanCount":2"#),
+            ("/api/quality-metrics?service=cart&lookback=1", #""passCount":5"#),
         ])
     func counted(path: String, part: String) async throws {
         try await APIServer.run(filledBy: { store in

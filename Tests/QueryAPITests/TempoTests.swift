@@ -105,10 +105,6 @@ struct TempoTests {
                 "invalid step: \"x\" is not a duration such as 15s\n"
             ),
             (
-                "/api/metrics/query_range?q={}|rate()with(nonsense=1)",
-                "not supported yet: hint nonsense\n"
-            ),
-            (
                 "/api/v2/search/tag/nonsense/values",
                 "tag name is not valid intrinsic or scoped attribute: nonsense\n"
             ),
@@ -229,10 +225,59 @@ struct TempoTests {
         let part = try await answer("\(path)?q=\(encoded("{ name = \"add\" }"))")
         #expect(part.components(of: "\"spanId\"") == 1 && part.contains(#""name":"add""#))
         #expect(
-            part.hasSuffix(#""status":"PARTIAL","message":"1 of 3 spans satisfy the query"}"#),
+            part.hasSuffix(
+                #""status":"PARTIAL","message":"1 of 3 spans are what the query asks for"}"#),
             "\(part)")
+        let all = try await answer("\(path)?q=\(encoded("{ }"))")
+        #expect(all.hasSuffix(#""status":"COMPLETE","message":""}"#))
         _ = try await answer("\(path)?q=\(encoded("{"))", status: 400)
-        _ = try await answer("\(path)?match_depth=1", status: 400)
+    }
+
+    @Test(
+        "ancestors and descendants of what a query yields come along as far as is asked for",
+        arguments: [
+            ("", 1), ("keep_hierarchy=true", 3), ("keep_hierarchy=true&ancestor_depth=1", 2),
+            ("keep_hierarchy=true&ancestor_depth=0", 1), ("ancestor_depth=-7", 1),
+            ("match_depth=1", 1), ("keep_hierarchy=maybe", -1), ("match_depth=-2", -1),
+            ("keep_hierarchy=1&ancestor_depth=x", -1), ("match_depth=99999999999999999999", -1),
+        ] as [(String, Int)])
+    func surroundings(parameters: String, count: Int) async throws {
+        let path = "/api/v2/traces/000000000000000a0000000000000001"
+        let text = try await answer(
+            "\(path)?q=\(encoded("{ name = \"add\" }"))&\(parameters)",
+            status: count < 0 ? 400 : 200)
+        guard count >= 0 else { return }
+        #expect(text.components(of: "\"spanId\"") == count, "\(parameters): \(text)")
+        // Without a query nothing of it is read.
+        _ = try await answer("\(path)?\(parameters)")
+        let below = try await answer("\(path)?q=\(encoded("{ name = \"GET /\" }"))&match_depth=-1")
+        #expect(below.components(of: "\"spanId\"") == 3)
+    }
+
+    @Test("language models get traces and values in a short form")
+    func modelForm() async throws {
+        try await APIServer.run(filledBy: { $0.fillShop() }) { server in
+            let accept: KeyValuePairs = ["accept": "application/vnd.grafana.llm"]
+            let path = "/api/v2/traces/000000000000000a0000000000000001"
+            let trace = try await server.get(path, headers: accept)
+            #expect(trace.status == 200)
+            #expect(trace["content-type"] == "application/vnd.grafana.llm+json")
+            #expect(
+                trace.text.hasPrefix(
+                    #"{"trace":{"traceId":"000000000000000a0000000000000001","services":[{"#
+                        + #""serviceName":"web","#), "\(trace.text)")
+            #expect(trace.text.contains(#""http.status_code":503"#), "\(trace.text)")
+            #expect(trace.text.contains(#""status":{"code":"STATUS_CODE_ERROR","message":"#))
+            #expect(trace.text.hasSuffix(#""status":"COMPLETE"}"#))
+            let part = try await server.get(
+                path + "?q=" + encoded("{ name = \"add\" }"), headers: accept)
+            #expect(part.text.components(of: "\"spanId\"") == 1)
+            #expect(part.text.contains(#""status":"PARTIAL""#))
+            let values = try await server.get(
+                "/api/v2/search/tag/resource.service.name/values", headers: accept)
+            #expect(
+                values.text.hasPrefix(#"{"tagValues":{"string":["#), "\(values.text)")
+        }
     }
 }
 

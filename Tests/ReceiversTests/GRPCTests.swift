@@ -133,6 +133,68 @@ import WireFormats
                 == 1)
     }
 
+    @Test("a Jaeger client is told what was refused: in a trailer, or as a failure of the call")
+    func refusedSpans() async throws {
+        func body(_ ids: [UInt8]) -> [UInt8] {
+            var writer = ProtobufWriter()
+            writer.message(1) { batch in
+                for id in ids {
+                    batch.message(1) { span in
+                        [UInt8](repeating: id, count: 16).withUnsafeBytes { span.bytes(1, $0) }
+                        [UInt8](repeating: 1, count: 8).withUnsafeBytes { span.bytes(2, $0) }
+                        span.string(3, "schön")
+                        span.message(6) { $0.varint(1, UInt64(TestBed.now.seconds)) }
+                    }
+                }
+            }
+            return writer.bytes
+        }
+        let bed = TestBed()
+        try await withGRPC(bed) { _, caller in
+            let method = MethodDescriptor(
+                fullyQualifiedService: "jaeger.api_v2.CollectorService", method: "PostSpans")
+            let told = try await caller.client.unary(
+                request: ClientRequest(message: body([0, 1])), descriptor: method,
+                serializer: Bytes(), deserializer: Bytes(), options: .defaults
+            ) { response in
+                let message = try response.message
+                #expect(message.isEmpty)
+                return response.trailingMetadata[stringValues: "sidelight-refused"].first { _ in
+                    true
+                }
+            }
+            #expect(
+                told
+                    == "1 of 2 spans were refused: 1 invalid_trace_id (first: span \"sch??n\")")
+            let error = await #expect(throws: RPCError.self) {
+                try await caller.export(
+                    "jaeger.api_v2.CollectorService", method: "PostSpans", body([0]))
+            }
+            #expect(error?.code == .invalidArgument)
+            #expect(error?.message.contains("no span was stored: 1 invalid_trace_id") == true)
+        }
+        #expect(bed.store.spans.map(\.count) == [1])
+    }
+
+    @Test("load balancers learn that the receivers answer")
+    func health() async throws {
+        try await withGRPC(TestBed()) { _, caller in
+            for service in ["", Self.traces, "jaeger.api_v2.CollectorService"] {
+                var asked = ProtobufWriter()
+                asked.string(1, service)
+                let answer = try await caller.export(
+                    "grpc.health.v1.Health", method: "Check", asked.bytes)
+                #expect(answer == [8, 1], "\(service)")
+            }
+            var other = ProtobufWriter()
+            other.string(1, "other")
+            let error = await #expect(throws: RPCError.self) {
+                try await caller.export("grpc.health.v1.Health", method: "Check", other.bytes)
+            }
+            #expect(error?.code == .notFound)
+        }
+    }
+
     @Test("Jaeger's clients are told over gRPC what they are told over HTTP")
     func sampling() async throws {
         let bed = TestBed()

@@ -48,19 +48,25 @@ struct JaegerQueryServiceTests {
 
     /// The messages that a call is answered with.
     private func call(
-        _ method: String, version: Int = 3, tokens: TokenSet? = nil,
+        _ method: String, version: Int = 3, service: String? = nil, tokens: TokenSet? = nil,
         _ write: (inout ProtobufWriter) -> Void = { _ in }
     ) async throws -> [[UInt8]] {
         let runner = QueryRunner(
             pool: BlockingPool(name: "queries", threads: 2, capacity: 64),
             clock: ManualClock(wallNanoseconds: Self.start.nanoseconds))
         let events = EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let api = JaegerAPI(store: store(), runner: runner)
+        let store = store()
+        let api = JaegerAPI(store: store, runner: runner)
         let listener = try await GRPCListener.open(
             .init(
                 address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--jaeger-query-grpc"),
             services: [
                 JaegerQueryService(api, tokens: tokens), JaegerQueryServiceV2(api, tokens: tokens),
+                TempoStreamService(
+                    TempoAPI(
+                        store: store, runner: runner,
+                        server: ServerFacts(version: "", startedAt: .zero)), tokens: tokens),
+                GRPCHealthService(["jaeger.api_v3.QueryService"]),
             ], events: events)
         var writer = ProtobufWriter()
         write(&writer)
@@ -74,7 +80,7 @@ struct JaegerQueryServiceTests {
                 try await client.serverStreaming(
                     request: ClientRequest(message: message),
                     descriptor: MethodDescriptor(
-                        fullyQualifiedService: "jaeger.api_v\(version).QueryService",
+                        fullyQualifiedService: service ?? "jaeger.api_v\(version).QueryService",
                         method: method),
                     serializer: Bytes(), deserializer: Bytes(), options: .defaults
                 ) { response in
@@ -192,6 +198,98 @@ struct JaegerQueryServiceTests {
         #expect(both?.code == .invalidArgument)
         let wrong = await failure("FindTraces") { write(&$0) { eq(&$0, "n", "x") } }
         #expect(wrong?.code == .invalidArgument)
+    }
+
+    @Test("summaries of traces come without their spans, dependencies as calls")
+    func summaries() async throws {
+        let found = try await call("FindTraceSummaries") { write(&$0) { $0.string(1, "web") } }
+        let summaries = try found.flatMap { try Self.fields($0)[1, default: []] }
+        let summary = try Self.fields(try #require(summaries.first))
+        #expect(summaries.count == 1)
+        #expect(summary[1] == [Array("000000000000000a0000000000000001".utf8)])
+        #expect(summary[2] == [Array("web".utf8)] && summary[3] == [Array("call".utf8)])
+        #expect(summary[6] == [[2]] && summary[7] == nil)
+        let service = try Self.fields(try #require(summary[9]?.first))
+        #expect(service[1] == [Array("web".utf8)] && service[2] == [[2]])
+        #expect(try await call("GetDependencies") == [[]])
+    }
+
+    @Test("probes learn that the services answer")
+    func health() async throws {
+        let health = "grpc.health.v1.Health"
+        #expect(try await call("Check", service: health) == [[8, 1]])
+        let named = try await call("Check", service: health) {
+            $0.string(1, "jaeger.api_v3.QueryService")
+        }
+        #expect(named == [[8, 1]])
+        do {
+            _ = try await call("Check", service: health) { $0.string(1, "other") }
+            Issue.record("an unknown service was found")
+        } catch let error as RPCError { #expect(error.code == .notFound) }
+    }
+
+    // MARK: Tempo's
+
+    private func stream(
+        _ method: String, _ write: (inout ProtobufWriter) -> Void = { _ in }
+    ) async throws -> [UInt32: [[UInt8]]] {
+        try Self.fields(
+            try await call(method, service: "tempopb.StreamingQuerier", write).flatMap { $0 })
+    }
+
+    @Test("Tempo's search streams traces with the spans that match")
+    func tempoSearch() async throws {
+        let found = try await stream("Search") {
+            $0.string(8, "{ resource.service.name = \"web\" }")
+            $0.varint(4, 5)
+        }
+        let trace = try Self.fields(try #require(found[1]?.first))
+        #expect(found[1]?.count == 1 && found[2]?.count == 1)
+        #expect(trace[1] == [Array("000000000000000a0000000000000001".utf8)])
+        let set = try Self.fields(try #require(trace[7]?.first))
+        #expect(set[1]?.count == 2 && set[2] == [[2]])
+        let tagged = try await stream("Search") {
+            $0.message(1) {
+                $0.string(1, "service.name")
+                $0.string(2, "no\"body")
+            }
+        }
+        #expect(tagged[1] == nil)
+        do {
+            _ = try await stream("Search") { $0.string(8, "{") }
+            Issue.record("a query that is none was answered")
+        } catch let error as RPCError { #expect(error.code == .invalidArgument) }
+    }
+
+    @Test("Tempo's lists and series are streamed")
+    func tempoLists() async throws {
+        let names = try await stream("SearchTags") { $0.string(1, "resource") }
+        #expect(names[1] == [Array("service.name".utf8)])
+        let scopes = try await stream("SearchTagsV2") { $0.string(1, "resource") }
+        #expect(try Self.fields(try #require(scopes[1]?.first))[1] == [Array("resource".utf8)])
+        let texts = try await stream("SearchTagValues") { $0.string(1, "resource.service.name") }
+        #expect(texts[1] == [Array("batch".utf8), Array("web".utf8)])
+        let values = try await stream("SearchTagValuesV2") {
+            $0.string(1, "resource.service.name")
+        }
+        #expect(try Self.fields(try #require(values[1]?.first))[1] == [Array("string".utf8)])
+        let second: Int64 = 1_000_000_000
+        let start = Self.start.nanoseconds
+        for method in ["MetricsQueryRange", "MetricsQueryInstant"] {
+            let answer = try await stream(method) {
+                $0.string(1, "{ resource.service.name = \"web\" } | count_over_time()")
+                $0.varint(2, UInt64(start - 3_600 * second))
+                $0.varint(3, UInt64(start + 3_600 * second))
+                $0.varint(4, UInt64(7_200 * second))
+                $0.varint(16, 10)
+            }
+            let series = try Self.fields(try #require(answer[1]?.first))
+            let label = try Self.fields(try #require(series[1]?.first))
+            #expect(answer[1]?.count == 1 && answer[2]?.count == 1, "\(method)")
+            #expect(label[1] == [Array("__name__".utf8)], "\(method)")
+            // The values of an instant are doubles, which are no such fields.
+            #expect((series[2] != nil) == (method == "MetricsQueryRange"))
+        }
     }
 
     // MARK: The older version

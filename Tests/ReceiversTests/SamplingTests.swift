@@ -80,7 +80,7 @@ import Testing
                 "twice"
             ),
             (
-                #"{"default_strategy":{"type":"probabilistic","param":1,"operation_strategies":[{"operation":"o","type":"ratelimiting","param":1}]}}"#,
+                #"{"default_strategy":{"type":"probabilistic","param":1,"operation_strategies":[{"operation":"o","type":"adaptive","param":1}]}}"#,
                 "o: an operation needs"
             ),
         ])
@@ -178,6 +178,34 @@ struct AdaptiveSamplingTests {
             told().contains(
                 #"{"operation":"GET /cart","probabilisticSampling":{"samplingRate":0.0001}}"#),
             "\(told())")
+    }
+
+    @Test("what was learnt holds after a restart, and is not taken where it is none")
+    func remembered() throws {
+        let clock = ManualClock(wallNanoseconds: TestBed.now.nanoseconds)
+        let strategies = try SamplingStrategies(
+            json: Array(#"{"default_strategy":{"type":"adaptive","param":1}}"#.utf8))
+        let first = SamplingAdvice(strategies: strategies, clock: clock)
+        first.observe(Samples.spans(600))
+        clock.advance(byNanoseconds: Self.minute)
+        #expect(first.learnt == ["cart": ["GET /cart": 0.0001]])
+        var learnt = first.learnt
+        learnt["cart"]?["bad"] = .nan
+        learnt["empty"] = [:]
+        let second = SamplingAdvice(strategies: strategies, clock: clock, learnt: learnt)
+        #expect(second.learnt == first.learnt)
+        #expect(second.json(of: "cart") == first.json(of: "cart"))
+    }
+
+    @Test("a rate limit of an operation is left out with a warning, all else holds")
+    func operationRates() throws {
+        let strategies = try SamplingStrategies(
+            json: Array(
+                #"{"service_strategies":[{"service":"a","type":"probabilistic","param":0.5,"operation_strategies":[{"operation":"o","type":"ratelimiting","param":1},{"operation":"p","type":"probabilistic","param":1}]}]}"#
+                    .utf8))
+        #expect(strategies.services["a"]?.operations == ["p": 1])
+        #expect(strategies.warnings.count == 1)
+        #expect(strategies.warnings.first?.hasPrefix("operation o of a: ratelimiting") == true)
     }
 
     @Test("new strategies take the place of the old ones at once")

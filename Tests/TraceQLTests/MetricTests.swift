@@ -190,6 +190,34 @@ struct MetricTests {
         #expect(
             try examples("{ } | max_over_time(duration) by(name) | topk(1) > 8", 100)
                 == [["9 9000 9", "10 10000 10"]])
+        #expect(
+            try examples("{ name = \"late\" } | quantile_over_time(.size, 0.99)", 4)
+                .map(\.count) == [2], "two in each half of the range")
+        #expect(
+            try examples("({ name = \"late\" } | count_over_time()) * 2", 100)
+                == [["6 6000 1", "7 7000 1", "8 8000 1", "9 9000 1", "10 10000 1"]])
+        let whole = try MetricWindows(
+            start: Timestamp(milliseconds: 0), end: Timestamp(milliseconds: 10_000),
+            step: 10_000_000_000, countMax: 100)
+        let few = try spans().engine.metrics("{ } | rate()", windows: whole, exemplarsMax: 5)
+        #expect(few.series.map(\.exemplars.count) == [2], "none before the first span")
+    }
+
+    @Test("compare() names spans as examples where it counts all values of an attribute")
+    func comparedExemplars() throws {
+        let windows = try MetricWindows(
+            start: Timestamp(milliseconds: 0), end: Timestamp(milliseconds: 10_000),
+            step: 5_000_000_000, countMax: 100)
+        let result = try spans().engine.metrics(
+            "{ } | compare({ name = \"late\" && .size > 8 })", windows: windows, exemplarsMax: 100)
+        func traces(_ text: String) -> [UInt64] {
+            let found = result.series.first { TestSpans.text($0).hasPrefix(text) }
+            return found?.exemplars.map(\.trace.low) ?? []
+        }
+        #expect(traces("__meta_type=selection_total name=nil") == [9, 10])
+        #expect(traces("__meta_type=selection_total span.size=nil") == [9, 10])
+        #expect(traces("__meta_type=baseline_total name=nil").count == 8)
+        #expect(traces("__meta_type=selection name=late").isEmpty)
     }
 
     @Test("compare() counts the values of attributes of selected spans and of the others")

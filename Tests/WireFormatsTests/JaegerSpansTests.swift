@@ -121,6 +121,28 @@ struct JaegerSpansTests {
         #expect(short.rejections.map(\.reason) == [.invalidTraceID] && short.batch.isEmpty)
     }
 
+    @Test("an end before the start is kept as an attribute, however far before")
+    func rawEnds() throws {
+        func span(_ id: Int64, duration: Int64) -> ThriftValue {
+            let fields: [(Int16, ThriftValue)] = [
+                (1, .int64(1)), (3, .int64(id)), (5, .string("s")),
+                (8, .int64(SampleJaeger.micros)), (9, .int64(duration)),
+            ]
+            return .structure(fields)
+        }
+        let process: ThriftValue = .structure([(1, .string("a"))])
+        let fields: [(Int16, ThriftValue)] = [
+            (1, process), (2, .list([span(1, duration: -7), span(2, duration: .min)])),
+        ]
+        let body = ThriftValue.structure(fields).encoded(.compact)
+        let decoded = try JaegerSpans.decode(thrift: body, .compact)
+        #expect(decoded.batch.durations == [0, 0] && decoded.ignoredFields == 2)
+        let ends = (0..<2).map { decoded.batch.span(at: $0).attributes }
+        #expect(
+            ends[0] == [Attribute(RawEnd.attribute, .int((SampleJaeger.micros - 7) * 1_000))])
+        #expect(ends[1].map(\.key) == [RawEnd.attribute])
+    }
+
     @Test(
         "lists longer than the body, unknown types and endless nesting are errors",
         arguments: [ThriftEncoding.binary, .compact])

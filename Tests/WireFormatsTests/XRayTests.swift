@@ -14,6 +14,17 @@ struct XRayTests {
         return decoder.finish()
     }
 
+    @Test("an end before the start is kept as an attribute")
+    func rawEnd() throws {
+        let decoded = try decode(
+            #"{"trace_id":"1-5759e988-bd862e3fe1be46a994272793","id":"70de5b6f19ff9a0a","#
+                + #""name":"a","start_time":1500000000.5,"end_time":1500000000.25}"#)
+        #expect(decoded.batch.durations == [0] && decoded.ignoredFields == 1)
+        #expect(
+            decoded.batch.span(at: 0).attributes
+                .contains(Attribute(RawEnd.attribute, .int(1_500_000_000_250_000_000))))
+    }
+
     @Test("a segment and its subsegments are spans of one trace")
     func tree() throws {
         let decoded = try decode(SampleXRay.segment)

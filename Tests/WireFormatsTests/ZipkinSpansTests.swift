@@ -146,6 +146,9 @@ struct ZipkinSpansTests {
                 + #""duration":9223372036854775807}]"#
         ).batch
         #expect(batch.durations == [13_000, 0, .max])
+        #expect(
+            batch.span(at: 1).attributes
+                == [Attribute(RawEnd.attribute, .int(1_500_000_000_000_000_000 - 3_000))])
         #expect(batch.starts[0].microseconds == 1_516_781_775_726_000)
         #expect(batch.starts[1].microseconds == 1_500_000_000_000_000)
     }

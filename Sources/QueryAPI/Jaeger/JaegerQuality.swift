@@ -61,6 +61,9 @@ extension JaegerAPI {
         return writer.bytes
     }
 
+    /// Weights of thinned traces need not be whole.
+    private static func whole(_ count: Double) -> Int { Int(min(count, 0x1p53).rounded()) }
+
     private static func write(
         _ check: TraceQuality.Check, _ tally: TraceQuality.Tally, to writer: inout JSONWriter
     ) {
@@ -71,11 +74,11 @@ extension JaegerAPI {
             "metricDocumentationLink",
             "https://opentelemetry.io/docs/concepts/context-propagation/")
         writer.field("metricWeight", check.weight)
-        writer.field("passCount", tally.passed)
+        writer.field("passCount", whole(tally.passed))
         writer.arrayField("passExamples") { write(tally.passedExamples, to: &$0) }
-        writer.field("failureCount", tally.failed)
+        writer.field("failureCount", whole(tally.failed))
         writer.arrayField("failureExamples") { write(tally.failedExamples, to: &$0) }
-        writer.field("exemptionCount", tally.exempt)
+        writer.field("exemptionCount", whole(tally.exempt))
     }
 
     private static func write(_ examples: [TraceQuality.Example], to array: inout JSONWriter) {

@@ -22,6 +22,7 @@ package struct JaegerQueryService: RegistrableRPCService {
     package func registerMethods<Transport: ServerTransport>(
         with router: inout RPCRouter<Transport>
     ) {
+        registerLists(on: &router)
         calls.register("GetServices", on: &router) { [api] _, send in
             let names = try await api.runner.run { _ in try api.serviceNames() }
             var writer = ProtobufWriter()
@@ -55,6 +56,58 @@ package struct JaegerQueryService: RegistrableRPCService {
                     let rows = first..<min(first + Self.spansAtOnce, trace.count)
                     try await send(OTLPTraces.encode(trace.rows(rows)))
                 }
+            }
+        }
+    }
+
+    private func registerLists<Transport: ServerTransport>(
+        on router: inout RPCRouter<Transport>
+    ) {
+        calls.register("FindTraceSummaries", on: &router) { [api] message, send in
+            let search = try JaegerQueryMessages.find(message, limits: api.runner.answerLimits)
+            let chunks = try await api.runner.run { context in
+                var chunks: [[UInt8]] = []
+                var writer = ProtobufWriter()
+                try api.summaries(try api.searcher.hits(search, context: context).hits, context) {
+                    summary in
+                    writer.message(1) { Self.write(summary, to: &$0) }
+                    guard writer.bytes.count > 1 << 20 else { return }
+                    chunks.append(writer.bytes)
+                    writer = ProtobufWriter()
+                }
+                return writer.bytes.isEmpty ? chunks : chunks + [writer.bytes]
+            }
+            for chunk in chunks { try await send(chunk) }
+        }
+        calls.register("GetDependencies", on: &router) { [api] message, send in
+            let graph = try await api.graph(try JaegerQueryMessages.range(message, now: api.now))
+            var writer = ProtobufWriter()
+            for (link, count) in graph.links() {
+                writer.message(1) {
+                    $0.string(1, link.parent)
+                    $0.string(2, link.child)
+                    $0.varint(3, UInt64(clamping: count))
+                }
+            }
+            try await send(writer.bytes)
+        }
+    }
+
+    /// The fields of a `TraceSummary`.
+    private static func write(_ summary: TraceSummary, to writer: inout ProtobufWriter) {
+        writer.string(1, summary.trace.hex)
+        writer.string(2, summary.rootService)
+        writer.string(3, summary.rootOperation)
+        writer.fixed64(4, UInt64(bitPattern: summary.start.nanoseconds))
+        writer.fixed64(5, UInt64(bitPattern: summary.end.nanoseconds))
+        writer.varint(6, UInt64(clamping: summary.spanCount))
+        writer.varint(7, UInt64(clamping: summary.errorCount))
+        writer.varint(8, UInt64(clamping: summary.orphanCount))
+        for service in summary.services {
+            writer.message(9) {
+                $0.string(1, service.name)
+                $0.varint(2, UInt64(clamping: service.spanCount))
+                $0.varint(3, UInt64(clamping: service.errorCount))
             }
         }
     }

@@ -208,38 +208,15 @@ extension JaegerAPI {
         let query = try JaegerV3.traceQuery(request.parameters, limits: runner.answerLimits)
         let (bytes, page) = try await runner.run { [searcher] context in
             let page = try searcher.hits(query, context: context)
-            return (try summaries(page.hits, searcher, context), page)
+            var writer = JSONWriter()
+            try writer.object {
+                try $0.arrayField("summaries") { array in
+                    try summaries(page.hits, context) { array.value($0) }
+                }
+            }
+            return (writer.bytes, page)
         }
         return .json(bytes).with(page.count, next: page.next?.text(of: query.identity))
-    }
-
-    /// Traces that are read together, and held until their summaries are written.
-    private static var summariesAtOnce: Int { 20 }
-
-    /// A very large trace is read piece by piece.
-    private func summaries(
-        _ hits: [TraceSearch.Hit], _ searcher: TraceSearch, _ context: QueryContext
-    ) throws -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.key("summaries")
-        writer.beginArray()
-        for first in stride(from: 0, to: hits.count, by: Self.summariesAtOnce) {
-            let some = hits[first..<min(first + Self.summariesAtOnce, hits.count)].map(\.trace)
-            for trace in try searcher.traces(some, context: context) {
-                guard trace.cutFrom != nil else {
-                    writer.value(TraceSummary(trace.spans))
-                    continue
-                }
-                let id = trace.spans.traceIDs[0]
-                let cursor = try store.openTrace(
-                    id, fields: [.identity, .core], spansAtOnce: JaegerTraceStream.spansAtOnce)
-                writer.value(TraceSummary(id, try TraceTree(cursor) { try context.check() }))
-            }
-        }
-        writer.endArray()
-        writer.endObject()
-        return writer.bytes
     }
 }
 

@@ -10,19 +10,23 @@ extension TempoAPI {
 
     /// `/api/search/tags`: names without scopes.
     func tagNames(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let found = try await names(request)
-        // Only who asks for the intrinsics gets them in this list.
-        let wantsIntrinsics = request.parameters["scope"] == "intrinsic"
-        let all = Set(
-            found.filter { $0.scope != "intrinsic" || wantsIntrinsics }.flatMap(\.names))
+        let names = try await unscopedNames(request.parameters)
         var writer = JSONWriter()
-        writer.object { $0.field("tagNames", strings: all.sorted()) }
+        writer.object { $0.field("tagNames", strings: names) }
         return .json(writer.bytes)
+    }
+
+    func unscopedNames(_ parameters: Parameters) async throws -> [String] {
+        let found = try await names(parameters)
+        // Only who asks for the intrinsics gets them in this list.
+        let wantsIntrinsics = parameters["scope"] == "intrinsic"
+        let all = found.filter { $0.scope != "intrinsic" || wantsIntrinsics }.flatMap(\.names)
+        return Set(all).sorted()
     }
 
     /// `/api/v2/search/tags`: names by scope.
     func scopedTagNames(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let found = try await names(request)
+        let found = try await names(request.parameters)
         var writer = JSONWriter()
         writer.object {
             $0.arrayField("scopes") { array in
@@ -41,12 +45,10 @@ extension TempoAPI {
         Intrinsic.allCases.filter { $0 != .parent && !$0.word.hasPrefix("nestedSet") }
         .map(\.word).sorted()
 
-    private func names(
-        _ request: HTTPRequest
-    ) async throws -> [(scope: String, names: [String])] {
-        let range = try TempoParameters(request.parameters, now: now).range()
-        let filter = request.parameters["q"] ?? ""
-        let wanted = request.parameters["scope"] ?? ""
+    func names(_ parameters: Parameters) async throws -> [(scope: String, names: [String])] {
+        let range = try TempoParameters(parameters, now: now).range()
+        let filter = parameters["q"] ?? ""
+        let wanted = parameters["scope"] ?? ""
         var scopes = Self.scopes
         switch wanted {
         case "", "none": break
@@ -61,7 +63,7 @@ extension TempoAPI {
         let found = try await runner.run { [engine] context in
             try engine.attributeNames(asked, matching: filter, in: range, context: context)
         }
-        let limit = try TempoParameters(request.parameters, now: now).valuesLimit(.max)
+        let limit = try TempoParameters(parameters, now: now).valuesLimit(.max)
         var names = scopes.map {
             (scope: $0.rawValue, names: Array((found[$0] ?? []).prefix(limit)))
         }
@@ -71,28 +73,33 @@ extension TempoAPI {
 
     /// `/api/search/tag/{tag}/values`: texts. A name without a scope is looked for in all.
     func tagValues(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let name = request.pathParameters["tag"] ?? ""
-        let field: Field
-        do throws(QueryError) {
-            field = try TraceQLEngine.field(name)
-        } catch {
-            field = Field(.any, name)
-        }
-        let values = try await values(of: field, request)
+        let field = Self.anyField(request.pathParameters["tag"] ?? "")
+        let values = try await values(of: field, request.parameters)
         var writer = JSONWriter()
         writer.object { $0.field("tagValues", strings: Set(values.map(\.value.text)).sorted()) }
         return .json(writer.bytes)
     }
 
-    /// `/api/v2/search/tag/{tag}/values`: values with their types.
-    func typedTagValues(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let name = request.pathParameters["tag"] ?? ""
-        let field: Field
-        do throws(QueryError) { field = try TraceQLEngine.field(name) } catch {
+    static func anyField(_ name: String) -> Field {
+        do throws(QueryError) { return try TraceQLEngine.field(name) } catch {
+            return Field(.any, name)
+        }
+    }
+
+    static func field(_ name: String) throws(HTTPError) -> Field {
+        do throws(QueryError) { return try TraceQLEngine.field(name) } catch {
             throw HTTPError.badRequest(
                 "tag name is not valid intrinsic or scoped attribute: \(name)")
         }
-        let values = try await values(of: field, request)
+    }
+
+    /// `/api/v2/search/tag/{tag}/values`: values with their types.
+    func typedTagValues(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let field = try Self.field(request.pathParameters["tag"] ?? "")
+        let values = try await values(of: field, request.parameters)
+        if TempoModelForm.isAccepted(by: request) {
+            return TempoModelForm.response(TempoModelForm.bytes(values: values))
+        }
         var writer = JSONWriter()
         writer.object {
             $0.arrayField("tagValues") { array in
@@ -107,14 +114,14 @@ extension TempoAPI {
         return .json(writer.bytes)
     }
 
-    private func values(
-        of field: Field, _ request: HTTPRequest
+    func values(
+        of field: Field, _ parameters: Parameters
     ) async throws -> [(type: String, value: AttributeValue)] {
         if field.kind == .intrinsic(.status) { return Self.keywords(SpanStatus.self) }
         if field.kind == .intrinsic(.kind) { return Self.keywords(SpanKind.self) }
-        let range = try TempoParameters(request.parameters, now: now).range()
-        let filter = request.parameters["q"] ?? ""
-        let limit = try TempoParameters(request.parameters, now: now)
+        let range = try TempoParameters(parameters, now: now).range()
+        let filter = parameters["q"] ?? ""
+        let limit = try TempoParameters(parameters, now: now)
             .valuesLimit(runner.answerLimits.valuesMax)
         let found = try await runner.run { [engine] context in
             try engine.values(

@@ -15,7 +15,7 @@ struct TempoParameters {
     /// How far back metrics look without `start` or `since`.
     private static let since: Int64 = 3_600 * 1_000_000_000
     /// Tempo's default and bound.
-    private static let exemplarsMax = 100
+    static let exemplarsMax = 100
     private static let second: Int64 = 1_000_000_000
 
     init(_ parameters: Parameters, now: Timestamp) {

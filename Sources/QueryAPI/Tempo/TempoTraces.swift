@@ -40,7 +40,13 @@ struct TempoTraces: Sendable {
         do throws(IdentifierError) { id = try TraceID(hex: text) } catch {
             throw HTTPError.badRequest("invalid trace ID \"\(text)\": \(error)")
         }
-        if form == .enveloped, let part = try await filtered(id, request) { return part }
+        if form == .enveloped {
+            if TempoModelForm.isAccepted(by: request) {
+                return TempoModelForm.response(
+                    TempoModelForm.bytes(try await part(of: id, request)))
+            }
+            if let part = try await filtered(id, request) { return part }
+        }
         let isProtobuf = Self.acceptsProtobuf(request)
         let (cursor, first) = try await runner.run { [store] _ in
             let cursor = try store.openTrace(

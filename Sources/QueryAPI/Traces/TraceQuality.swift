@@ -74,23 +74,26 @@ struct TraceQuality: Sendable {
         var span: SpanID
     }
 
+    /// Of spans that stand for several, so many.
     struct Tally: Sendable {
-        var passed = 0
-        var failed = 0
-        var exempt = 0
+        var passed = 0.0
+        var failed = 0.0
+        var exempt = 0.0
         var passedExamples: [Example] = []
         var failedExamples: [Example] = []
 
         private static let examplesMax = 5
 
-        mutating func add(_ verdict: Bool?, _ example: @autoclosure () -> Example) {
+        mutating func add(
+            _ verdict: Bool?, count: Double, _ example: @autoclosure () -> Example
+        ) {
             switch verdict {
-            case nil: exempt += 1
+            case nil: exempt += count
             case true?:
-                passed += 1
+                passed += count
                 if passedExamples.count < Self.examplesMax { passedExamples.append(example()) }
             case false?:
-                failed += 1
+                failed += count
                 if failedExamples.count < Self.examplesMax { failedExamples.append(example()) }
             }
         }
@@ -105,12 +108,13 @@ struct TraceQuality: Sendable {
 
         /// `nil` if nothing was judged.
         var share: Double? {
-            passed + failed == 0 ? nil : Double(passed) / Double(passed + failed)
+            passed + failed == 0 ? nil : passed / (passed + failed)
         }
     }
 
     /// By `Check.rawValue`.
     private(set) var tallies = [Tally](repeating: Tally(), count: Check.allCases.count)
+    /// Spans that were looked at.
     private(set) var spanCount = 0
     /// Whether older spans of the range were not looked at.
     private(set) var isPartial = false
@@ -141,14 +145,13 @@ struct TraceQuality: Sendable {
         var failure: QueryError?
         try store.scanSpans(scan) { found in
             QualityChecks(found.batch, service).tallies()
-        } visit: { tallies, _ in
+        } visit: { found, _ in
             do throws(QueryError) { try context.check() } catch {
                 failure = error
                 return false
             }
-            for (index, tally) in tallies.enumerated() { self.tallies[index].add(tally) }
-            let all = self[.idUnique]
-            spanCount = all.passed + all.failed
+            for (index, tally) in found.tallies.enumerated() { tallies[index].add(tally) }
+            spanCount += found.spanCount
             isPartial = spanCount >= spansMax
             return !isPartial
         }
@@ -185,17 +188,20 @@ private struct QualityChecks {
         }
     }
 
-    func tallies() -> [TraceQuality.Tally] {
+    func tallies() -> (tallies: [TraceQuality.Tally], spanCount: Int) {
         var tallies = [TraceQuality.Tally](
             repeating: .init(), count: TraceQuality.Check.allCases.count)
+        let counts = spans.adjustedCounts()
+        var spanCount = 0
         for row in 0..<spans.count where isOfService[Int(spans.resourceIndices[row])] {
+            spanCount += 1
             for check in TraceQuality.Check.allCases {
                 tallies[check.rawValue].add(
-                    verdict(check, row),
+                    verdict(check, row), count: counts?[row] ?? 1,
                     .init(trace: spans.traceIDs[row], span: spans.spanIDs[row]))
             }
         }
-        return tallies
+        return (tallies, spanCount)
     }
 
     /// `nil` where the check does not concern the span.

@@ -30,6 +30,23 @@ package struct AdaptiveSampler: Sendable {
 
     package init() {}
 
+    /// - Parameter learnt: probabilities by service and operation, as an earlier one learnt them.
+    package init(learnt: [String: [String: Double]]) {
+        for (service, operations) in learnt.prefix(Self.servicesMax) {
+            var known: [String: Operation] = [:]
+            for (name, probability) in operations.prefix(Self.operationsMax)
+            where Self.probabilityMin...1 ~= probability {
+                known[name] = Operation(probability: probability)
+            }
+            if !known.isEmpty { services[service] = known }
+        }
+    }
+
+    /// The probabilities of all services by operation.
+    package var learnt: [String: [String: Double]] {
+        services.mapValues { $0.mapValues(\.probability) }
+    }
+
     /// Adds traces that began.
     package mutating func count(_ traces: Int = 1, service: String, operation: String) {
         if services[service] == nil {

@@ -9,11 +9,12 @@ package final class SamplingAdvice: Sendable {
     private struct State {
         var strategies: SamplingStrategies
         var isAdaptive: Bool
-        var sampler = AdaptiveSampler()
+        var sampler: AdaptiveSampler
         /// Monotonic nanoseconds at which the present interval began.
         var intervalStart: Int64
 
-        init(_ strategies: SamplingStrategies, intervalStart: Int64) {
+        init(_ strategies: SamplingStrategies, _ sampler: AdaptiveSampler, intervalStart: Int64) {
+            self.sampler = sampler
             self.strategies = strategies
             isAdaptive = strategies.isAdaptive
             self.intervalStart = intervalStart
@@ -23,9 +24,24 @@ package final class SamplingAdvice: Sendable {
     private let clock: any Clock
     private let state: Mutex<State>
 
-    package init(strategies: SamplingStrategies, clock: any Clock) {
+    /// - Parameter learnt: what `learnt` said when it was asked last.
+    package init(
+        strategies: SamplingStrategies, clock: any Clock,
+        learnt: [String: [String: Double]] = [:]
+    ) {
         self.clock = clock
-        state = Mutex(State(strategies, intervalStart: clock.monotonicNanoseconds))
+        state = Mutex(
+            State(
+                strategies, AdaptiveSampler(learnt: learnt),
+                intervalStart: clock.monotonicNanoseconds))
+    }
+
+    /// The probabilities that follow the traffic, by service and operation: what should outlive a restart.
+    package var learnt: [String: [String: Double]] {
+        state.withLock { state in
+            endInterval(&state)
+            return state.sampler.learnt
+        }
     }
 
     package var strategies: SamplingStrategies { state.withLock { $0.strategies } }

@@ -5,15 +5,16 @@ import WireFormats
 /// What Jaeger's clients ask for how much to trace, over gRPC (jaeger-idl, `proto/api_v2/sampling.proto`,
 /// `SamplingManager`). Messages are written and read by hand.
 struct SamplingGRPCService: RegistrableRPCService {
+    static let name = "jaeger.api_v2.SamplingManager"
+
     let advice: SamplingAdvice
     let tokens: TokenSet?
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         router.registerHandler(
             forMethod: MethodDescriptor(
-                fullyQualifiedService: "jaeger.api_v2.SamplingManager",
-                method: "GetSamplingStrategy"),
-            deserializer: Message(), serializer: Message()
+                fullyQualifiedService: Self.name, method: "GetSamplingStrategy"),
+            deserializer: GRPCRawMessage(), serializer: GRPCRawMessage()
         ) { request, _ in
             if let tokens {
                 let shown = request.metadata[stringValues: "authorization"].first { _ in true }
@@ -52,14 +53,6 @@ struct SamplingGRPCService: RegistrableRPCService {
             throw RPCError(code: .invalidArgument, message: "service_name is missing")
         }
         return service
-    }
-
-    private struct Message: MessageSerializer, MessageDeserializer {
-        func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) -> Bytes { Bytes(message) }
-
-        func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) -> [UInt8] {
-            bytes.withUnsafeBytes { Array($0) }
-        }
     }
 }
 

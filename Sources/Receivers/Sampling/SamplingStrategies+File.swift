@@ -10,7 +10,8 @@ extension SamplingStrategies {
     /// "operation_strategies":[{"operation":…,"type":"probabilistic","param":…}]}],
     /// "default_strategy":{…}}`, with a type of our own beside `probabilistic` and `ratelimiting`:
     /// `adaptive`, whose parameter is the wanted traces a second of each operation. What is not known is
-    /// refused by name.
+    /// refused by name. A rate limit of an operation is left out with a warning, as Jaeger does: clients
+    /// know none.
     package init(json: [UInt8]) throws(Mistake) {
         do throws(DecodeError) {
             let entries = try json.decoded { (bytes) throws(DecodeError) in try Self.read(bytes) }
@@ -22,9 +23,9 @@ extension SamplingStrategies {
                 guard services[service] == nil else {
                     throw Self.mistake("service_strategies", "\(service) is there twice")
                 }
-                services[service] = try entry.service()
+                services[service] = try entry.service(&warnings)
             }
-            if let entry = entries.standard { standard = try entry.service() }
+            if let entry = entries.standard { standard = try entry.service(&warnings) }
         } catch {
             // What is wrong with a value is told by whose it is, not by where it stands.
             if case .malformed(let field, 0, let reason) = error {
@@ -45,7 +46,7 @@ extension SamplingStrategies {
         var parameter: Double?
         var operations: [Entry] = []
 
-        func service() throws(DecodeError) -> Service {
+        func service(_ warnings: inout [String]) throws(DecodeError) -> Service {
             let strategy: Strategy
             switch type {
             case "probabilistic": strategy = .probabilistic(try probability())
@@ -70,6 +71,13 @@ extension SamplingStrategies {
             }
             var rates: [String: Double] = [:]
             for operation in operations {
+                if operation.type == "ratelimiting" {
+                    warnings.append(
+                        "operation \(operation.name ?? "") of \(name ?? "default_strategy"):"
+                            + " ratelimiting is left out, operations are sampled by probability only"
+                    )
+                    continue
+                }
                 guard let operationName = operation.name, operation.type == "probabilistic" else {
                     throw SamplingStrategies.mistake(
                         operation.name ?? name ?? "default_strategy",

@@ -26,6 +26,8 @@ package struct SamplingStrategies: Sendable, Hashable {
     package var services: [String: Service]
     /// Of services without a strategy of their own; its operations hold for all services.
     package var standard: Service
+    /// What of the operator's file holds for nobody, and why.
+    package var warnings: [String] = []
 
     /// Jaeger's: one request of a thousand.
     package static let standardProbability = 0.001

@@ -18,18 +18,23 @@ protocol BlockSignal: Sendable {
     static func decode(_ bytes: UnsafeRawBufferPointer) throws(ColumnDecodeError) -> Batch
     /// Hands the rows of `batches` to `body` in the order of the disk, cut into batches of at most about
     /// `rowsMax` rows, one after the other; duplicates collapsed as the signal defines.
-    static func arrange(_ batches: [Batch], rowsMax: Int, _ body: (Batch) -> Void)
+    /// - Returns: how many rows gave way to others of the same identity that say something else.
+    @discardableResult
+    static func arrange(_ batches: [Batch], rowsMax: Int, _ body: (Batch) -> Void) -> Int
     /// Keys for the block's membership filter (trace ids).
     static func filterKeys(_ batch: Batch) -> [UInt64]
     /// Distinct short descriptions of what is in the batch (service and operation; stream labels): kept
-    /// in memory for every block.
+    /// in memory for every block. An empty one says that there are more.
     static func summary(_ batch: Batch) -> [[UInt8]]
     /// What else is kept in memory of a block so that queries can skip it.
     static func index(_ batch: Batch) -> SpanBlockIndex?
+    /// Distinct descriptions of all blocks that are remembered; further ones are `BlockInfo.unnamed`.
+    static var summariesMax: Int { get }
 }
 
 extension BlockSignal {
     static func index(_ batch: Batch) -> SpanBlockIndex? { nil }
+    static var summariesMax: Int { .max }
 }
 
 /// One journalled batch that no block holds yet.
@@ -70,8 +75,10 @@ final class BlockInfo: Sendable {
     let bytes: Int
     let bounds: ClosedRange<Timestamp>
     let filter: FuseFilter
-    /// Ids in the store's summary table, ascending.
+    /// Ids in the store's summary table, ascending; `unnamed` among them says that there is more.
     let summary: [StringID]
+    /// Stands for descriptions beyond the bounds on what is remembered: such a block may hold anything.
+    static let unnamed: StringID = 0
     /// Of a block of spans written with one.
     let index: SpanBlockIndex?
     let history: BlockHistory
@@ -142,13 +149,14 @@ struct NewBlock: Sendable {
 }
 
 extension NewBlock {
-    /// The rows of `batches` as blocks. Only one block's rows are in memory twice at a time.
+    /// The rows of `batches` as blocks, and how many rows gave way to others of the same identity that say
+    /// something else. Only one block's rows are in memory twice at a time.
     static func make<Signal: BlockSignal>(
         _ signal: Signal.Type, from batches: [Signal.Batch], rowsMax: Int, through: UInt64,
         tier: Int, effort: EncodingEffort, history: BlockHistory
-    ) -> [NewBlock] {
+    ) -> (blocks: [NewBlock], replaced: Int) {
         var blocks: [NewBlock] = []
-        Signal.arrange(batches, rowsMax: rowsMax) { batch in
+        let replaced = Signal.arrange(batches, rowsMax: rowsMax) { batch in
             blocks.append(
                 make(
                     Signal.self, batch, through: through, tier: tier, effort: effort,
@@ -159,7 +167,7 @@ extension NewBlock {
         for index in blocks.indices {
             blocks[index].history.items *= Double(blocks[index].rows) / Double(rows)
         }
-        return blocks
+        return (blocks, replaced)
     }
 
     static func make<Signal: BlockSignal>(

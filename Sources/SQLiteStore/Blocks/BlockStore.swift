@@ -26,6 +26,22 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         var generation: UInt64 = 0
         /// Running snapshots by generation.
         var readers: [UInt64: Int] = [:]
+
+        mutating func summaryIDs(_ entries: [[UInt8]]) -> [StringID] {
+            var ids: [StringID] = []
+            for entry in entries {
+                if entry.isEmpty {
+                    ids.append(BlockInfo.unnamed)
+                } else if summaries.count < Signal.summariesMax {
+                    ids.append(summaries.intern(bytes: entry))
+                } else {
+                    // Of a text that is none it finds nothing, and the block is read where it need not be.
+                    let known = summaries.id(of: String(decoding: entry, as: UTF8.self))
+                    ids.append(known ?? BlockInfo.unnamed)
+                }
+            }
+            return Set(ids).sorted()
+        }
     }
 
     /// What a query looks at: nothing in it changes or disappears while it is in use.
@@ -98,7 +114,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         }
         state.withLock { state in
             for row in rows {
-                let summary = row.summary.map { state.summaries.intern(bytes: $0) }.sorted()
+                let summary = state.summaryIDs(row.summary)
                 state.blocks.append(
                     BlockInfo(
                         id: row.id, partition: partition, through: row.through, tier: row.tier,
@@ -188,7 +204,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         guard !fresh.isEmpty else {
             return blocksNotYetListed(of: partition, try reload(partition))
         }
-        let blocks = NewBlock.make(
+        let (blocks, replaced) = NewBlock.make(
             Signal.self, from: fresh.map(\.batch), rowsMax: configuration.blockRowsMax,
             through: last.sequence, tier: 0, effort: .sealed,
             history: BlockHistory(
@@ -199,7 +215,12 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
             try Partition.setSealedThrough(last.sequence, db)
             return ids
         }
+        noteReplaced(replaced)
         return zip(ids, blocks).map { list($1, id: $0, partition: partition) }
+    }
+
+    private func noteReplaced(_ count: Int) {
+        if count > 0 { events.emit(ItemsReplaced(signal: Signal.name, items: count)) }
     }
 
     private func reload(_ partition: Partition) throws(StoreError) -> [BlockTable.Row] {
@@ -216,16 +237,14 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
                 BlockInfo(
                     id: row.id, partition: partition, through: row.through, tier: row.tier,
                     rows: row.rows, bytes: row.bytes, bounds: row.bounds, filter: row.filter,
-                    summary: row.summary.map { state.summaries.intern(bytes: $0) }.sorted(),
+                    summary: state.summaryIDs(row.summary),
                     index: row.index, history: row.history ?? Self.presumed(row, partition))
             }
         }
     }
 
     func list(_ block: NewBlock, id: Int64, partition: Partition) -> BlockInfo {
-        let summary = state.withLock { state in
-            block.summary.map { state.summaries.intern(bytes: $0) }.sorted()
-        }
+        let summary = state.withLock { $0.summaryIDs(block.summary) }
         return BlockInfo(
             id: id, partition: partition, through: block.through, tier: block.tier,
             rows: block.rows, bytes: block.body.count, bounds: block.bounds, filter: block.filter,
@@ -311,7 +330,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
         guard sources.count > 1, let tier = sources.map(\.tier).max(),
             let through = sources.map(\.through).max()
         else { return false }
-        let blocks = NewBlock.make(
+        let (blocks, replaced) = NewBlock.make(
             Signal.self, from: batches, rowsMax: configuration.blockRowsMax, through: through,
             tier: tier + 1, effort: .compacted, history: BlockHistory(merging: sources))
         let partition = sources[0].partition
@@ -321,6 +340,7 @@ final class BlockStore<Signal: BlockSignal>: Sendable {
             return ids
         }
         replace(sources, by: zip(ids, blocks).map { list($1, id: $0, partition: partition) })
+        noteReplaced(replaced)
         events.emit(StoreMerged(signal: Signal.name, blocks: sources.count))
         return true
     }

@@ -116,6 +116,14 @@ package final class CatalogFile: Catalog {
                     ) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("learnt sampling rates") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE sampling_rates(
+                        id INTEGER PRIMARY KEY CHECK (id = 1), rates BLOB NOT NULL
+                    );
+                    """)
+        }
         return migrator
     }
 

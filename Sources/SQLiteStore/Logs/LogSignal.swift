@@ -47,11 +47,12 @@ enum LogSignal: BlockSignal {
     }
 
     /// Lines by time; equal times keep their order of arrival. Never collapsed.
-    static func arrange(_ batches: [LogBatch], rowsMax: Int, _ body: (LogBatch) -> Void) {
+    static func arrange(_ batches: [LogBatch], rowsMax: Int, _ body: (LogBatch) -> Void) -> Int {
         let rows = RowOrder.byTime(batches.map(\.times))
         var gatherer = LogBatchGatherer(batches)
         for start in stride(from: 0, to: rows.count, by: rowsMax) {
             body(gatherer.batch(rows[start..<min(start + rowsMax, rows.count)]))
         }
+        return 0
     }
 }

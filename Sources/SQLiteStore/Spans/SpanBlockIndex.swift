@@ -95,6 +95,8 @@ struct SpanBlockIndex: Sendable {
             operation.key = summary.encoded.withUnsafeBytes { key($0) }
             byKey[operation.key, default: operation].add(operation)
         }
+        // Such a block is not known by its operations.
+        guard byKey.count <= SpanSignal.operationsMax else { return [] }
         return byKey.values.sorted { $0.key < $1.key }
     }
 

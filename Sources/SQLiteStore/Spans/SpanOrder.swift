@@ -90,21 +90,38 @@ enum SpanDeduplication {
         var kind: SpanKind
     }
 
-    /// - Parameter traceEnds: where the rows of each trace end in `rows`; the order is kept.
-    static func kept(_ grouped: SpanOrder.Grouped, of batches: [SpanBatch]) -> SpanOrder.Grouped {
-        guard mayRepeat(grouped.rows, batches) else { return grouped }
+    /// The rows of each trace without those that a more complete one stands for, in their order, and how many
+    /// of those that are left out say something else than what stands for them.
+    static func kept(
+        _ grouped: SpanOrder.Grouped, of batches: [SpanBatch]
+    ) -> (SpanOrder.Grouped, replaced: Int) {
+        guard mayRepeat(grouped.rows, batches) else { return (grouped, 0) }
         var kept = SpanOrder.Grouped(rows: [], traceEnds: [])
+        var replaced = 0
         var begin = 0
         for end in grouped.traceEnds {
-            kept.rows += self.kept(Array(grouped.rows[begin..<end]), of: batches)
+            kept.rows += self.kept(Array(grouped.rows[begin..<end]), of: batches) { row, other in
+                if record(row, batches) != record(other, batches) { replaced += 1 }
+            }
             kept.traceEnds.append(kept.rows.count)
             begin = end
         }
-        return kept
+        return (kept, replaced)
+    }
+
+    /// All that a span says, but for what sampling wrote on it here.
+    private static func record(_ row: SourceRow, _ batches: [SpanBatch]) -> SpanRecord {
+        var span = batches[row.source].span(at: row.row)
+        span.attributes.removeAll { $0.key == SpanBatch.adjustedCountKey }
+        return span
     }
 
     /// The given rows of one trace without those that a more complete one stands for.
-    static func kept(_ rows: [SourceRow], of batches: [SpanBatch]) -> [SourceRow] {
+    /// - Parameter replacing: is shown each row that is left out and the one that stands for it.
+    static func kept(
+        _ rows: [SourceRow], of batches: [SpanBatch],
+        replacing: (SourceRow, SourceRow) -> Void = { _, _ in }
+    ) -> [SourceRow] {
         var dropped = Set<SourceRow>()
         var best: [Identity: SourceRow] = [:]
         best.reserveCapacity(rows.count)
@@ -118,6 +135,7 @@ enum SpanDeduplication {
             }
             let isBetter = rank(row, batches) >= rank(other, batches)
             dropped.insert(isBetter ? other : row)
+            replacing(isBetter ? other : row, isBetter ? row : other)
             if isBetter { best[identity] = row }
         }
         return dropped.isEmpty ? rows : rows.filter { !dropped.contains($0) }

@@ -75,6 +75,7 @@ struct SpanPruning {
     }
 
     private func admits(_ summary: StringID, of block: BlockInfo) -> Bool {
+        if summary == BlockInfo.unnamed { return true }
         if let isAdmitted, !isAdmitted[Int(summary)] { return false }
         guard !keys.isEmpty, let index = block.index else { return true }
         guard let operation = index.operation(keys[Int(summary)]) else { return false }

@@ -105,7 +105,7 @@ extension BlockStore where Signal == SpanSignal {
         of field: SpanField, matching predicate: SpanPredicate, in range: TimeRange, limit: Int
     ) throws(StoreError) -> [String] {
         var found = Set<String>()
-        if let pick = Self.summaryField(field), Self.isAnsweredBySummary(predicate) {
+        if let pick = Self.summaryField(field), try isAnsweredBySummary(field, predicate, range) {
             try withSnapshot { (snapshot) throws(StoreError) in
                 let wanted = SpanPruning.admitted(by: predicate, snapshot.summaries)
                 var ids = Set<StringID>()
@@ -116,12 +116,17 @@ extension BlockStore where Signal == SpanSignal {
                         ids.insert(id)
                     }
                 }
+                if ids.remove(BlockInfo.unnamed) != nil { found.insert(Self.unnamed) }
                 for id in ids {
                     let summary = snapshot.summaries.withBytes(of: id) { SpanSummary(encoded: $0) }
                     if let summary { found.insert(pick(summary)) }
                 }
                 let matcher = SpanMatcher(predicate, in: range)
                 for head in snapshot.head {
+                    guard found.count < SpanSignal.summariesMax else {
+                        found.insert(Self.unnamed)
+                        break
+                    }
                     Self.collect(field, matcher.rows(of: head), of: head.batch, into: &found)
                 }
             }
@@ -182,11 +187,26 @@ extension BlockStore where Signal == SpanSignal {
         }
     }
 
-    private static func isAnsweredBySummary(_ predicate: SpanPredicate) -> Bool {
-        predicate.conditions.allSatisfy {
+    /// Stands in a list for names beyond those that are remembered.
+    private static var unnamed: String { "__overflow__" }
+
+    /// Where a block has names that are not remembered, a list of all services or names is short of them,
+    /// and any other one is read from the spans.
+    private func isAnsweredBySummary(
+        _ field: SpanField, _ predicate: SpanPredicate, _ range: TimeRange
+    ) throws(StoreError) -> Bool {
+        let isNamed = predicate.conditions.allSatisfy {
             switch $0 {
             case .service, .name, .kind: true
             default: false
+            }
+        }
+        guard isNamed else { return false }
+        if predicate.conditions.isEmpty, field != .kind { return true }
+        return try withSnapshot { (snapshot) throws(StoreError) in
+            !snapshot.blocks.contains { block in
+                block.summary.first == BlockInfo.unnamed
+                    && range.overlaps(first: block.bounds.lowerBound, last: block.bounds.upperBound)
             }
         }
     }

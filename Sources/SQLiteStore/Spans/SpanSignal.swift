@@ -5,14 +5,17 @@ import Telemetry
 /// Spans as a block signal: grouped by trace on disk, found by trace id and by service and operation.
 enum SpanSignal: BlockSignal {
     static let name = "traces"
+    static let summariesMax = 65_536
 
     static func count(_ batch: SpanBatch) -> Int { batch.count }
 
     static func memoryBytes(_ batch: SpanBatch) -> Int {
-        // 86 bytes of fixed columns a span, 13 a cell; the string table holds bytes, ends, hashes, slots.
+        // 86 bytes of fixed columns a span, 13 a cell; the string table holds bytes, ends and
+        // two to four slots a string.
         batch.count * 86 + (batch.attributes.count + batch.events.attributes.count) * 13
             + batch.events.count * 20 + batch.links.count * 40 + batch.strings.byteCount
-            + batch.strings.count * 24 + 1_024
+            + batch.strings.count * 36 + batch.shared.resources.count * 24
+            + batch.shared.attributes.count * 13 + 1_024
     }
 
     static func timeBounds(_ batch: SpanBatch) -> ClosedRange<Timestamp> {
@@ -39,6 +42,12 @@ enum SpanSignal: BlockSignal {
 
     static func filterKey(_ id: TraceID) -> UInt64 { FuseFilter.key(id) }
 
+    /// Operations that a block is known by, when all fit, and those that are named when they do not: what is
+    /// remembered of blocks stays small beside what they hold. The usual block has some hundred.
+    static let operationsMax = 2_048
+    private static let operationsNamed = 256
+
+    /// More than `operationsMax` are told by an empty entry behind some of them.
     static func summary(_ batch: SpanBatch) -> [[UInt8]] {
         let services = batch.serviceNames()
         var seen = Set<UInt64>()
@@ -54,7 +63,9 @@ enum SpanSignal: BlockSignal {
                     name: batch.strings[batch.names[row]], kind: batch.kinds[row]
                 ).encoded)
         }
-        return Array(Set(entries))
+        let distinct = Set(entries)
+        guard distinct.count > operationsMax else { return Array(distinct) }
+        return entries.prefix(operationsNamed) + [[]]
     }
 
     static func index(_ batch: SpanBatch) -> SpanBlockIndex? { SpanBlockIndex(batch) }
@@ -62,8 +73,9 @@ enum SpanSignal: BlockSignal {
     /// Traces in order of their first span, spans of a trace by start: what a trace's page reads is
     /// together, and blocks stay narrow in time. A trace is not cut between blocks unless it alone
     /// exceeds `rowsMax`.
-    static func arrange(_ batches: [SpanBatch], rowsMax: Int, _ body: (SpanBatch) -> Void) {
-        let grouped = SpanDeduplication.kept(SpanOrder.byTrace(batches), of: batches)
+    @discardableResult
+    static func arrange(_ batches: [SpanBatch], rowsMax: Int, _ body: (SpanBatch) -> Void) -> Int {
+        let (grouped, replaced) = SpanDeduplication.kept(SpanOrder.byTrace(batches), of: batches)
         var gatherer = SpanBatchGatherer(batches)
         var begin = 0
         var traceBegin = 0
@@ -79,6 +91,7 @@ enum SpanSignal: BlockSignal {
             traceBegin = end
         }
         if begin < grouped.rows.count { body(gatherer.batch(grouped.rows[begin...])) }
+        return replaced
     }
 }
 

@@ -81,7 +81,8 @@ private struct MetricRun {
     ) throws(QueryError) -> [MetricSeries] {
         if case .compare(let comparison) = function.function {
             let accumulator = ComparisonAccumulator(
-                comparison, windows, isExtrapolated: isExtrapolated, context)
+                comparison, windows, exemplarsMax: exemplarsMax, isExtrapolated: isExtrapolated,
+                context)
             let fields = comparison.filter.fields + stages.flatMap(\.fields)
             var scan = scan(stages, fields)
             scan.fields.formUnion(ComparisonAccumulator.columns)

@@ -5,7 +5,7 @@ import Telemetry
 /// Evaluates TraceQL as Tempo does. Blocks the calling thread while it reads and computes: call it on a
 /// thread pool.
 ///
-/// The whole grammar is parsed; hints that are unknown are refused by name. What Tempo parses but does not
+/// The whole grammar is parsed. Hints that are unknown, or of another type than theirs, change nothing. What Tempo parses but does not
 /// evaluate is evaluated here: comparisons of pipelines in parentheses, attributes of the parent
 /// (`parent.x`) and whether it was received (`parent = nil`). Attributes that are maps or bytes exist, and
 /// equal nothing.

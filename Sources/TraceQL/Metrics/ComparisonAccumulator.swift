@@ -20,22 +20,35 @@ final class ComparisonAccumulator: SpanAccumulator {
     private struct Side {
         var label: String
         var counts: [Field: AttributeCounts] = [:]
+        var examples: [ComparisonReading.Example] = []
+        /// Of each part of the range.
+        var taken: [UInt8]
+
+        init(_ label: String, parts: Int) {
+            self.label = label
+            taken = [UInt8](repeating: 0, count: parts)
+        }
     }
 
     let reading: ComparisonReading
     private let comparison: MetricsFunction.Comparison
     private let windows: MetricWindows
     private let context: QueryContext
-    private var baseline = Side(label: "baseline")
-    private var selection = Side(label: "selection")
+    private let places: ExemplarPlaces
+    private var baseline: Side
+    private var selection: Side
     private var heldSamples = 0
 
     init(
         _ comparison: MetricsFunction.Comparison, _ windows: MetricWindows,
-        isExtrapolated: Bool = false, _ context: QueryContext
+        exemplarsMax: Int = 0, isExtrapolated: Bool = false, _ context: QueryContext
     ) {
         reading = ComparisonReading(
-            comparison: comparison, windows: windows, isExtrapolated: isExtrapolated)
+            comparison: comparison, windows: windows, isExtrapolated: isExtrapolated,
+            exemplarsMax: exemplarsMax)
+        places = ExemplarPlaces(limit: exemplarsMax, windows: windows)
+        baseline = Side("baseline", parts: places.parts)
+        selection = Side("selection", parts: places.parts)
         self.comparison = comparison
         self.windows = windows
         self.context = context
@@ -46,6 +59,17 @@ final class ComparisonAccumulator: SpanAccumulator {
     func take(_ part: ComparisonReading.Part) throws(QueryError) {
         for count in part.selection { try add(count, &selection) }
         for count in part.baseline { try add(count, &baseline) }
+        offer(part.selectionExamples, &selection)
+        offer(part.baselineExamples, &baseline)
+    }
+
+    private func offer(_ examples: [ComparisonReading.Example], _ side: inout Side) {
+        for example in examples where side.examples.count < reading.exemplarsMax {
+            guard ExemplarPlaces.take(places.part(example.exemplar.time), &side.taken) else {
+                continue
+            }
+            side.examples.append(example)
+        }
     }
 
     private func add(_ count: ComparisonReading.Count, _ side: inout Side) throws(QueryError) {
@@ -85,12 +109,13 @@ final class ComparisonAccumulator: SpanAccumulator {
                                 Attribute(name, value),
                             ], values: values))
                 }
-                series.append(
-                    MetricSeries(
-                        labels: [
-                            Attribute("__meta_type", .string(side.label + "_total")),
-                            Attribute(name, .string("nil")),
-                        ], values: counts.total))
+                let total = MetricSeries(
+                    labels: [
+                        Attribute("__meta_type", .string(side.label + "_total")),
+                        Attribute(name, .string("nil")),
+                    ], values: counts.total)
+                let examples = side.examples.filter { $0.fields.contains(field) }
+                series.append(total.with(examples.map(\.exemplar).sorted { $0.time < $1.time }))
             }
         }
         return series

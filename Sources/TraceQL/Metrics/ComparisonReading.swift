@@ -7,6 +7,8 @@ struct ComparisonReading: SpanReading {
     let windows: MetricWindows
     /// Whether spans count for those that samplers did not keep, as their trace states say.
     var isExtrapolated = false
+    /// Spans named as examples, of either side; 0 for none.
+    var exemplarsMax = 0
 
     private static let intrinsics: [Intrinsic] = [.name, .kind, .status, .statusMessage]
 
@@ -17,17 +19,48 @@ struct ComparisonReading: SpanReading {
         var byInterval: [Int: Double]
     }
 
+    /// A span that was counted.
+    struct Example: Sendable {
+        var exemplar: MetricExemplar
+        /// What it has.
+        var fields: Set<Field>
+    }
+
     struct Part: Sendable {
         var selection: [Count]
         var baseline: [Count]
+        var selectionExamples: [Example] = []
+        var baselineExamples: [Example] = []
     }
 
     func read(_ table: SpanTable, _ rows: [Int]) -> Part {
         let inWindow = rows.filter { isInSelectedTime(table.batch.starts[$0]) }
         let selected = table.select(comparison.filter, inWindow)
+        let others = SortedRows.difference(rows, selected)
         return Part(
-            selection: extrapolated(table, selected),
-            baseline: extrapolated(table, SortedRows.difference(rows, selected)))
+            selection: extrapolated(table, selected), baseline: extrapolated(table, others),
+            selectionExamples: examples(table, selected), baselineExamples: examples(table, others))
+    }
+
+    /// Some, spread over the rows.
+    private func examples(_ table: SpanTable, _ rows: [Int]) -> [Example] {
+        guard exemplarsMax > 0, !rows.isEmpty else { return [] }
+        let count = min(exemplarsMax, rows.count)
+        let some = (0..<count).map { rows[$0 * rows.count / count] }
+        var examples = some.map { row in
+            let time = table.batch.starts[row]
+            return Example(
+                exemplar: MetricExemplar(
+                    trace: table.batch.traceIDs[row], time: time, value: .nan,
+                    window: windows.index(time)), fields: [])
+        }
+        for field in Self.fields(of: table.batch, some) {
+            let column = table.column(field, some)
+            for index in some.indices where column[index].kind != .null {
+                examples[index].fields.insert(field)
+            }
+        }
+        return examples
     }
 
     /// Spans of one weight are counted together: there are few.

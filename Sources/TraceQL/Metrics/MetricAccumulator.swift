@@ -27,7 +27,7 @@ final class MetricAccumulator: SpanAccumulator {
         isExtrapolated: Bool = false, _ context: QueryContext
     ) {
         self.isExtrapolated = isExtrapolated
-        exemplars = ExemplarCollector(limit: exemplarsMax, windows: windows.count)
+        exemplars = ExemplarCollector(limit: exemplarsMax, windows: windows)
         self.function = function
         self.windows = windows
         self.context = context

@@ -9,40 +9,68 @@ package struct MetricExemplar: Sendable, Hashable {
     var window: Int
 }
 
-/// Collects spans as examples: of each series some, spread over the range, the newest of each part of it.
+/// Where examples may lie in a range: two in each part of it, as Tempo has it.
+struct ExemplarPlaces {
+    private static let each = 2
+
+    let parts: Int
+    private let start: Double
+    private let length: Double
+
+    /// - Parameter limit: examples of the whole range; 0 for none.
+    init(limit: Int, windows: MetricWindows) {
+        parts = limit > 0 ? max(1, limit / Self.each) : 0
+        let range = windows.range
+        start = Double(range.start.nanoseconds)
+        length = Double(range.end.nanoseconds) - start
+    }
+
+    @inline(__always)
+    func part(_ time: Timestamp) -> Int {
+        let place = (Double(time.nanoseconds) - start) / length * Double(parts)
+        return min(parts &- 1, max(0, Int(place)))
+    }
+
+    /// Counts an example in `taken`; false where its part has enough.
+    @inline(__always)
+    static func take(_ slot: Int, _ taken: inout [UInt8]) -> Bool {
+        guard taken[slot] < each else { return false }
+        taken[slot] &+= 1
+        return true
+    }
+}
+
+/// Collects spans as examples: of each series some, spread over the range.
 struct ExemplarCollector {
     /// Of all series together; 0 for none.
     private let limit: Int
-    private let windows: Int
-    private let parts: Int
-    private var isTaken: [Bool] = []
+    private let places: ExemplarPlaces
+    private var taken: [UInt8] = []
     private var found: [[MetricExemplar]] = []
 
-    init(limit: Int, windows: Int) {
+    init(limit: Int, windows: MetricWindows) {
         self.limit = limit
-        self.windows = windows
-        parts = min(limit, windows)
+        places = ExemplarPlaces(limit: limit, windows: windows)
     }
 
-    var isWanted: Bool { parts > 0 }
+    var isWanted: Bool { limit > 0 }
 
     mutating func makeRoom(for series: Int) {
-        guard parts > 0 else { return }
+        guard isWanted else { return }
         while found.count < series {
             found.append([])
-            isTaken += [Bool](repeating: false, count: parts)
+            taken += [UInt8](repeating: 0, count: places.parts)
         }
     }
 
-    /// Takes a span if its part of the range has none yet. `value` is NaN of counts.
+    /// Takes a span if its part of the range has room. `value` is NaN of counts.
     @inline(__always)
     mutating func offer(
         _ trace: TraceID, _ time: Timestamp, series: Int, window: Int, value: Double
     ) {
-        guard parts > 0 else { return }
-        let slot = series &* parts &+ window &* parts / windows
-        if isTaken[slot] { return }
-        isTaken[slot] = true
+        guard isWanted else { return }
+        let slot = series &* places.parts &+ places.part(time)
+        guard ExemplarPlaces.take(slot, &taken) else { return }
         found[series].append(
             MetricExemplar(
                 trace: trace, time: time, value: value, window: window))

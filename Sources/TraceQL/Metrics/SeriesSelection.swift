@@ -72,7 +72,7 @@ enum SeriesSelection {
             let result = apply(value, index)
             return result.isFinite ? result : .nan
         }
-        let result = MetricSeries(labels: series.labels, values: values)
+        let result = MetricSeries(labels: series.labels, values: values).with(series.exemplars)
         return result.isEmpty ? nil : result
     }
 }

@@ -87,10 +87,10 @@ extension Parser {
                 comparison.isComparison, !comparison.isPattern
             {
                 advance()
-                let token = current
+                let (token, next) = (current, following)
                 let node = try expression(strength: BinaryOperator.add.strength)
                 guard case .number(let number) = node.kind,
-                    number.type != .duration || isPlainDuration(token)
+                    number.type != .duration || isPlainDuration(token, next)
                 else { throw unexpected(token) }
                 stages.append(.filter(comparison, number, range(from: start)))
             } else {
@@ -100,10 +100,11 @@ extension Parser {
         return stages.isEmpty ? query : .staged(query, stages)
     }
 
-    /// Whether the number that starts at `token` and has just been read is a duration without arithmetic: in
-    /// queries of series durations are not computed with.
-    private func isPlainDuration(_ token: Token) -> Bool {
-        if case .duration = token.kind { return previousRange == token.range }
+    /// Whether the number that starts with `token` and `next` and has just been read is a duration without
+    /// arithmetic: in queries of series durations are not computed with.
+    private func isPlainDuration(_ token: Token, _ next: Token) -> Bool {
+        let last = token.kind == .symbol(.subtract) ? next : token
+        if case .duration = last.kind { return previousRange == last.range }
         return false
     }
 

@@ -110,8 +110,8 @@ enum ConstantFolding {
         guard result.isFinite else { return nil }
         // A multiple of a duration stays one.
         let isDuration = a.type == .duration || b.type == .duration
-        if isDuration, result.magnitude < 0x1p63 { return .duration(Int64(result)) }
-        return .double(result)
+        guard isDuration else { return .double(result) }
+        return result.magnitude < 0x1p63 ? .duration(Int64(result)) : nil
     }
 
     private static func integer(_ operation: BinaryOperator, _ a: Int64, _ b: Int64) -> Int64? {

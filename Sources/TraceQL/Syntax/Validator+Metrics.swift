@@ -1,6 +1,6 @@
 import QueryCore
 
-/// Metrics queries and hints.
+/// Metrics queries.
 extension Validator {
     func check(_ query: MetricsQuery) throws(QueryError) {
         switch query {
@@ -65,21 +65,6 @@ extension Validator {
     private func refuseCompare(in query: MetricsQuery, _ range: SourceRange) throws(QueryError) {
         if query.usesCompare {
             throw failure("`compare()` cannot be used with second stage functions", range)
-        }
-    }
-
-    func check(_ hint: Hint) throws(QueryError) {
-        switch hint.name {
-        // They say how Tempo is to read, and change no answer here: all that is asked for is read.
-        case "most_recent", "exemplars", "sample", "span_sample", "trace_sample", "job_size",
-            "time_overlap_cutoff", "concurrent_blocks", "skip_ast_transformations",
-            "spanonly_fetch":
-            break
-        case "extrapolate":
-            guard hint.value.type == .bool else {
-                throw failure("extrapolate is true or false: \(hint.value)", hint.range)
-            }
-        default: throw .notSupported("hint \(hint.name)", at: hint.range, in: source)
         }
     }
 }

@@ -15,7 +15,6 @@ struct Validator {
         case .spansets(let expression): try validator.check(expression)
         case .metrics(let metrics): try validator.check(metrics)
         }
-        for hint in query.hints { try validator.check(hint) }
     }
 
     func check(_ expression: SpansetExpression) throws(QueryError) {

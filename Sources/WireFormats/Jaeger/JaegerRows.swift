@@ -40,6 +40,8 @@ struct JaegerRows {
 
     var batch = SpanBatch()
     private(set) var tally = RejectionTally()
+    /// Durations below zero.
+    private(set) var ignoredFields = 0
     private var references: [Reference] = []
     private var attributeMark = 0
     private var eventMark = 0
@@ -109,6 +111,10 @@ struct JaegerRows {
         batch.parentIDs.append(parentID == spanID ? .invalid : parentID)
         batch.starts.append(span.start)
         batch.durations.append(max(0, span.duration))
+        if span.duration < 0 {
+            RawEnd.keep(span.start, span.duration, unit: 1, in: &batch)
+            ignoredFields += 1
+        }
         batch.names.append(span.name)
         batch.kinds.append(span.kind)
         batch.statuses.append(span.status ?? (span.isError ? .error : .unset))

@@ -50,6 +50,7 @@ package enum JaegerSpans {
     private static func decoded(_ rows: JaegerRows) -> Decoded<SpanBatch> {
         Decoded(
             batch: rows.batch, rejections: rows.tally.rejections,
-            repairedStrings: rows.batch.strings.repairedCount)
+            repairedStrings: rows.batch.strings.repairedCount,
+            ignoredFields: rows.ignoredFields)
     }
 }

@@ -19,7 +19,7 @@ extension ProtobufWriter {
         }
     }
 
-    mutating func attributes(_ field: UInt32, _ attributes: [Attribute]) {
+    package mutating func attributes(_ field: UInt32, _ attributes: [Attribute]) {
         for attribute in attributes {
             message(field) { pair in
                 pair.string(1, attribute.key)

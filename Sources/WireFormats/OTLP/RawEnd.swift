@@ -8,6 +8,21 @@ package enum RawEnd {
 
     /// Adds the attribute to the span whose attributes are the last ones of the batch.
     static func keep(_ end: UInt64, in batch: inout SpanBatch) {
+        keep(Int128(end), in: &batch)
+    }
+
+    /// Adds the attribute to the span whose attributes are the last ones of the batch, of a format that tells
+    /// how long spans took.
+    /// - Parameters:
+    ///   - duration: below zero.
+    ///   - unit: nanoseconds.
+    static func keep(
+        _ start: Timestamp, _ duration: Int64, unit: Int64, in batch: inout SpanBatch
+    ) {
+        keep(Int128(start.nanoseconds) + Int128(duration) * Int128(unit), in: &batch)
+    }
+
+    private static func keep(_ end: Int128, in batch: inout SpanBatch) {
         let key = batch.strings.intern(attribute)
         if let number = Int64(exactly: end) {
             batch.attributes.append(key: key, type: .int, payload: UInt64(bitPattern: number))

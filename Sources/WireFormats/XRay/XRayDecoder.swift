@@ -28,6 +28,8 @@ package struct XRayDecoder: Sendable {
 
     var batch = SpanBatch()
     private var tally = RejectionTally()
+    /// Ends before their starts.
+    private var ignoredFields = 0
     var values = CompactValueWriter()
     private var resources: [ResourceKey: UInt32] = [:]
 
@@ -53,7 +55,8 @@ package struct XRayDecoder: Sendable {
     package consuming func finish() -> Decoded<SpanBatch> {
         Decoded(
             batch: batch, rejections: tally.rejections,
-            repairedStrings: batch.strings.repairedCount + values.repairedStrings)
+            repairedStrings: batch.strings.repairedCount + values.repairedStrings,
+            ignoredFields: ignoredFields)
     }
 
     /// Adds a document that cannot be read to what is rejected.
@@ -154,6 +157,10 @@ package struct XRayDecoder: Sendable {
             batch.attributes.truncate(to: attributeCount)
             batch.events.truncate(to: eventCount)
             return reject(error)
+        }
+        if end < start {
+            RawEnd.keep(UInt64(end), in: &batch)
+            ignoredFields += 1
         }
         let isError = segment.isError || segment.isFault || segment.isThrottled
         batch.traceIDs.append(trace)

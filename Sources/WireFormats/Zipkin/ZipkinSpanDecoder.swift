@@ -26,7 +26,7 @@ struct ZipkinSpanDecoder {
 
     var batch = SpanBatch()
     private(set) var tally = RejectionTally()
-    /// Addresses and ports that are none and were left out.
+    /// Addresses and ports that are none and were left out, and durations below zero.
     var ignoredFields = 0
     private let receivedAt: Timestamp
     private let sharedKey: StringID
@@ -86,8 +86,12 @@ struct ZipkinSpanDecoder {
     }
 
     private mutating func append(_ fields: SpanFields) {
-        batch.starts.append(
-            fields.start > 0 ? Timestamp(microseconds: fields.start) : receivedAt)
+        let start = fields.start > 0 ? Timestamp(microseconds: fields.start) : receivedAt
+        batch.starts.append(start)
+        if fields.duration < 0 {
+            RawEnd.keep(start, fields.duration, unit: 1_000, in: &batch)
+            ignoredFields += 1
+        }
         let (duration, overflow) = max(0, fields.duration).multipliedReportingOverflow(by: 1_000)
         batch.durations.append(overflow ? .max : duration)
         batch.names.append(fields.name)

@@ -222,7 +222,8 @@ struct ZipkinV1Decoder {
         let (begin, end) = (core[first.rawValue], core[last.rawValue])
         guard let told = begin ?? end else { return nil }
         var side = Side(endpoint: told.endpoint, start: begin?.time ?? 0)
-        if let begin, let end { side.duration = max(0, end.time &- begin.time) }
+        // Below zero it is told so, as of version 2.
+        if let begin, let end { side.duration = end.time &- begin.time }
         return side
     }
 

@@ -21,6 +21,12 @@ struct MetricQueryAnswer: Decodable {
     /// Warnings and infos.
     var remarks: [String]
 
+    init(type: String, series: [Series], remarks: [String]) {
+        self.type = type
+        self.series = series
+        self.remarks = remarks
+    }
+
     private enum Key: String, CodingKey {
         case data, resultType, result, warnings, infos
     }

@@ -17,7 +17,11 @@ struct MetricQueryPrinter {
     /// - Throws: when the answer is not one of Prometheus's API.
     func print(_ answer: [UInt8]) throws {
         guard output != .json else { return Self.write(answer + [UInt8(ascii: "\n")]) }
-        let content = try JSONDecoder().decode(MetricQueryAnswer.self, from: Data(answer))
+        print(try JSONDecoder().decode(MetricQueryAnswer.self, from: Data(answer)))
+    }
+
+    /// As a table, a graph or CSV.
+    func print(_ content: MetricQueryAnswer) {
         for remark in content.remarks {
             FileHandle.standardError.write(Data("\(Self.shown(remark))\n".utf8))
         }
@@ -161,7 +165,7 @@ struct MetricQueryPrinter {
     }
 
     /// Without what would move a terminal's cursor, or worse.
-    private static func shown(_ text: String) -> String {
+    static func shown(_ text: String) -> String {
         var shown = ""
         for scalar in text.unicodeScalars {
             switch scalar.value {
@@ -173,7 +177,7 @@ struct MetricQueryPrinter {
     }
 
     /// RFC 4180.
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         "\"\(text.replacing("\"", with: "\"\""))\""
     }
 

@@ -4,7 +4,9 @@ import ArgumentParser
 struct QueryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query", abstract: "Ask a running server.",
-        subcommands: [MetricQueryCommand.self, LogQueryCommand.self])
+        subcommands: [
+            MetricQueryCommand.self, TraceQueryCommand.self, LogQueryCommand.self,
+        ])
 }
 
 /// How answers are printed.

@@ -114,6 +114,11 @@ struct ServeListeners {
             services: [
                 JaegerQueryService(api, tokens: parts.tokens),
                 JaegerQueryServiceV2(api, tokens: parts.tokens),
+                TempoStreamService(ServeRoutes.tempo(parts), tokens: parts.tokens),
+                GRPCHealthService([
+                    "jaeger.api_v3.QueryService", "jaeger.api_v2.QueryService",
+                    TempoStreamService.name,
+                ]),
             ], events: parts.events)
         grpc.append(("Jaeger queries", listener))
     }

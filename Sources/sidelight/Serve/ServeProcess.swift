@@ -19,6 +19,7 @@ enum ServeProcess {
         let tokens = try loadTokens(configuration)
         try checkExposure(configuration, hasTokens: tokens != nil)
         let strategies = try loadStrategies(configuration)
+        for warning in strategies.warnings { logger.warning("--sampling-strategies: \(warning)") }
         let deriver = configuration.spanMetrics.map { SpanDeriver(naming: $0) }
         let logDeriver = configuration.accessLogMetrics.map { AccessLogDeriver(services: $0) }
         let store = try openStore(
@@ -43,7 +44,8 @@ enum ServeProcess {
             tokens: tokens, queries: QueryRunner(pool: pool, clock: clock), exports: exports,
             startedAt: Timestamp(nanoseconds: clock.wallNanoseconds), rules: alerting.rules,
             objectives: alerting.objectives, alerting: alerting,
-            sampling: SamplingAdvice(strategies: strategies, clock: clock),
+            sampling: SamplingMemory.advice(
+                strategies, catalog: store.catalog, clock: clock, events: events),
             tails: LogTails(clock: clock, events: events),
             deltaRecovery: DeltaRecovery(
                 store: store, startedAt: clock.wallNanoseconds / 1_000_000))
@@ -73,7 +75,8 @@ enum ServeProcess {
             try Failure.exit(.unreachable, error.description)
         }
         let loops = ServeLoops(
-            configuration, deriver, logDeriver, store: store, clock: clock, events: events)
+            configuration, deriver, logDeriver, sampling: parts.sampling, store: store,
+            clock: clock, events: events)
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
@@ -149,7 +152,9 @@ enum ServeProcess {
     ) {
         guard let path = configuration.samplingStrategies else { return }
         do throws(ConfigurationError) {
-            advice.replace(try strategies(of: path))
+            let strategies = try strategies(of: path)
+            advice.replace(strategies)
+            for warning in strategies.warnings { logger.warning("\(path): \(warning)") }
             logger.info("read the sampling strategies again")
         } catch {
             logger.error("the old sampling strategies stay: \(error)")

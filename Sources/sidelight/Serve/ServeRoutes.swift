@@ -53,15 +53,24 @@ enum ServeRoutes {
         ElasticsearchReceiver(ingest).register(on: &router)
     }
 
-    /// Each API answers at the root and below a prefix of its own, for clients that need a base URL.
-    private static func registerQueries(_ parts: ServeParts, on router: inout Router) {
-        let store = parts.store
+    private static func facts(_ parts: ServeParts) -> ServerFacts {
         var server = ServerFacts(
             version: ProgramVersion.current, startedAt: parts.startedAt,
             retention: "\(parts.configuration.metricRetention / 1_000_000_000)s",
             settings: parts.configuration.settings)
         server.hostname = ServeConfiguration.hostname ?? ""
         server.workingDirectory = FileManager.default.currentDirectoryPath
+        return server
+    }
+
+    static func tempo(_ parts: ServeParts) -> TempoAPI {
+        TempoAPI(store: parts.store, runner: parts.queries, server: facts(parts))
+    }
+
+    /// Each API answers at the root and below a prefix of its own, for clients that need a base URL.
+    private static func registerQueries(_ parts: ServeParts, on router: inout Router) {
+        let store = parts.store
+        let server = facts(parts)
         let prometheus = PrometheusAPI(
             store: store, runner: parts.queries, server: server, rules: parts.rules,
             events: parts.events, queryLog: parts.queryLog)
@@ -82,7 +91,7 @@ enum ServeRoutes {
         DoctorAPI(store: store, runner: parts.queries).register(on: &router)
         loki.register(on: &router)
         loki.register(on: &router, prefix: "/loki")
-        let tempo = TempoAPI(store: store, runner: parts.queries, server: server)
+        let tempo = tempo(parts)
         tempo.register(on: &router)
         tempo.register(on: &router, prefix: "/tempo")
         LogExploreAPI(store: store, runner: parts.queries).register(on: &router)

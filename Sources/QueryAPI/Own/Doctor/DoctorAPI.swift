@@ -66,12 +66,12 @@ package struct DoctorAPI: Sendable {
             $0.quotedValue(doctor.judged.start.nanoseconds)
             $0.key("endUnixNano")
             $0.quotedValue(doctor.judged.end.nanoseconds)
-            $0.field("spanCount", doctor.spanCount)
+            $0.field("spanCount", whole(doctor.spanCount))
             $0.field("examinedSpanCount", doctor.examinedCount)
             $0.field("isPartial", doctor.isPartial)
             $0.key("lostContextStartUnixNano")
             $0.quotedValue(doctor.judgedCalls.start.nanoseconds)
-            $0.field("orphanCount", doctor.edges.reduce(0) { $0 + $1.orphans })
+            $0.field("orphanCount", whole(doctor.edges.reduce(0) { $0 + $1.orphans }))
             $0.arrayField("edges") { array in
                 for edge in doctor.edges.prefix(entriesMax) {
                     array.object { write(edge, to: &$0) }
@@ -86,11 +86,14 @@ package struct DoctorAPI: Sendable {
         return writer.bytes
     }
 
+    /// Weights of thinned traces need not be whole.
+    private static func whole(_ count: Double) -> Int { Int(min(count, 0x1p53).rounded()) }
+
     private static func write(_ edge: TraceDoctor.Edge, to object: inout JSONWriter) {
         object.field("client", edge.client)
         object.field("server", edge.server)
-        object.field("callCount", edge.calls)
-        object.field("orphanCount", edge.orphans)
+        object.field("callCount", whole(edge.calls))
+        object.field("orphanCount", whole(edge.orphans))
         object.field("orphanRate", edge.orphanRate)
         if let example = edge.example { object.field("exampleTraceId", example) }
     }
@@ -99,9 +102,9 @@ package struct DoctorAPI: Sendable {
         object.field("service", loss.service)
         object.field("route", loss.route)
         object.field("outbound", loss.outbound)
-        object.field("lostCount", loss.lost)
-        object.field("certainCount", loss.certain)
-        object.field("forwardedCount", loss.forwarded)
+        object.field("lostCount", whole(loss.lost))
+        object.field("certainCount", whole(loss.certain))
+        object.field("forwardedCount", whole(loss.forwarded))
         object.field("headers", strings: loss.headers)
         object.field("advice", advice(loss))
         object.field("exampleOutboundTraceId", loss.exampleOutbound)

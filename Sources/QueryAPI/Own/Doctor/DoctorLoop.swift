@@ -84,7 +84,7 @@ package final class DoctorLoop: Sendable {
             let labels = [
                 (name: "client", value: edge.client), (name: "server", value: edge.server),
             ]
-            add("traces_orphan_spans", labels, Double(edge.orphans))
+            add("traces_orphan_spans", labels, edge.orphans)
             add("traces_orphan_ratio", labels, edge.orphanRate)
         }
         for loss in found.lost.prefix(seriesMax) {
@@ -93,7 +93,7 @@ package final class DoctorLoop: Sendable {
                 [
                     (name: "outbound", value: loss.outbound), (name: "route", value: loss.route),
                     (name: "service", value: loss.service),
-                ], (Double(loss.lost) * found.lossWeight).rounded())
+                ], (loss.lost * found.lossWeight).rounded())
         }
         guard !batch.sampleTimes.isEmpty else { return batch }
         for (family, help) in [

@@ -15,6 +15,8 @@ struct DoctorSpans: Sendable {
         var service: Int32
         var name: Int32
         var kind: SpanKind
+        /// How many spans it stands for where sampling took others out.
+        var count: Float
 
         var end: Timestamp { start.advanced(byNanoseconds: duration) }
         var isServerSide: Bool { kind == .server || kind == .consumer }
@@ -86,6 +88,7 @@ struct DoctorSpans: Sendable {
     private mutating func add(_ batch: SpanBatch) {
         let services = batch.serviceNames().map { number(of: $0) }
         var numbers: [StringID: Int32] = [:]
+        let counts = batch.adjustedCounts()
         for row in 0..<batch.count {
             let isSampled = Self.hash(batch.traceIDs[row]) & mask == 0
             let isRecent =
@@ -100,7 +103,7 @@ struct DoctorSpans: Sendable {
                 parent: batch.parentIDs[row], start: batch.starts[row],
                 duration: batch.durations[row],
                 service: services[Int(batch.resourceIndices[row])], name: name,
-                kind: batch.kinds[row])
+                kind: batch.kinds[row], count: Float(counts?[row] ?? 1))
             if isSampled {
                 spans.append(span)
                 if spans.count > limits.spansMax { thin() }

@@ -10,13 +10,14 @@ struct TraceDoctor {
         /// "" if nothing tells who calls.
         var client: String
         var server: String
-        /// Spans of the callee that name a parent in another service or one that is missing.
-        var calls = 0
-        var orphans = 0
+        /// Spans of the callee that name a parent in another service or one that is missing; of spans that
+        /// stand for several, so many.
+        var calls = 0.0
+        var orphans = 0.0
         /// The trace of an orphan.
         var example: TraceID?
 
-        var orphanRate: Double { calls == 0 ? 0 : Double(orphans) / Double(calls) }
+        var orphanRate: Double { calls == 0 ? 0 : orphans / calls }
     }
 
     /// A service that does not hand on the context of its requests.
@@ -26,11 +27,11 @@ struct TraceDoctor {
         var route: String
         /// The call that began a trace of its own meanwhile.
         var outbound: String
-        var lost = 0
+        var lost = 0.0
         /// Of those, the ones made while no other request was being served.
-        var certain = 0
+        var certain = 0.0
         /// Calls of that name and service that do have a parent.
-        var forwarded = 0
+        var forwarded = 0.0
         var headers: [String] = []
         /// The trace that the call began, and the one it belongs to.
         var exampleOutbound = TraceID.invalid
@@ -40,7 +41,7 @@ struct TraceDoctor {
     private(set) var edges: [Edge] = []
     private(set) var lost: [LostContext] = []
     /// Spans of `judged`; from the sample if there are many.
-    private(set) var spanCount = 0
+    private(set) var spanCount = 0.0
     /// Of those, the ones that were looked at.
     private(set) var examinedCount = 0
     /// Whether there were too many spans to look at each: calls and orphans of edges are then what a
@@ -105,7 +106,7 @@ struct TraceDoctor {
     }
 
     private mutating func findOrphans(_ spans: DoctorSpans) {
-        var callers: [Callee: [Int32: Int]] = [:]
+        var callers: [Callee: [Int32: Double]] = [:]
         var orphans: [DoctorSpans.Span] = []
         var found: [Pair: Edge] = [:]
         func edge(_ pair: Pair) -> Edge {
@@ -115,6 +116,7 @@ struct TraceDoctor {
         }
         for span in spans.spans where judged.contains(span.start) {
             examinedCount += 1
+            spanCount += Double(span.count)
             guard span.parent.isValid else { continue }
             guard let parent = spans.find(span.trace, span.parent) else {
                 orphans.append(span)
@@ -122,23 +124,24 @@ struct TraceDoctor {
             }
             guard parent.service != span.service else { continue }
             let pair = Pair(client: parent.service, server: span.service)
-            found[pair, default: edge(pair)].calls += 1
+            found[pair, default: edge(pair)].calls += Double(span.count)
             callers[Callee(service: span.service, name: span.name), default: [:]][
-                parent.service, default: 0] += 1
+                parent.service, default: 0] += Double(span.count)
         }
         for span in orphans {
             // Whoever calls this operation most is who the missing parent most likely belongs to.
             let known = callers[Callee(service: span.service, name: span.name)]
             let caller = known?.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
             let pair = Pair(client: caller ?? -1, server: span.service)
-            found[pair, default: edge(pair)].calls += 1
-            found[pair]?.orphans += 1
+            found[pair, default: edge(pair)].calls += Double(span.count)
+            found[pair]?.orphans += Double(span.count)
             found[pair]?.example = span.trace
         }
-        spanCount = examinedCount * spans.weight
+        let weight = Double(spans.weight)
+        spanCount *= weight
         for pair in found.keys {
-            found[pair]?.calls *= spans.weight
-            found[pair]?.orphans *= spans.weight
+            found[pair]?.calls *= weight
+            found[pair]?.orphans *= weight
         }
         edges = found.values.sorted {
             ($0.orphans, $1.client, $1.server) > ($1.orphans, $0.client, $0.server)
@@ -156,12 +159,13 @@ struct TraceDoctor {
     private mutating func findLostContext(_ spans: DoctorSpans) {
         // Requests that brought a context, by service, by start.
         var inbound: [Int32: [DoctorSpans.Span]] = [:]
-        var forwarded: [Callee: Int] = [:]
+        var forwarded: [Callee: Double] = [:]
         for span in spans.recent {
             if span.isServerSide, span.parent.isValid {
                 inbound[span.service, default: []].append(span)
             } else if span.isClientSide, span.parent.isValid, judgedCalls.contains(span.start) {
-                forwarded[Callee(service: span.service, name: span.name), default: 0] += 1
+                forwarded[Callee(service: span.service, name: span.name), default: 0] +=
+                    Double(span.count)
             }
         }
         for service in inbound.keys { inbound[service]?.sort { $0.start < $1.start } }
@@ -179,9 +183,9 @@ struct TraceDoctor {
                     forwarded: forwarded[
                         Callee(service: call.service, name: call.name), default: 0],
                     headers: Self.headers(of: request))
-            entry.lost += 1
+            entry.lost += Double(call.count)
             if serving.count == 1 {
-                entry.certain += 1
+                entry.certain += Double(call.count)
                 entry.exampleInbound = request.trace
                 entry.exampleOutbound = call.trace
             } else if entry.certain == 0 {

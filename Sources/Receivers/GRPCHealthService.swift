@@ -1,0 +1,59 @@
+import GRPCCore
+import WireFormats
+
+/// `grpc.health.v1.Health` (grpc, `doc/health-checking.md`): tells load balancers and probes that the services
+/// of a port answer. Anybody may ask. `Watch` is not there, which its clients take for "ask again".
+package struct GRPCHealthService: RegistrableRPCService {
+    private let services: Set<String>
+
+    /// - Parameter services: with their packages.
+    package init(_ services: [String]) { self.services = Set(services) }
+
+    package func registerMethods<Transport: ServerTransport>(
+        with router: inout RPCRouter<Transport>
+    ) {
+        router.registerHandler(
+            forMethod: MethodDescriptor(
+                fullyQualifiedService: "grpc.health.v1.Health", method: "Check"),
+            deserializer: GRPCRawMessage(), serializer: GRPCRawMessage()
+        ) { [services] request, _ in
+            let service = try Self.service(try await ServerRequest(stream: request).message)
+            guard service.isEmpty || services.contains(service) else {
+                throw RPCError(code: .notFound, message: "there is no service \(service) here")
+            }
+            // `HealthCheckResponse { status = 1 }`; 1 is serving.
+            return StreamingServerResponse(single: ServerResponse(message: [8, 1]))
+        }
+    }
+
+    /// `HealthCheckRequest { service = 1 }`; empty asks about the whole port.
+    private static func service(_ message: [UInt8]) throws -> String {
+        var service = ""
+        do throws(DecodeError) {
+            try message.decoded { (bytes) throws(DecodeError) in
+                var reader = ProtobufReader(bytes)
+                while true {
+                    switch try reader.nextKey() {
+                    case 0: return
+                    case ProtobufKey.length(1):
+                        service = String(
+                            decoding: try reader.bytes("service"), as: UTF8.self)
+                    case let key: try reader.skip(key)
+                    }
+                }
+            }
+        } catch {
+            throw RPCError(code: .invalidArgument, message: "\(error)")
+        }
+        return service
+    }
+}
+
+/// Messages that are read and written by hand.
+struct GRPCRawMessage: MessageSerializer, MessageDeserializer {
+    func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) -> Bytes { Bytes(message) }
+
+    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) -> [UInt8] {
+        bytes.withUnsafeBytes { Array($0) }
+    }
+}
