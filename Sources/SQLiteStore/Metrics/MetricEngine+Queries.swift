@@ -293,12 +293,14 @@ extension MetricEngine {
 
     private func forEachMatch(
         _ matchers: [LabelMatcher], in range: ClosedRange<Int64>,
-        _ body: ([UInt32], SeriesIndex) -> Void
+        _ body: ([UInt32]?, SeriesIndex) -> Void
     ) throws(StoreError) {
         let prepared = try MetricEngine.prepare(matchers)
         let view = try view(of: range)
         for day in view.days where !day.blocks.isEmpty || day.isThinned {
-            body(day.series.index.match(prepared), day.series.index)
+            // All that were written on a day are there.
+            body(
+                prepared.isEmpty ? nil : day.series.index.match(prepared), day.series.index)
         }
         for head in view.heads { body(head.match(prepared), head.index) }
         var histograms = NumberedSeries()
