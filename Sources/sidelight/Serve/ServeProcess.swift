@@ -74,6 +74,7 @@ enum ServeProcess {
         }
         let loops = ServeLoops(
             configuration, deriver, logDeriver, store: store, clock: clock, events: events)
+        let pushes = PushedGroupsLoop(parts.pushes, parts.ingest)
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
@@ -89,6 +90,7 @@ enum ServeProcess {
         logger.info("stopping")
         await listeners.close()
         await scraping?.stop()
+        await pushes.stop()
         await alerting.stop()
         loops.stop()
         do {
@@ -221,6 +223,7 @@ enum ServeProcess {
         store.metricRollups = configuration.downsampling
         store.spanBytesMax = configuration.traceBytesMax
         store.logBytesMax = configuration.logBytesMax
+        store.metricBytesMax = configuration.metricBytesMax
         store.seriesPerTargetMax = configuration.seriesPerTarget
         do {
             let opened = try SQLiteTelemetryStore(
@@ -255,6 +258,7 @@ struct ServeParts: Sendable {
     var tails: LogTails
     /// Running totals of what comes as increments, whichever listener it comes by.
     let deltas = DeltaSums()
+    let pushes = PushedGroupsBoard()
     /// What they were when the server ended last.
     let deltaRecovery: DeltaRecovery
     /// `nil` if nothing is scraped.
