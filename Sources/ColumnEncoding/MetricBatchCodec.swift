@@ -17,6 +17,8 @@ package enum MetricBatchCodec {
         static let metadata: UInt32 = 9
         /// High and low half of the ids of the series without labels, little endian, in their order.
         static let bareSeriesIDs: UInt32 = 10
+        /// How many there are, then each.
+        static let starts: UInt32 = 11
     }
 
     private static let seriesIDBytes = 16
@@ -72,6 +74,16 @@ package enum MetricBatchCodec {
                 }
             }
         }
+        if !batch.starts.isEmpty {
+            encoder.container.addPacked(Column.starts) { writer in
+                writer.appendVarint(UInt64(batch.starts.count))
+                for start in batch.starts {
+                    writer.appendVarint(UInt64(start.series))
+                    writer.appendSignedVarint(start.firstSampleTime)
+                    writer.appendSignedVarint(start.time)
+                }
+            }
+        }
         if !batch.metadata.isEmpty {
             encoder.container.addPacked(Column.metadata) { writer in
                 for metadata in batch.metadata {
@@ -110,6 +122,10 @@ package enum MetricBatchCodec {
         batch.exemplars = try items(decoder, Column.exemplars, "exemplars", count: counts[2]) {
             (reader) throws(ColumnDecodeError) in try exemplar(&reader, seriesCount: series)
         }
+        batch.starts =
+            try decoder.container.read(Column.starts, "starts") {
+                (reader) throws(ColumnDecodeError) in try starts(&reader, seriesCount: series)
+            } ?? []
         batch.metadata = try items(
             decoder, Column.metadata, "metadata", count: counts[3], metadata)
         return batch
@@ -186,6 +202,22 @@ package enum MetricBatchCodec {
             return []
         }
         return items
+    }
+
+    private static func starts(
+        _ reader: inout ByteReader, seriesCount: Int
+    ) throws(ColumnDecodeError) -> [SeriesStart] {
+        // Every start has three bytes at least.
+        let count = try reader.readCount(atMost: reader.remaining / 3 + 1)
+        var starts: [SeriesStart] = []
+        starts.reserveCapacity(count)
+        for _ in 0..<count {
+            let series = UInt32(try reader.readCount(atMost: seriesCount - 1))
+            let first = try reader.readSignedVarint()
+            let time = try reader.readSignedVarint()
+            starts.append(SeriesStart(series: series, time: time, firstSampleTime: first))
+        }
+        return starts
     }
 
     private static func exemplar(

@@ -100,6 +100,7 @@ private struct SampleFilter {
             exemplar.series = number(exemplar.series, &kept)
             kept.exemplars.append(exemplar)
         }
+        kept.starts = batch.starts(numberedBy: { numbers[$0] })
         return kept
     }
 

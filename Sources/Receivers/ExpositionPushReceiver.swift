@@ -10,16 +10,20 @@ import WireFormats
 ///   (repeatable) and `timestamp` (milliseconds, for lines that name none). Bad lines are skipped and
 ///   told. Answers 204, or 400 after the good lines are stored.
 /// - `PUT` and `POST /metrics/job/JOB/NAME/VALUE…`, as the Pushgateway has it; names that end in
-///   `@base64` have their value in base64url. One bad line refuses the whole push with 400. Samples are
-///   stored at the time of the push, once: nothing is exposed again and again, so there is nothing to
-///   delete, and a push that names times is refused.
+///   `@base64` have their value in base64url. One bad line refuses the whole push with 400, and so do times.
+///   `PUT` replaces the group, `POST` the metrics of the same names, `DELETE` ends it; what a group holds is
+///   stored again and again until then (`PushedGroupsLoop`).
 package struct ExpositionPushReceiver: Sendable {
     /// As the Pushgateway has it.
     private static let base64Suffix = "@base64"
 
     private let ingest: Ingest
+    private let groups: PushedGroupsBoard
 
-    package init(_ ingest: Ingest) { self.ingest = ingest }
+    package init(_ ingest: Ingest, _ groups: PushedGroupsBoard = PushedGroupsBoard()) {
+        self.ingest = ingest
+        self.groups = groups
+    }
 
     package func register(on router: inout Router, prefix: String = "") {
         let events = ingest.events
@@ -30,11 +34,10 @@ package struct ExpositionPushReceiver: Sendable {
         router.on(.post, prefix + "/api/v1/import/prometheus", options: options) {
             try await importLines($0)
         }
-        for method in [HTTPMethod.post, .put] {
-            router.on(method, prefix + "/metrics/{grouping...}", options: options) {
-                try await pushGroup($0)
-            }
-        }
+        let path = prefix + "/metrics/{grouping...}"
+        router.on(.post, path, options: options) { try await pushGroup($0, .sameNames) }
+        router.on(.put, path, options: options) { try await pushGroup($0, .everything) }
+        router.on(.delete, path, options: options) { try await deleteGroup($0) }
     }
 
     private func importLines(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -63,17 +66,34 @@ package struct ExpositionPushReceiver: Sendable {
         return .empty()
     }
 
-    private func pushGroup(_ request: HTTPRequest) async throws -> HTTPResponse {
+    private func pushGroup(
+        _ request: HTTPRequest, _ replacing: PushedGroups.Replacing
+    ) async throws -> HTTPResponse {
         let grouping = try Self.grouping(request)
-        let options = ExpositionOptions(receivedAt: ingest.now.milliseconds)
-        let decoded = try exposed(request, options)
-        guard !decoded.batch.hasOwnTime.contains(true) else {
-            throw HTTPError.badRequest("pushed metrics must not have timestamps")
+        let key = Labels(grouping)
+        let now = ingest.now.milliseconds
+        let pushed: MetricBatch
+        do {
+            let decoded = try exposed(request, ExpositionOptions(receivedAt: now))
+            guard !decoded.batch.hasOwnTime.contains(true) else {
+                throw HTTPError.badRequest("pushed metrics must not have timestamps")
+            }
+            pushed = decoded.batch.batch.adding(grouping)
+        } catch {
+            let failure = groups.fail(key, at: now)
+            if !failure.isEmpty { _ = try await store(failure) }
+            throw error
         }
-        var pushed = decoded
-        Self.noteTime(options.receivedAt, in: &pushed.batch)
-        let receipt = try await store(pushed, adding: grouping)
+        guard var batch = groups.push(pushed, to: key, replacing, at: now) else {
+            throw HTTPError(
+                .overloaded,
+                message: "pushed groups hold \(PushedGroups.seriesMax) series already; delete some")
+        }
+        batch.metadata += PushedGroups.metadata
+        let receipt = try await store(batch)
         guard receipt.rejected == 0 else {
+            // What is refused now would be refused every time.
+            _ = try await store(groups.delete(key, at: now))
             throw HTTPError.badRequest(
                 "\(receipt.accepted) samples stored, \(receipt.rejected) rejected:"
                     + " \(receipt.message)")
@@ -81,16 +101,19 @@ package struct ExpositionPushReceiver: Sendable {
         return HTTPResponse(status: 200)
     }
 
-    /// The sample that the Pushgateway adds to a group.
-    private static func noteTime(_ milliseconds: Int64, in exposed: inout ExposedMetrics) {
-        let series = exposed.batch.append(Labels([Labels.metricName: "push_time_seconds"]))
-        exposed.hasOwnTime.append(false)
-        exposed.batch.append(
-            series: series, time: milliseconds, value: Double(milliseconds) / 1_000)
-        exposed.batch.metadata.append(
-            MetricMetadata(
-                family: "push_time_seconds", type: .gauge,
-                help: "Last Unix time when changing this group was pushed."))
+    /// Also of a group that is not there: 202.
+    private func deleteGroup(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let key = Labels(try Self.grouping(request))
+        let ended = groups.delete(key, at: ingest.now.milliseconds)
+        if !ended.isEmpty { _ = try await store(ended) }
+        return HTTPResponse(status: 202)
+    }
+
+    private func store(_ batch: MetricBatch) async throws -> IngestReceipt {
+        try await storing { () throws(StoreError) in
+            // No digest: a sample that comes again replaces itself.
+            try await ingest.store(Decoded(batch: batch), digest: nil, by: .push)
+        }
     }
 
     private func exposed(

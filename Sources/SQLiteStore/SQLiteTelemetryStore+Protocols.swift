@@ -146,6 +146,12 @@ extension SQLiteTelemetryStore: MetricStore {
         try metrics.exemplars(matching: matchers, in: range)
     }
 
+    package func startTimes(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesStarts] {
+        try metrics.startTimes(matching: matchers, in: range)
+    }
+
     package func metricMetadata() throws(StoreError) -> [MetricMetadata] {
         try metrics.metadata()
     }

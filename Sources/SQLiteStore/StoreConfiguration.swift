@@ -14,6 +14,9 @@ package struct StoreConfiguration: Sendable {
     /// Bytes of blocks that are kept of spans and of logs; what came first goes first. `nil`: no bound.
     package var spanBytesMax: Int?
     package var logBytesMax: Int?
+    /// Bytes of the files of samples that are kept: the oldest days go first, the one that goes on stays.
+    /// Summaries do not count. `nil`: no bound.
+    package var metricBytesMax: Int?
     /// Nothing is derived from spans any more: a store opened without derivation then drops the state of an
     /// earlier one instead of keeping the journal for it.
     package var forgetsDerivedState = false

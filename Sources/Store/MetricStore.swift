@@ -4,7 +4,7 @@ import Telemetry
 ///
 /// Reads block and see every acknowledged sample exactly once; of samples with equal series and time
 /// the last written wins.
-package protocol MetricStore: Sendable {
+package protocol MetricStore: StartTimeStore {
     func append(
         metrics batch: MetricBatch, digest: ContentHash?, completion: @escaping AppendCompletion)
 

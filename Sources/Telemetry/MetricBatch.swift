@@ -60,6 +60,7 @@ package struct MetricBatch: Sendable {
 
     package var histograms: [HistogramSample] = []
     package var exemplars: [Exemplar] = []
+    package var starts: [SeriesStart] = []
     package var metadata: [MetricMetadata] = []
 
     package init() {}

@@ -124,14 +124,33 @@ struct InfoTests {
         }
     }
 
-    @Test("start timestamps are not kept, and it says so")
+    @Test("start timestamps are those of the samples that a selector finds, 0 where nobody told")
     func startTimestamps() throws {
-        let result = try store.result("start_timestamp(up)", at: 60)
-        #expect(TestStore.lines(result.value) == [])
+        let store = TestStore()
+        var batch = MetricBatch()
+        let told = batch.append(Labels(["__name__": "c_total", "pod": "a"]))
+        let untold = batch.append(Labels(["__name__": "c_total", "pod": "b"]))
+        for time in stride(from: Int64(60_000), through: 600_000, by: 60_000) {
+            batch.append(series: told, time: time, value: Double(time))
+            batch.append(series: untold, time: time, value: 1)
+        }
+        batch.starts = [
+            SeriesStart(series: told, time: 50_500, firstSampleTime: 60_000),
+            SeriesStart(series: told, time: 290_000, firstSampleTime: 300_000),
+        ]
+        store.add(batch)
+        func lines(_ query: String, at seconds: Double) throws -> [String] {
+            TestStore.lines(try store.result(query, at: seconds).value)
+        }
         #expect(
-            result.warnings == [
-                "start timestamps of samples are not kept, so there are none (1:1)"
-            ])
+            try lines("start_timestamp(c_total)", at: 299)
+                == [#"{pod="a"} 50.5"#, #"{pod="b"} 0"#])
+        #expect(try lines(#"start_timestamp(c_total{pod="a"})"#, at: 300) == [#"{pod="a"} 290"#])
+        #expect(
+            try lines(#"start_timestamp(c_total{pod="a"} offset 5m)"#, at: 420)
+                == [#"{pod="a"} 50.5"#])
+        #expect(try lines("start_timestamp(c_total + 0)", at: 300) == [])
+        #expect(try store.result("start_timestamp(c_total)", at: 300).warnings == [])
     }
 }
 

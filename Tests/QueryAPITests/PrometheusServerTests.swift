@@ -60,7 +60,7 @@ struct PrometheusServerTests {
         try await APIServer.run { server in
             let text = try await server.get("/api/v1/features").text
             for part in [
-                #""api":{"admin":false"#, #""info":true"#, #""start_timestamp":false"#,
+                #""api":{"admin":false"#, #""info":true"#, #""start_timestamp":true"#,
                 #""limit_ratio":true"#, #""anchored":true"#, #""atan2":true"#,
             ] {
                 #expect(text.contains(part), "\(part)")

@@ -79,7 +79,7 @@ struct RemoteReadTests {
         }
     }
 
-    @Test("histograms are answered as samples, or refused to who takes chunks only")
+    @Test("histograms are answered as samples, or as chunks to who prefers them")
     func histograms() async throws {
         try await APIServer.run(filledBy: { store in
             var batch = MetricBatch()
@@ -91,10 +91,14 @@ struct RemoteReadTests {
             ]
             store.append(metrics: batch, digest: nil) { _ in }
         }) { server in
-            let answer = try await post(server, request("h", accepts: [1, 0]))
-            #expect(answer["content-type"] == "application/x-protobuf")
-            let refused = try await post(server, request("h", accepts: [1]))
-            #expect(refused.status == 400)
+            let samples = try await post(server, request("h", accepts: [0, 1]))
+            #expect(samples["content-type"] == "application/x-protobuf")
+            let chunks = try await post(server, request("h", accepts: [1]))
+            #expect(chunks.status == 200)
+            // The kind of the chunk, then how long it is: one histogram that nothing is known of before.
+            let kind: [UInt8] = [0x18, 3, 0x22]
+            let place = chunks.body.firstRange(of: kind)?.upperBound
+            #expect(place.map { Array(chunks.body[($0 + 1)..<($0 + 4)]) } == [0, 1, 0])
         }
     }
 

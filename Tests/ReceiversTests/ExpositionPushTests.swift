@@ -1,4 +1,6 @@
 import HTTPServer
+import NIOHTTP1
+import Receivers
 import Telemetry
 import Testing
 
@@ -67,7 +69,61 @@ struct ExpositionPushTests {
             stored(bed) == [
                 "a{job=\"some job\", path=\"/var/tmp\", x=\"a/b\"} 1.0 @0",
                 "push_time_seconds{job=\"some job\", path=\"/var/tmp\", x=\"a/b\"} \(time) @0",
+                "push_failure_time_seconds{job=\"some job\", path=\"/var/tmp\", x=\"a/b\"} 0.0 @0",
             ])
+    }
+
+    /// What is stored last of each series, without the times of the groups; stale markers as "end".
+    private func last(_ bed: TestBed) -> Set<String> {
+        var last: [String: String] = [:]
+        for batch in bed.store.metrics {
+            for row in batch.sampleTimes.indices {
+                let labels = "\(batch.labels(Int(batch.sampleSeries[row])))"
+                let value = batch.sampleValues[row]
+                last[labels] =
+                    value.bitPattern == Sample.staleMarker.bitPattern ? "end" : "\(value)"
+            }
+        }
+        return Set(last.filter { !$0.key.hasPrefix("push_") }.map { "\($0.key) \($0.value)" })
+    }
+
+    @Test("a group is told again until it is replaced by PUT, in part by POST, or deleted")
+    func groups() async throws {
+        let bed = TestBed()
+        let groups = PushedGroupsBoard()
+        try await bed.withHTTP(groups: groups) { server in
+            func send(_ method: NIOHTTP1.HTTPMethod, _ text: String = "") async throws -> Int {
+                let path = "/metrics/job/j/zone/z"
+                return try await server.send(method, path, Array(text.utf8)).status
+            }
+            #expect(try await send(.PUT, "a{x=\"1\"} 1\na{x=\"2\"} 2\nb 3\n") == 200)
+            #expect(try await send(.POST, "a{x=\"2\"} 5\n") == 200)
+            let labels = #"job="j", "#
+            #expect(
+                last(bed) == [
+                    "a{\(labels)x=\"1\", zone=\"z\"} end", "a{\(labels)x=\"2\", zone=\"z\"} 5.0",
+                    "b{\(labels)zone=\"z\"} 3.0",
+                ])
+            bed.store.clear()
+            await PushedGroupsLoop.tell(groups, bed.ingest)
+            #expect(
+                last(bed) == [
+                    "a{\(labels)x=\"2\", zone=\"z\"} 5.0", "b{\(labels)zone=\"z\"} 3.0",
+                ])
+            #expect(try await send(.PUT, "c 7\n") == 200)
+            #expect(
+                last(bed) == [
+                    "a{\(labels)x=\"2\", zone=\"z\"} end", "b{\(labels)zone=\"z\"} end",
+                    "c{\(labels)zone=\"z\"} 7.0",
+                ])
+            #expect(try await send(.POST, "c x\n") == 400)
+            #expect(try await send(.DELETE) == 202)
+            bed.store.clear()
+            await PushedGroupsLoop.tell(groups, bed.ingest)
+            #expect(last(bed) == [])
+            #expect(try await send(.DELETE) == 202)
+            #expect(bed.store.appendCount == 0)
+        }
     }
 
     @Test(

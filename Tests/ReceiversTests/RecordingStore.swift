@@ -24,6 +24,13 @@ final class RecordingStore: SpanStore, LogStore, MetricStore {
     var appendCount: Int { state.withLock { $0.digests.count } }
     var heldCount: Int { state.withLock { $0.held.count } }
 
+    /// Forgets what came so far.
+    func clear() {
+        state.withLock { state in
+            (state.spans, state.logs, state.metrics, state.digests) = ([], [], [], [])
+        }
+    }
+
     /// What later appends are answered.
     func answer(_ answer: Result<AppendOutcome, StoreError>) {
         state.withLock { $0.answer = answer }

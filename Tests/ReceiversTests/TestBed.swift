@@ -30,6 +30,7 @@ struct TestBed {
 
     func withHTTP<Result>(
         limits: HTTPLimits = HTTPLimits(), strategies: SamplingStrategies = SamplingStrategies(),
+        groups: PushedGroupsBoard = PushedGroupsBoard(),
         _ body: (HTTPListener) async throws -> Result
     ) async throws -> Result {
         var router = Router()
@@ -42,7 +43,7 @@ struct TestBed {
         RemoteWriteReceiver(ingest, expandedBytesMax: limits.expandedBytesMax)
             .register(on: &router)
         LogLinesReceiver(ingest).register(on: &router)
-        ExpositionPushReceiver(ingest).register(on: &router)
+        ExpositionPushReceiver(ingest, groups).register(on: &router)
         LokiPushReceiver(ingest, expandedBytesMax: limits.expandedBytesMax).register(on: &router)
         ElasticsearchReceiver(ingest).register(on: &router)
         var configuration = HTTPListener.Configuration(
@@ -80,8 +81,15 @@ extension HTTPListener {
         _ path: String, _ body: [UInt8], type: String? = nil,
         headers: KeyValuePairs<String, String> = [:]
     ) async throws -> Answer {
+        try await send(.POST, path, body, type: type, headers: headers)
+    }
+
+    func send(
+        _ method: NIOHTTP1.HTTPMethod, _ path: String, _ body: [UInt8], type: String? = nil,
+        headers: KeyValuePairs<String, String> = [:]
+    ) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(address.port)\(path)")
-        request.method = .POST
+        request.method = method
         if let type { request.headers.add(name: "content-type", value: type) }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = .bytes(ByteBuffer(bytes: body))

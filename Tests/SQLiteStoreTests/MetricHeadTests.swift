@@ -73,6 +73,74 @@ import Testing
         #expect(try content(temporary.store, 0...Int64.max) == expected, "seed \(seed)")
     }
 
+    @Test("a start told with every sample is journalled once, and there after a crash")
+    func starts() async throws {
+        let temporary = try TemporaryStore()
+        let labels = Labels(["__name__": "m", "pod": "a"])
+        func append(_ second: Int64) async throws {
+            var batch = MetricBatch()
+            let series = batch.append(labels)
+            let time = Self.now + second * 1_000
+            batch.append(series: series, time: time, value: Double(second))
+            batch.starts = [
+                SeriesStart(series: series, time: Self.now - 500, firstSampleTime: time)
+            ]
+            _ = try await temporary.append(batch)
+        }
+        func told(_ store: SQLiteTelemetryStore) throws -> [SeriesStarts] {
+            try store.startTimes(matching: [], in: 0...Int64.max)
+        }
+        let once = [SeriesStarts(labels: labels, sampleTimes: [Self.now], starts: [Self.now - 500])]
+        for second in 0..<5 { try await append(Int64(second)) }
+        #expect(try told(temporary.store) == once)
+        let crashed = try temporary.openCopy()
+        #expect(try told(crashed) == once)
+        try crashed.close()
+        try temporary.store.seal()
+        try await append(6)
+        #expect(try told(temporary.store) == once)
+        try temporary.reopen()
+        #expect(try told(temporary.store) == once)
+    }
+
+    @Test("lists of labels follow what comes, is sealed and is asked for")
+    func listings() async throws {
+        let temporary = try TemporaryStore { $0.looseSamplesMax = 3 }
+        var pods: [String] = []
+        func append(_ number: Int, at time: Int64) async throws {
+            var batch = MetricBatch()
+            let series = batch.append(Labels(["__name__": "m", "pod": "pod-\(number)"]))
+            batch.append(series: series, time: time, value: 1)
+            _ = try await temporary.append(batch)
+        }
+        for number in 0..<9 {
+            try await append(number, at: Self.now + Int64(number) * 1_000)
+            pods.append("pod-\(number)")
+            let store = temporary.store
+            // Twice: the second answer is the one that was kept.
+            for _ in 0..<2 {
+                let late = try store.labelValues(
+                    of: "pod", matching: [], in: (Self.now + Int64(number) * 1_000)...Int64.max)
+                #expect(late.contains("pod-\(number)"))
+                #expect(try store.labelValues(of: "pod", matching: [], in: 0...Int64.max) == pods)
+                #expect(
+                    try store.labelValues(
+                        of: "pod", matching: [LabelMatcher("pod", .equal, "pod-0")],
+                        in: 0...Int64.max) == ["pod-0"])
+                #expect(
+                    try store.labelNames(matching: [], in: 0...Int64.max) == ["__name__", "pod"])
+                #expect(
+                    try store.labelNames(
+                        matching: [LabelMatcher("pod", .equal, "")], in: 0...Int64.max)
+                        == [])
+            }
+            if number == 4 { try store.seal() }
+        }
+        try temporary.store.seal()
+        #expect(
+            try temporary.store.labelValues(of: "pod", matching: [], in: 0...Int64.max) == pods)
+    }
+
     @Test("batches whose labels are read only when needed are stored like others")
     func unreadLabels() async throws {
         let temporary = try TemporaryStore()

@@ -113,6 +113,32 @@ struct ExpositionProtobufTests {
             ])
     }
 
+    @Test("what says when it was created gives its series their start")
+    func created() throws {
+        let body = family("c_total", type: 0) { metric in
+            metric.message(3) { counter in
+                counter.double(1, 7)
+                counter.message(3) {
+                    $0.varint(1, 4)
+                    $0.varint(2, 250_000_000)
+                }
+            }
+            metric.varint(6, 5_000)
+        }
+        #expect(
+            try decode(body).batch.batch.starts == [
+                SeriesStart(series: 0, time: 4_250, firstSampleTime: 5_000)
+            ])
+        let late = family("c_total", type: 0) { metric in
+            metric.message(3) { counter in
+                counter.double(1, 7)
+                counter.message(3) { $0.varint(1, 6) }
+            }
+            metric.varint(6, 5_000)
+        }
+        #expect(try decode(late).batch.batch.starts == [])
+    }
+
     @Test("a summary becomes quantiles, sum and count")
     func readsSummary() throws {
         let body = family("s", type: 2) { metric in

@@ -186,6 +186,43 @@ struct ExpositionTextTests {
                     unit: "seconds"))
     }
 
+    @Test(
+        "lines that say when a metric was created give its series their starts, before them or behind"
+    )
+    func created() throws {
+        let decoded = try decode(
+            """
+            # TYPE c counter
+            c_total{a="1"} 17 50
+            c_created{a="1"} 40.5
+            c_created{a="2"} 41
+            c_total{a="2"} 18 52
+            c_total{a="3"} 19 53
+            # TYPE h histogram
+            h_bucket{le="1"} 5 60
+            h_bucket{le="+Inf"} 6 60
+            h_count 6 60
+            h_created 42
+            # TYPE late counter
+            late_total 1 60
+            late_created 61
+            # TYPE g gauge
+            g_created 3 60
+            # EOF
+
+            """, .openMetrics)
+        let batch = decoded.batch.batch
+        #expect(
+            batch.starts.map {
+                "\(batch.labels(Int($0.series))) \($0.time) \($0.firstSampleTime)"
+            } == [
+                #"c_total{a="1"} 40500 50000"#, #"c_total{a="2"} 41000 52000"#,
+                #"h_bucket{le="1.0"} 42000 60000"#, #"h_bucket{le="+Inf"} 42000 60000"#,
+                "h_count 42000 60000",
+            ])
+        #expect(batch.sampleTimes.count == 12)
+    }
+
     @Test("OpenMetrics without its end, or with text behind it, is refused")
     func openMetricsEnd() throws {
         #expect(throws: DecodeError.self) { try decode("a 1\n", .openMetrics) }

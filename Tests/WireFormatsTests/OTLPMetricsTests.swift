@@ -71,6 +71,23 @@ struct OTLPMetricsTests {
         #expect(rows.allSatisfy { batch.sampleValues[$0] == 1 })
     }
 
+    @Test("cumulative points tell since when their series count, gauges and increments do not")
+    func starts() {
+        var translator = translator([])
+        var point = translator.point(time: 9_000_000_000)
+        point.start = 2_000_000_000
+        translator.begin("c", .counter)
+        translator.add(1, point)
+        translator.begin("g", .gauge)
+        translator.add(1, point)
+        translator.begin("d", .counter, isDelta: true)
+        translator.add(1, point)
+        translator.endResource()
+        let batch = translator.finish().batch
+        #expect(
+            batch.starts == [SeriesStart(series: 0, time: 2_000, firstSampleTime: 9_000)])
+    }
+
     @Test("a resource that spans all of time gets a bounded number of target_info samples")
     func boundsTargetInfo() {
         var translator = translator([
@@ -211,12 +228,12 @@ extension OTLPMetricTranslator {
     }
 
     fileprivate mutating func begin(
-        _ name: String, unit: String = "", _ kind: PrometheusNaming.Kind
+        _ name: String, unit: String = "", _ kind: PrometheusNaming.Kind, isDelta: Bool = false
     ) {
         beginMetric(
             OTLPMetricHeader(
                 name: strings.intern(name), unit: strings.intern(unit),
-                description: strings.intern("help"), kind: kind))
+                description: strings.intern("help"), kind: kind), isDelta: isDelta)
     }
 
     fileprivate mutating func point(

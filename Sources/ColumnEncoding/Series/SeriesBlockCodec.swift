@@ -68,6 +68,12 @@ package enum SeriesBlockCodec {
         }
         return block
     }
+
+    package static func decode(_ bytes: [UInt8]) throws(ColumnDecodeError) -> SeriesBlock {
+        try bytes.withUnsafeBufferPointer { (bytes) throws(ColumnDecodeError) in
+            try decode(UnsafeRawBufferPointer(bytes))
+        }
+    }
 }
 
 /// An encoded block in two parts.

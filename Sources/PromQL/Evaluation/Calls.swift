@@ -16,7 +16,7 @@ extension Evaluator {
         if let fact = queryFact(node.function) { return .scalar(StepScalar(fact)) }
         switch node.function {
         case .info: return .vector(try info(node))
-        case .startTimestamp: return .vector(try startTimestamp(node))
+        case .startTimestamp: return .vector(try startTimestamp(node.arguments[0]))
         case .maxOf, .minOf: return .scalar(try extremeOf(node))
         case .sortByLabel: return .vector(try sortByLabel(node, descending: false))
         case .sortByLabelDesc: return .vector(try sortByLabel(node, descending: true))

@@ -18,9 +18,6 @@ package struct PromQLOptions: Sendable, Hashable {
 
 /// Evaluates PromQL as Prometheus 3 does. Blocks the calling thread while it reads and computes: call
 /// it on a thread pool.
-///
-/// One deviation: start timestamps of samples are not kept, so `start_timestamp` yields nothing, as it does
-/// in Prometheus without the feature of that name.
 package struct PromQLEngine: Sendable {
     private let store: any MetricStore
     private let options: PromQLOptions

@@ -1,11 +1,35 @@
 import QueryCore
+import Store
+import Telemetry
 
 extension Evaluator {
-    /// `start_timestamp`: nothing, as in Prometheus where start timestamps are not kept; with a warning.
-    mutating func startTimestamp(_ node: FunctionCall) throws(QueryError) -> [StepSeries] {
-        _ = try vector(node.arguments[0])
-        notes.warn("start timestamps of samples are not kept, so there are none", at: node.range)
-        return []
+    /// `start_timestamp`: since when the samples count that a selector finds, in seconds; 0 where their sender
+    /// did not tell. Nothing for other vectors, whose values are no samples (Prometheus, promql/functions.go).
+    mutating func startTimestamp(_ argument: Expression) throws(QueryError) -> [StepSeries] {
+        guard case .vectorSelector(let selector) = argument.unwrapped else {
+            _ = try vector(argument)
+            return []
+        }
+        let samples = windows(selector.shift, range: options.lookback).sampleRange
+        var starts: [Labels: SeriesStarts] = [:]
+        do throws(StoreError) {
+            for series in try store.startTimes(matching: selector.allMatchers, in: samples) {
+                starts[series.labels] = series
+            }
+        } catch {
+            throw QueryError(error)
+        }
+        var collector = SeriesCollector()
+        for series in try selectTimes(selector) {
+            let known = starts[series.labels]
+            let values = series.values.map { time in
+                guard StepValue.isPresent(time) else { return time }
+                let start = known?.start(ofSampleAt: Int64((time * 1_000).rounded()))
+                return Double(start ?? 0) / 1_000
+            }
+            try collector.add(series.labels.withoutName, values)
+        }
+        return collector.series
     }
 
     /// `timestamp`: of a selector the times of the samples it found, of anything else the step's time.

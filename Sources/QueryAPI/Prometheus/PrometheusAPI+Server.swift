@@ -184,7 +184,7 @@ extension PrometheusAPI {
                 "tsdb",
                 [
                     ("exemplar_storage", true), ("native_histograms", true),
-                    ("st_storage", false),
+                    ("st_storage", true),
                 ]
             ),
         ]
@@ -204,7 +204,7 @@ extension PrometheusAPI {
     }
 
     private static let functions: [(String, Bool)] = Function.allCases.map { function in
-        (function.rawValue, function != .startTimestamp)
+        (function.rawValue, true)
     }
 
     private static let operators: [(String, Bool)] = {

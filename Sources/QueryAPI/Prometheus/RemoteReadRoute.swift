@@ -6,7 +6,7 @@ import Telemetry
 import WireFormats
 
 /// `POST /api/v1/read`: Prometheus remote read. Answers samples, or streams XOR chunks to clients that prefer
-/// them; series with native histograms are only answered as samples.
+/// them, native histograms as chunks of float histograms.
 struct RemoteReadRoute: Sendable {
     /// What is evaluated at once of a streamed answer: about this much waits to be sent.
     private static let streamedBytesAtOnce = 1 << 20
@@ -44,15 +44,7 @@ struct RemoteReadRoute: Sendable {
             }
             return selections
         }
-        let hasHistograms = selections.contains(where: \.mayHoldHistograms)
-        if read.accepted.first == .streamedChunks {
-            if !hasHistograms { return streamed(selections) }
-            guard read.accepted.contains(.samples) else {
-                throw HTTPError.badRequest(
-                    "series with native histograms are only answered as SAMPLES, which this "
-                        + "request does not accept")
-            }
-        }
+        if read.accepted.first == .streamedChunks { return streamed(selections) }
         return try await samples(selections)
     }
 
@@ -133,7 +125,9 @@ struct RemoteReadRoute: Sendable {
         while index < selection.count, writer.bytes.count < streamedBytesAtOnce {
             try context.check()
             try selection.samples(index, into: &columns)
-            writer.append(selection.labels(index), query: query, columns.times, columns.values)
+            writer.append(
+                selection.labels(index), query: query, columns.times, columns.values,
+                columns.histograms)
             index += 1
         }
         return (writer.bytes, index)

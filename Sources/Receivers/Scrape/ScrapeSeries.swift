@@ -69,6 +69,10 @@ package struct ScrapeSeries: Sendable {
             exemplar.series = series
             result.batch.exemplars.append(exemplar)
         }
+        result.batch.starts = exposed.batch.starts(numberedBy: { series in
+            let number = numbers[Int(series)]
+            return number == .max ? nil : number
+        })
         for entry in exposed.batch.metadata where metadata.insert(entry).inserted {
             result.batch.metadata.append(entry)
         }

@@ -64,6 +64,7 @@ extension HeadSamples {
         all.runs = runs
         for batch in batches.dropFirst() {
             all.extras += batch.extras
+            all.starts.append(batch.starts)
             guard !batch.times.isEmpty else { continue }
             all.first = min(all.first, batch.first)
             all.last = max(all.last, batch.last)

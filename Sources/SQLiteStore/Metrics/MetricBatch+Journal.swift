@@ -42,6 +42,7 @@ extension MetricBatch {
         let isAny =
             sampleTimes.contains(where: drops) || histograms.contains { drops($0.time) }
             || exemplars.contains { drops($0.time) }
+            || starts.contains { drops($0.firstSampleTime) }
         return isAny ? filtered { _, time in !drops(time) } : self
     }
 
@@ -86,6 +87,7 @@ extension MetricBatch {
         }
         batch.histograms = histograms.filter { keeps($0.series, $0.time) }
         batch.exemplars = exemplars.filter { keeps($0.series, $0.time) }
+        batch.starts = starts.filter { keeps($0.series, $0.firstSampleTime) }
         return batch
     }
 }

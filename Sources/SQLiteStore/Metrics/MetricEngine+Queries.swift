@@ -13,16 +13,19 @@ extension MetricEngine {
     }
 
     /// A consistent view of head and days.
-    private struct View {
+    fileprivate struct View {
         var days: [MetricDay]
         var heads: [HeadView]
         /// Histograms and exemplars of the head.
         var extras: [MetricBatch]
+        /// Journal sequences of the batches that these came with.
+        var extraSequences: [UInt64]
+        var generation: UInt64
         var lease: ReadLease
     }
 
     /// The part of the head that one registry numbered.
-    private struct HeadView {
+    fileprivate struct HeadView {
         var index: SeriesIndex
         var batches: [HeadSamples]
 
@@ -59,7 +62,7 @@ extension MetricEngine {
         gatherHead()
         let first = UTCDay(containingMilliseconds: range.lowerBound)
         let last = UTCDay(containingMilliseconds: range.upperBound)
-        let (days, head, lease) = state.withLock { state in
+        let (days, head, generation) = state.withLock { state in
             state.readers[state.generation, default: 0] += 1
             return (
                 state.days.filter { first <= $0.key && $0.key <= last }.sorted { $0.key < $1.key }
@@ -72,12 +75,14 @@ extension MetricEngine {
                 (state.sealing + state.head).filter {
                     $0.overlaps(range) || !$0.extras.isEmpty
                 },
-                ReadLease(self, generation: state.generation)
+                state.generation
             )
         }
         return View(
             days: days, heads: HeadView.grouping(head.filter { $0.overlaps(range) }),
-            extras: head.flatMap(\.extras), lease: lease)
+            extras: head.flatMap(\.extras),
+            extraSequences: head.filter { !$0.extras.isEmpty }.map(\.sequence),
+            generation: generation, lease: ReadLease(self, generation: generation))
     }
 
     /// Ends the use of a generation's blocks.
@@ -274,31 +279,48 @@ extension MetricEngine {
     func labelNames(
         matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [String] {
-        var names = Set<String>()
-        try forEachMatch(matchers, in: range) { series, index in
-            index.collectNames(of: series, into: &names)
+        try listing(.names, matchers, range) { (view, prepared) throws(StoreError) in
+            var names = Set<String>()
+            try forEachMatch(prepared, in: view, range) { series, index in
+                index.collectNames(of: series, into: &names)
+            }
+            return names.sorted()
         }
-        return names.sorted()
     }
 
     func labelValues(
         of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [String] {
-        var values = SortedTexts()
-        try forEachMatch(matchers, in: range) { series, index in
-            index.collectValues(of: name, in: series, into: &values)
+        try listing(.values(of: name), matchers, range) { (view, prepared) throws(StoreError) in
+            var values = SortedTexts()
+            try forEachMatch(prepared, in: view, range) { series, index in
+                index.collectValues(of: name, in: series, into: &values)
+            }
+            return values.union
         }
-        return values.union
+    }
+
+    /// A list that is made by `body` unless it is known from before.
+    private func listing(
+        _ kind: LabelListingKey.Kind, _ matchers: [LabelMatcher], _ range: ClosedRange<Int64>,
+        _ body: (View, [PreparedMatcher]) throws(StoreError) -> [String]
+    ) throws(StoreError) -> [String] {
+        let view = try view(of: range)
+        let key = LabelListingKey(kind, matchers, view, range)
+        if let known = listings.texts(key) { return known }
+        let texts = try body(view, try MetricEngine.prepare(matchers))
+        listings.keep(texts, for: key)
+        return texts
     }
 
     private func forEachMatch(
-        _ matchers: [LabelMatcher], in range: ClosedRange<Int64>,
-        _ body: ([UInt32], SeriesIndex) -> Void
+        _ prepared: [PreparedMatcher], in view: View, _ range: ClosedRange<Int64>,
+        _ body: ([UInt32]?, SeriesIndex) -> Void
     ) throws(StoreError) {
-        let prepared = try MetricEngine.prepare(matchers)
-        let view = try view(of: range)
-        for day in view.days where !day.blocks.isEmpty || day.isThinned {
-            body(day.series.index.match(prepared), day.series.index)
+        for day in view.days where day.isListed {
+            // All that were written on a day are there.
+            body(
+                prepared.isEmpty ? nil : day.series.index.match(prepared), day.series.index)
         }
         for head in view.heads { body(head.match(prepared), head.index) }
         var histograms = NumberedSeries()
@@ -310,5 +332,28 @@ extension MetricEngine {
             }
         }
         body(histograms.index.match(prepared), histograms.index)
+    }
+}
+
+extension MetricDay {
+    /// Whether its series are listed for the range that its blocks were picked for.
+    fileprivate var isListed: Bool { !blocks.isEmpty || isThinned }
+}
+
+extension LabelListingKey {
+    fileprivate init(
+        _ kind: Kind, _ matchers: [LabelMatcher], _ view: MetricEngine.View,
+        _ range: ClosedRange<Int64>
+    ) {
+        self.kind = kind
+        self.matchers = matchers
+        days = view.days.filter(\.isListed).map {
+            Day(day: $0.partition.day, seriesCount: $0.series.count)
+        }
+        batches = view.heads.flatMap(\.batches).flatMap { [$0.firstSequence, $0.sequence] }
+        if !view.extras.isEmpty || view.days.contains(where: \.hasExtras) {
+            histograms = Histograms(
+                range: range, generation: view.generation, sequences: view.extraSequences)
+        }
     }
 }

@@ -29,12 +29,14 @@ extension MetricEngine {
             }
         }
         let samples = DaySamples.split(batches)
-        let days = Set(samples.keys).union(extras.keys).sorted()
+        let starts = DaySamples.starts(batches)
+        let days = Set(samples.keys).union(extras.keys).union(starts.keys).sorted()
         try partitionLock.withLock { _ throws(StoreError) in
             var written: [UTCDay: MetricDay] = [:]
             for day in days {
                 written[day] = try write(
                     samples[day] ?? DaySamples(), extras: extras[day, default: []],
+                    starts: starts[day] ?? DaySamples(),
                     metadata: day == days.last ? metadata : [],
                     overflows: day == days.last ? seriesOverflows : [], labels: labels,
                     through: last.sequence, to: day)
@@ -70,7 +72,8 @@ extension MetricEngine {
     /// - Returns: the day as it is in the file afterwards. A day that holds these samples already (a
     ///   seal that failed on a later day) is left alone.
     private func write(
-        _ samples: DaySamples, extras: [MetricBatch], metadata: [MetricMetadata],
+        _ samples: DaySamples, extras: [MetricBatch], starts: DaySamples,
+        metadata: [MetricMetadata],
         overflows: [SeriesOverflow], labels: SeriesIndex, through sequence: UInt64, to day: UTCDay
     ) throws(StoreError) -> MetricDay {
         let partition = partitions.partition(for: day)
@@ -85,19 +88,18 @@ extension MetricEngine {
         var content = try loadSamplesHoldingLock(day)
         let firstNew = content.series.count
         let numbered = MetricEngine.renumber(samples, labels, into: &content.series)
-        let newSeries = MetricEngine.labels(
-            of: firstNew..<content.series.count, content.series.index)
+        let numberedStarts = MetricEngine.renumber(starts, labels, into: &content.series)
+        let newSeries = firstNew..<content.series.count
         let blocks = MetricEngine.blocks(numbered, part: sequence)
         let ids = try partition.write { db in
-            if newSeries.seriesCount > 0 {
-                try MetricTables.insertSeries(first: firstNew, newSeries, db)
-            }
+            try MetricTables.insertSeries(newSeries, of: content.series.index, db)
             for batch in extras {
                 let times = batch.histograms.map(\.time) + batch.exemplars.map(\.time)
                 if let first = times.min(), let last = times.max() {
                     try MetricTables.insertExtra(batch, times: first...last, db)
                 }
             }
+            if !numberedStarts.series.isEmpty { try MetricTables.insertStarts(numberedStarts, db) }
             try MetricTables.upsert(metadata, db)
             try MetricTables.upsert(overflows, db)
             let ids = try blocks.map { try MetricTables.insert($0, db) }
@@ -233,8 +235,9 @@ extension MetricEngine {
     }
 
     func expire(at now: Timestamp) throws(StoreError) {
-        let horizon = UTCDay(
-            containing: now.advanced(byNanoseconds: -configuration.metricRetention))
+        let horizon = max(
+            UTCDay(containing: now.advanced(byNanoseconds: -configuration.metricRetention)),
+            firstDayWithinBytes(at: now))
         state.withLock { $0.rollups.now = now }
         let days = try partitions.removeDays(endedBefore: rollUp(endedBefore: horizon))
         let thinned = try expireRollups(at: now)
@@ -242,6 +245,25 @@ extension MetricEngine {
             for day in days + thinned { state.days[day] = nil }
             state.retired.removeAll { (days + thinned).contains($0.block.partition.day) }
         }
+        if !days.isEmpty || !thinned.isEmpty { listings.removeAll() }
+    }
+}
+
+extension MetricEngine {
+    /// The oldest day that may stay with the bound on bytes.
+    private func firstDayWithinBytes(at now: Timestamp) -> UTCDay {
+        let days = partitions.days
+        guard let bytesMax = configuration.metricBytesMax, var first = days.first else {
+            return UTCDay(number: .min)
+        }
+        let sizes = days.map(partitions.bytes)
+        var total = sizes.reduce(0, +)
+        let today = UTCDay(containing: now)
+        for (day, size) in zip(days, sizes) where total > bytesMax && day < today {
+            total -= size
+            first = UTCDay(number: day.number + 1)
+        }
+        return first
     }
 }
 

@@ -50,6 +50,7 @@ final class MetricEngine: MaintainedSignal {
     let readers: BlockReaders
     /// Held while batches of the head are put together.
     let gatherLock = Mutex(())
+    let listings = LabelListings()
     private let pending = Mutex<[PendingRecord]>([])
     private let sealedDays = Mutex<[UTCDay: UInt64]>([:])
 
@@ -121,11 +122,15 @@ final class MetricEngine: MaintainedSignal {
             events.emit(SeriesFolded(increment: UInt64(numbered.foldedSamples)))
             for overflow in numbered.overflows { events.emit(SeriesBoundReached(overflow)) }
         }
+        let starts = registry.newStarts(batch.starts, numbers)
         let defined = numbers.indices.filter { needs[$0] }.map { numbers[$0] }
-        let journalled = batch.keepingLabels { needs[$0] }
+        var journalled = batch.keepingLabels { needs[$0] }
+        journalled.starts = starts
+        var samples = MetricEngine.headSamples(batch, numbers, registry)
+        samples.starts = DaySamples(starts, numbers)
         return PreparedMetrics(
             payload: MetricBatchCodec.encode(journalled, effort: .journal),
-            samples: MetricEngine.headSamples(batch, numbers, registry), defined: defined,
+            samples: samples, defined: defined,
             metadata: batch.metadata)
     }
 
@@ -137,6 +142,7 @@ final class MetricEngine: MaintainedSignal {
         samples.firstArrival = arrival
         samples.arrival = arrival
         samples.registry.define(prepared.defined, at: sequence)
+        samples.registry.keep(samples.starts)
         state.withLock { state in
             for entry in prepared.metadata where state.metadata[entry.family] != entry {
                 state.metadata[entry.family] = entry
@@ -160,7 +166,7 @@ final class MetricEngine: MaintainedSignal {
             firstSequence: 0, sequence: 0, firstArrival: .zero, arrival: .zero,
             registry: registry, series: batch.sampleSeries.map { numbers[Int($0)] },
             times: batch.sampleTimes, values: batch.sampleValues, first: first, last: last,
-            extras: batch.extras.map { [$0] } ?? [])
+            extras: batch.extras.map { [$0] } ?? [], starts: DaySamples())
     }
 
     // MARK: Replay
@@ -278,6 +284,7 @@ final class MetricEngine: MaintainedSignal {
             return try read(day, from: partition)
         } catch .damaged(let path, let reason) {
             try partitions.setAside(partition, path: path, reason: reason)
+            listings.removeAll()
             return try read(day, from: partitions.partition(for: day))
         }
     }

@@ -17,11 +17,13 @@ struct HeadSamples: Sendable {
     var last: Int64
     /// Native histograms and exemplars with their labels: rare, and kept as they came.
     var extras: [MetricBatch]
+    /// Since when series count: as samples, in milliseconds, each told once.
+    var starts: DaySamples
     /// Where the samples of each series stand, if they stand series by series.
     var runs: SeriesRuns?
 
     var bytes: Int {
-        times.count * 20 + 256
+        (times.count + starts.times.count) * 20 + 256
             + extras.reduce(0) {
                 $0 + $1.labelBytes.count + $1.sampleCount * 400 + $1.exemplars.count * 100
             }
@@ -67,6 +69,12 @@ struct DaySamples {
         }
         for day in days.keys { days[day]?.sort() }
         return days
+    }
+
+    mutating func append(_ other: DaySamples) {
+        series += other.series
+        times += other.times
+        values += other.values
     }
 
     private mutating func append(_ batch: HeadSamples) {

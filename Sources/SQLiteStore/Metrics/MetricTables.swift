@@ -11,6 +11,7 @@ import Telemetry
 /// come from one seal or merge, `part` being the journal sequence through which it reaches, so that of
 /// equal samples the higher part wins; `samples` has what is in a block's chunks, the block itself only
 /// their descriptions (older files have both in the block). `extra`: native histograms and exemplars.
+/// `start`: since when series count, as samples at the first sample of each start.
 /// `overflow`: metrics with too many series, counted since the first day, as of this one.
 enum MetricTables {
     static let schema = """
@@ -25,6 +26,7 @@ enum MetricTables {
         CREATE TABLE IF NOT EXISTS extra(
             id INTEGER PRIMARY KEY, first_time INTEGER NOT NULL, last_time INTEGER NOT NULL,
             body BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS start(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS metadata(
             family TEXT PRIMARY KEY, type INTEGER NOT NULL, help TEXT NOT NULL, unit TEXT NOT NULL);
         CREATE TABLE IF NOT EXISTS overflow(
@@ -33,7 +35,19 @@ enum MetricTables {
             PRIMARY KEY(metric, job, instance)) WITHOUT ROWID;
         """
 
+    /// Labels that one row holds: writing them and reading them back takes as much memory at once.
+    private static let seriesAtOnce = 16_384
+
     static func insertSeries(
+        _ series: Range<Int>, of index: SeriesIndex, _ db: Database
+    ) throws {
+        for first in stride(from: series.lowerBound, to: series.upperBound, by: seriesAtOnce) {
+            let range = first..<min(series.upperBound, first + seriesAtOnce)
+            try insertSeries(first: first, MetricEngine.labels(of: range, index), db)
+        }
+    }
+
+    private static func insertSeries(
         first: Int, _ labels: MetricBatch, _ db: Database
     ) throws {
         try db.execute(
@@ -163,6 +177,17 @@ enum MetricTables {
             db, sql: "SELECT body FROM extra WHERE first_time <= ? AND last_time >= ? ORDER BY id",
             arguments: [range.upperBound, range.lowerBound]
         ).map { try $0.withUnsafeBytes { try MetricBatchCodec.decode($0) } }
+    }
+
+    static func insertStarts(_ starts: SeriesBlock, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT INTO start(body) VALUES (?)",
+            arguments: [Data(SeriesBlockCodec.encode(starts, effort: .sealed))])
+    }
+
+    /// The oldest written first.
+    static func starts(_ db: Database) throws -> [[UInt8]] {
+        try Data.fetchAll(db, sql: "SELECT body FROM start ORDER BY id").map { Array($0) }
     }
 
     static func upsert(_ metadata: [MetricMetadata], _ db: Database) throws {

@@ -90,6 +90,7 @@ struct SeriesAllowance: Sendable {
             exemplar.series = place
             folded.exemplars.append(exemplar)
         }
+        folded.starts = batch.starts(numberedBy: { kept[$0] })
         return folded
     }
 

@@ -86,32 +86,32 @@ struct SeriesIndex: Sendable {
         return result
     }
 
-    /// Names of labels that any of `series`, ascending, has.
-    func collectNames(of series: [UInt32], into names: inout Set<String>) {
+    /// Names of labels that any of `series`, ascending, has; `nil` stands for all.
+    func collectNames(of series: [UInt32]?, into names: inout Set<String>) {
         forEachSegment(series) { segment, members in
             segment.collectNames(of: members, into: &names)
-        } open: { local in
-            open.forEachPair(local) { name, _ in names.insert(name) }
+        } open: { members in
+            open.collectNames(of: members, into: &names)
         }
     }
 
-    /// Values of label `name` that any of `series`, ascending, has.
-    func collectValues(of name: String, in series: [UInt32], into values: inout SortedTexts) {
-        var loose = Set<String>()
+    /// Values of label `name` that any of `series`, ascending, has; `nil` stands for all.
+    func collectValues(of name: String, in series: [UInt32]?, into values: inout SortedTexts) {
         forEachSegment(series) { segment, members in
             values.add(segment.values(of: name, in: members))
-        } open: { local in
-            open.forEachPair(local) { found, value in
-                if found == name { loose.insert(value) }
-            }
+        } open: { members in
+            values.add(open.values(of: name, in: members))
         }
-        values.add(loose.sorted())
     }
 
     /// - Parameter body: gets the numbers of series of a segment there; none stands for all.
     private func forEachSegment(
-        _ series: [UInt32], _ body: (SeriesSegment, [UInt32]) -> Void, open: (Int) -> Void
+        _ series: [UInt32]?, _ body: (SeriesSegment, [UInt32]) -> Void, open: ([Int]) -> Void
     ) {
+        guard let series else {
+            for segment in segments { body(segment, []) }
+            return open(Array(0..<self.open.count))
+        }
         var base: UInt32 = 0
         var start = 0
         for segment in segments {
@@ -129,7 +129,7 @@ struct SeriesIndex: Sendable {
             start = end
             base = limit
         }
-        for number in series[start...] { open(Int(number - base)) }
+        open(series[start...].map { Int($0 - base) })
     }
 }
 

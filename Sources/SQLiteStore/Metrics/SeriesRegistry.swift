@@ -14,6 +14,7 @@ final class SeriesRegistry: Sendable {
         /// Per series: when it was last sealed, or came, in seconds.
         var lastUse: [UInt32] = []
         var allowance: SeriesAllowance
+        var starts = SeriesStartMarks()
 
         init(seriesPerTargetMax: Int) {
             allowance = SeriesAllowance(seriesMax: seriesPerTargetMax)
@@ -72,6 +73,16 @@ final class SeriesRegistry: Sendable {
         state.withLock { state in
             for number in series { state.definedAt[Int(number)] = sequence }
         }
+    }
+
+    /// Those of a batch's starts that no journalled batch has told.
+    func newStarts(_ starts: [SeriesStart], _ numbers: [UInt32]) -> [SeriesStart] {
+        starts.isEmpty ? [] : state.withLock { $0.starts.new(starts, numbers) }
+    }
+
+    /// Notes starts of a journalled batch.
+    func keep(_ starts: DaySamples) {
+        if !starts.series.isEmpty { state.withLock { $0.starts.keep(starts) } }
     }
 
     /// Notes that samples of these series, ascending and with repetitions, came until `now`.

@@ -86,12 +86,26 @@ struct SegmentBuilder: Sendable {
         return bytes
     }
 
-    func forEachPair(_ local: Int, _ body: (_ name: String, _ value: String) -> Void) {
-        for index in SpanBatch.run(pairEnds, local) {
-            body(
-                symbols[StringID(truncatingIfNeeded: key(index) >> 32)],
-                symbols[StringID(truncatingIfNeeded: key(index))])
+    /// The distinct pairs of these series, of all without looking at each.
+    private func pairs(of series: [Int]) -> Set<UInt64> {
+        if series.count == count { return Set(distinct.keys) }
+        var found = Set<UInt64>()
+        for local in series {
+            for index in SpanBatch.run(pairEnds, local) { found.insert(key(index)) }
         }
+        return found
+    }
+
+    func collectNames(of series: [Int], into names: inout Set<String>) {
+        let found = Set(pairs(of: series).map { StringID(truncatingIfNeeded: $0 >> 32) })
+        for name in found { names.insert(symbols[name]) }
+    }
+
+    /// Values of a label, sorted.
+    func values(of name: String, in series: [Int]) -> [String] {
+        guard let id = symbols.id(of: name) else { return [] }
+        return pairs(of: series).filter { StringID(truncatingIfNeeded: $0 >> 32) == id }
+            .map { symbols[StringID(truncatingIfNeeded: $0)] }.sorted()
     }
 
     func accepts(_ local: Int, _ matchers: [PreparedMatcher]) -> Bool {

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Journal
 import Platform
 import Store
@@ -104,6 +105,18 @@ final class PartitionDirectory: Sendable {
         }
         events.emit(StoreDamage(kind: "partition", path: path, reason: reason))
         try DamagedFile.setAside(partition.path)
+    }
+
+    /// What the file of a day takes, with its log; 0 if there is none yet.
+    func bytes(of day: UTCDay) -> Int {
+        var bytes = 0
+        for suffix in ["", "-wal"] {
+            var facts = stat()
+            if stat("\(directory)/\(day.name).db\(suffix)", &facts) == 0 {
+                bytes += Int(facts.st_size)
+            }
+        }
+        return bytes
     }
 
     /// Deletes the files of all days that ended before `horizon`; returns those days.

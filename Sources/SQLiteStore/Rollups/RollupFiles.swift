@@ -56,9 +56,6 @@ final class RollupFiles: Sendable {
         return try partition.read { try MetricTables.loadSeries($0, path: partition.path) }
     }
 
-    /// Labels that one row holds: reading them back takes as much memory at once.
-    private static let seriesAtOnce = 16_384
-
     /// Replaces what is there of a day.
     /// - Returns: the blocks that were there.
     func write(
@@ -70,11 +67,7 @@ final class RollupFiles: Sendable {
             try MetricTables.deleteSuperseded(db)
             try MetricTables.supersede(old.map(\.id), db)
             try db.execute(sql: "DELETE FROM series_block")
-            for first in stride(from: 0, to: series.count, by: Self.seriesAtOnce) {
-                let range = first..<min(series.count, first + Self.seriesAtOnce)
-                try MetricTables.insertSeries(
-                    first: first, MetricEngine.labels(of: range, series), db)
-            }
+            try MetricTables.insertSeries(0..<series.count, of: series, db)
             for block in blocks { _ = try MetricTables.insert(block, db) }
             try Partition.setSealedThrough(part, db)
             return old

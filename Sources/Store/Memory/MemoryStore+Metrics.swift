@@ -35,6 +35,10 @@ extension MemoryStore: MetricStore {
                 exemplar.series = 0
                 state.exemplars[labels, default: []].insert(exemplar)
             }
+            for start in batch.starts {
+                state.starts[batch.labels(Int(start.series)), default: [:]][
+                    start.firstSampleTime] = start.time
+            }
             for entry in batch.metadata { state.metadata[entry.family] = entry }
         }
     }
@@ -81,6 +85,16 @@ extension MemoryStore: MetricStore {
             if !kept.isEmpty, try accepts(labels, matchers) { found[labels] = kept }
         }
         return SeriesExemplars.sorted(found)
+    }
+
+    package func startTimes(
+        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) throws(StoreError) -> [SeriesStarts] {
+        var found: [Labels: [Int64: Int64]] = [:]
+        for (labels, starts) in state.withLock({ $0.starts }) where try accepts(labels, matchers) {
+            found[labels] = starts.filter { $0.key <= range.upperBound }
+        }
+        return SeriesStarts.sorted(found.filter { !$0.value.isEmpty })
     }
 
     private func matching(

@@ -17,6 +17,8 @@ package final class MemoryStore: Sendable {
         var series: [Labels: MemorySeries] = [:]
         var metadata: [String: MetricMetadata] = [:]
         var exemplars: [Labels: Set<Exemplar>] = [:]
+        /// By series: starts by the time of the first sample that named them.
+        var starts: [Labels: [Int64: Int64]] = [:]
         var digests: Set<ContentHash> = []
         var catalog = MemoryCatalog()
     }

@@ -17,6 +17,7 @@ struct ExposedHistogram {
         static let positiveSpan = ProtobufKey.length(12)
         static let positiveDelta: UInt32 = 13
         static let positiveCount: UInt32 = 14
+        static let created = ProtobufKey.length(15)
         static let exemplar = ProtobufKey.length(16)
     }
 
@@ -32,6 +33,8 @@ struct ExposedHistogram {
     private(set) var exemplars: [ProtobufReader] = []
     /// Its native buckets, in the same shape as remote write has them.
     private(set) var wire = RemoteWriteHistogram()
+    /// Milliseconds; 0 is unknown.
+    private(set) var created: Int64 = 0
 
     var count: Double { wire.histogram.count }
     var sum: Double { wire.histogram.sum }
@@ -65,6 +68,7 @@ struct ExposedHistogram {
             case Field.zeroCountFloat:
                 let count = try message.double("zero_count_float")
                 if count > 0 { wire.histogram.zeroCount = count }
+            case Field.created: created = try message.timestamp("created_timestamp")
             case Field.exemplar: exemplars.append(try message.message("exemplar"))
             default: try native(key, &message)
             }

@@ -37,6 +37,8 @@ struct ExpositionProtobufDecoder {
     private var labels = ExpositionLabels()
     private var time: Int64 = 0
     private var hasOwnTime = false
+    /// Since when the current metric counts, in milliseconds; 0 is unknown.
+    private var created: Int64 = 0
     private var repairedStrings = 0
 
     init(options: ExpositionOptions) { self.options = options }
@@ -105,18 +107,28 @@ struct ExpositionProtobufDecoder {
         hasOwnTime = false
         if let named = metric.time, options.honorsTimestamps { (time, hasOwnTime) = (named, true) }
         guard let (key, value) = metric.value else { return }
+        created = 0
+        let first = exposed.batch.seriesCount
         switch key {
         case MetricField.gauge, MetricField.untyped:
-            let (number, _) = try Self.number(value)
+            let number = try number(value).value
             if let series = series() { sample(series, number) }
-        case MetricField.counter:
-            let (number, exemplar) = try Self.number(value)
-            guard let series = series() else { return }
-            sample(series, number)
-            if let exemplar { try self.exemplar(exemplar, series) }
+        case MetricField.counter: try counter(value)
         case MetricField.summary: try summary(value)
         default: try histogram(value)
         }
+        guard created > 0, created <= time else { return }
+        for series in first..<exposed.batch.seriesCount {
+            exposed.batch.starts.append(
+                SeriesStart(series: UInt32(series), time: created, firstSampleTime: time))
+        }
+    }
+
+    private mutating func counter(_ message: ProtobufReader) throws(DecodeError) {
+        let (number, exemplar) = try number(message)
+        guard let series = series() else { return }
+        sample(series, number)
+        if let exemplar { try self.exemplar(exemplar, series) }
     }
 
     private func parts(of message: ProtobufReader) throws(DecodeError) -> Metric {
@@ -136,8 +148,8 @@ struct ExpositionProtobufDecoder {
         }
     }
 
-    /// `Gauge`, `Counter` or `Untyped`: a value and, for counters, an exemplar.
-    private static func number(
+    /// `Gauge`, `Counter` or `Untyped`: a value and, for counters, an exemplar and when they were created.
+    private mutating func number(
         _ message: ProtobufReader
     ) throws(DecodeError) -> (value: Double, exemplar: ProtobufReader?) {
         var message = message
@@ -149,6 +161,7 @@ struct ExpositionProtobufDecoder {
             case 0: return (value, exemplar)
             case ProtobufKey.fixed64(1): value = try message.double("value")
             case ProtobufKey.length(2): exemplar = try message.message("exemplar")
+            case ProtobufKey.length(3): created = try message.timestamp("created_timestamp")
             default: try message.skip(key)
             }
         }
@@ -221,6 +234,7 @@ extension ExpositionProtobufDecoder {
             case ProtobufKey.length(3):
                 let (quantile, value) = try Self.quantile(try message.message("quantile"))
                 _ = sample(suffix: "", bound: ("quantile", quantile), value)
+            case ProtobufKey.length(4): created = try message.timestamp("created_timestamp")
             default: try message.skip(key)
             }
         }
@@ -244,6 +258,7 @@ extension ExpositionProtobufDecoder {
 
     private mutating func histogram(_ message: ProtobufReader) throws(DecodeError) {
         let histogram = try ExposedHistogram(message)
+        created = histogram.created
         if histogram.isNative {
             try native(histogram)
             guard options.keepsClassicHistograms, !histogram.buckets.isEmpty else { return }
@@ -291,7 +306,7 @@ extension ExpositionProtobufDecoder {
                 labels.endLabel()
             case ProtobufKey.fixed64(2): exemplar.value = try message.double("exemplar value")
             case ProtobufKey.length(3):
-                exemplar.time = try Self.timestamp(try message.message("exemplar timestamp"))
+                exemplar.time = try message.timestamp("exemplar timestamp")
             default: try message.skip(key)
             }
         }
@@ -301,10 +316,12 @@ extension ExpositionProtobufDecoder {
         exemplar.labels = labels.labels
         exposed.batch.exemplars.append(exemplar)
     }
+}
 
-    /// `google.protobuf.Timestamp`, in milliseconds.
-    private static func timestamp(_ message: ProtobufReader) throws(DecodeError) -> Int64 {
-        var message = message
+extension ProtobufReader {
+    /// A `google.protobuf.Timestamp`, in milliseconds.
+    mutating func timestamp(_ field: StaticString) throws(DecodeError) -> Int64 {
+        var message = try message(field)
         var seconds: Int64 = 0
         var nanoseconds: Int64 = 0
         while true {

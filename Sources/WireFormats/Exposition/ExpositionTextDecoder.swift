@@ -17,6 +17,7 @@ struct ExpositionTextDecoder {
     private var families: [String: Int] = [:]
     /// Of the latest `# TYPE` line.
     private var type = MetricType.unknown
+    private var created = CreatedSeries()
     private var hasEnded = false
     private var ignoredFields = 0
     private var repairedStrings = 0
@@ -43,6 +44,7 @@ struct ExpositionTextDecoder {
                 field: "line \(number + 1)", offset: body.count,
                 reason: "OpenMetrics must end with \"# EOF\"")
         }
+        created.endFamily(&exposed.batch)
         return Decoded(
             batch: exposed, rejections: tally.rejections, repairedStrings: repairedStrings,
             ignoredFields: ignoredFields)
@@ -109,6 +111,7 @@ extension ExpositionTextDecoder {
                 throw cursor.failure("an unknown metric type")
             }
             self.type = type
+            created.endFamily(&exposed.batch)
             exposed.batch.metadata[family].type = type
         } else if isOpenMetrics, Self.spells("UNIT", keyword) {
             let family = try family(&cursor)
@@ -192,6 +195,9 @@ extension ExpositionTextDecoder {
         guard cursor.isAtEnd else { throw cursor.failure("text after the sample") }
         let series = finishSeries(hasOwnTime)
         exposed.batch.append(series: series, time: time, value: value)
+        if isOpenMetrics {
+            created.note(name, type, series: series, value: value, of: exposed.batch)
+        }
         if var exemplar {
             exemplar.series = series
             exposed.batch.exemplars.append(exemplar)

@@ -2,6 +2,7 @@ import Telemetry
 
 extension OTLPMetricDecoder {
     private enum NumberField {
+        static let start = ProtobufKey.fixed64(2)
         static let time = ProtobufKey.fixed64(3)
         static let double = ProtobufKey.fixed64(4)
         static let exemplars = ProtobufKey.length(5)
@@ -11,6 +12,7 @@ extension OTLPMetricDecoder {
     }
 
     private enum HistogramField {
+        static let start = ProtobufKey.fixed64(2)
         static let time = ProtobufKey.fixed64(3)
         static let count = ProtobufKey.fixed64(4)
         static let sum = ProtobufKey.fixed64(5)
@@ -24,6 +26,7 @@ extension OTLPMetricDecoder {
     }
 
     private enum SummaryField {
+        static let start = ProtobufKey.fixed64(2)
         static let time = ProtobufKey.fixed64(3)
         static let count = ProtobufKey.fixed64(4)
         static let sum = ProtobufKey.fixed64(5)
@@ -73,6 +76,8 @@ extension OTLPMetricDecoder {
             let key = try message.nextKey()
             switch key {
             case 0: return translator.add(value, try close(point))
+            case NumberField.start:
+                point.context.start = try message.fixed64("start_time_unix_nano")
             case NumberField.time: point.context.time = try message.fixed64("time_unix_nano")
             case NumberField.double: value = try message.double("as_double")
             case NumberField.int:
@@ -93,6 +98,8 @@ extension OTLPMetricDecoder {
             let key = try message.nextKey()
             switch key {
             case 0: return translator.add(histogram, try close(point))
+            case HistogramField.start:
+                point.context.start = try message.fixed64("start_time_unix_nano")
             case HistogramField.time: point.context.time = try message.fixed64("time_unix_nano")
             case HistogramField.count: histogram.count = try message.fixed64("count")
             case HistogramField.sum: histogram.sum = try message.double("sum")
@@ -117,6 +124,8 @@ extension OTLPMetricDecoder {
             let key = try message.nextKey()
             switch key {
             case 0: return translator.add(summary, try close(point))
+            case SummaryField.start:
+                point.context.start = try message.fixed64("start_time_unix_nano")
             case SummaryField.time: point.context.time = try message.fixed64("time_unix_nano")
             case SummaryField.count: summary.count = try message.fixed64("count")
             case SummaryField.sum: summary.sum = try message.double("sum")
@@ -178,6 +187,7 @@ extension OTLPMetricDecoder {
 extension OTLPMetricDecoder {
     private enum ExponentialField {
         static let attributes = ProtobufKey.length(1)
+        static let start = ProtobufKey.fixed64(2)
         static let time = ProtobufKey.fixed64(3)
         static let count = ProtobufKey.fixed64(4)
         static let sum = ProtobufKey.fixed64(5)
@@ -198,6 +208,8 @@ extension OTLPMetricDecoder {
             let key = try message.nextKey()
             switch key {
             case 0: return translator.add(histogram, try close(point))
+            case ExponentialField.start:
+                point.context.start = try message.fixed64("start_time_unix_nano")
             case ExponentialField.time:
                 point.context.time = try message.fixed64("time_unix_nano")
             case ExponentialField.count: histogram.count = try message.fixed64("count")

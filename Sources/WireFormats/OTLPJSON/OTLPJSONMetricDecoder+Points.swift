@@ -20,6 +20,8 @@ extension OTLPJSONMetricDecoder {
         switch field {
         case "timeUnixNano", "time_unix_nano":
             point.context.time = try reader.uint64("timeUnixNano")
+        case "startTimeUnixNano", "start_time_unix_nano":
+            point.context.start = try reader.uint64("startTimeUnixNano")
         case "flags": point.context.flags = try reader.uint32("flags")
         case "attributes": try attributes(&reader)
         case "exemplars": point.exemplars.append(try reader.slice())

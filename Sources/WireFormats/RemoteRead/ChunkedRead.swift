@@ -13,24 +13,58 @@ extension RemoteRead {
 
         package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-        /// Writes the samples of a series, which ascend in time.
+        /// Writes the numbers and histograms of a series, which ascend in time.
         package mutating func append(
-            _ labels: Labels, query: Int, _ times: [Int64], _ values: [Double]
+            _ labels: Labels, query: Int, _ times: [Int64], _ values: [Double],
+            _ histograms: [HistogramSample] = []
         ) {
-            var chunks: [[UInt8]] = []
-            var size = 0
-            var start = 0
-            while start < times.count {
-                let end = min(start + XORChunk.samplesMax, times.count)
-                chunks.append(Self.chunk(times[start..<end], values[start..<end]))
-                size += chunks.last?.count ?? 0
-                start = end
-                if size >= Self.frameBytesMax {
-                    appendFrame(labels, query, chunks)
-                    (chunks, size) = ([], 0)
+            var open = OpenFrame()
+            var number = 0
+            var histogram = 0
+            // Runs of numbers and of histograms in turn: chunks must not overlap.
+            while number < times.count || histogram < histograms.count {
+                let nextHistogram = histogram < histograms.count ? histograms[histogram].time : .max
+                let numberStart = number
+                while number < times.count, times[number] <= nextHistogram { number += 1 }
+                for start in stride(from: numberStart, to: number, by: XORChunk.samplesMax) {
+                    let run = start..<min(start + XORChunk.samplesMax, number)
+                    append(Self.chunk(times[run], values[run]), to: &open, labels, query)
+                }
+                let nextNumber = number < times.count ? times[number] : .max
+                let histogramStart = histogram
+                while histogram < histograms.count, histograms[histogram].time <= nextNumber {
+                    histogram += 1
+                }
+                for chunk in HistogramChunk.chunks(histograms[histogramStart..<histogram]) {
+                    append(Self.chunk(chunk), to: &open, labels, query)
                 }
             }
-            if !chunks.isEmpty { appendFrame(labels, query, chunks) }
+            if !open.chunks.isEmpty { appendFrame(labels, query, open.chunks) }
+        }
+
+        /// Chunks that become a frame.
+        private struct OpenFrame {
+            var chunks: [[UInt8]] = []
+            var size = 0
+        }
+
+        private mutating func append(
+            _ chunk: [UInt8], to open: inout OpenFrame, _ labels: Labels, _ query: Int
+        ) {
+            open.chunks.append(chunk)
+            open.size += chunk.count
+            guard open.size >= Self.frameBytesMax else { return }
+            appendFrame(labels, query, open.chunks)
+            open = OpenFrame()
+        }
+
+        private static func chunk(_ chunk: HistogramChunk) -> [UInt8] {
+            var writer = ProtobufWriter()
+            writer.varint(1, UInt64(bitPattern: chunk.times.lowerBound))
+            writer.varint(2, UInt64(bitPattern: chunk.times.upperBound))
+            writer.varint(3, 3)
+            chunk.bytes.withUnsafeBytes { writer.presentBytes(4, $0) }
+            return writer.bytes
         }
 
         /// A `Chunk`.

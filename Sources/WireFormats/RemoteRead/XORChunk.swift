@@ -10,9 +10,7 @@ struct XORChunk {
     private var bits = BitWriter()
     private var previousTime: Int64 = 0
     private var interval: Int64 = 0
-    private var previousValue: UInt64 = 0
-    private var leading = 0xFF
-    private var trailing = 0
+    private var value = XORValue()
     private var count = 0
 
     /// - Parameters: of equal length, 1 to `UInt16.max` samples by ascending time.
@@ -27,19 +25,18 @@ struct XORChunk {
         switch count {
         case 0:
             bits.appendVarint(Varint.zigzag(time))
-            bits.append(value, count: 64)
+            self.value.begin(value, &bits)
         case 1:
             interval = time &- previousTime
             bits.appendVarint(UInt64(bitPattern: interval))
-            append(change: value ^ previousValue)
+            self.value.append(value, &bits)
         default:
             let next = time &- previousTime
             append(intervalChange: next &- interval)
             interval = next
-            append(change: value ^ previousValue)
+            self.value.append(value, &bits)
         }
         previousTime = time
-        previousValue = value
         count += 1
     }
 
@@ -64,55 +61,5 @@ struct XORChunk {
 
     private static func fits(_ value: Int64, _ count: Int64) -> Bool {
         -(1 << (count - 1) - 1) <= value && value <= 1 << (count - 1)
-    }
-
-    private mutating func append(change: UInt64) {
-        guard change != 0 else { return bits.append(0, count: 1) }
-        bits.append(1, count: 1)
-        let newLeading = min(31, change.leadingZeroBitCount)
-        let newTrailing = change.trailingZeroBitCount
-        if leading != 0xFF, newLeading >= leading, newTrailing >= trailing {
-            bits.append(0, count: 1)
-            bits.append(change >> UInt64(trailing), count: 64 - leading - trailing)
-            return
-        }
-        leading = newLeading
-        trailing = newTrailing
-        let significant = 64 - leading - trailing
-        bits.append(1, count: 1)
-        bits.append(UInt64(leading), count: 5)
-        // 64 does not fit six bits and is written as 0.
-        bits.append(UInt64(significant & 63), count: 6)
-        bits.append(change >> UInt64(trailing), count: significant)
-    }
-}
-
-/// Bits, the highest first.
-private struct BitWriter {
-    private(set) var bytes: [UInt8] = []
-    /// Free bits of the last byte.
-    private var free = 0
-
-    /// The lowest `count` bits of `value`.
-    mutating func append(_ value: UInt64, count: Int) {
-        var left = count
-        while left > 0 {
-            if free == 0 {
-                bytes.append(0)
-                free = 8
-            }
-            let taken = min(free, left)
-            let mask: UInt64 = (1 << UInt64(taken)) - 1
-            let part = value >> UInt64(left - taken) & mask
-            bytes[bytes.count - 1] |= UInt8(truncatingIfNeeded: part << UInt64(free - taken))
-            free -= taken
-            left -= taken
-        }
-    }
-
-    mutating func appendVarint(_ value: UInt64) {
-        var encoded: [UInt8] = []
-        Varint.append(value, to: &encoded)
-        for byte in encoded { append(UInt64(byte), count: 8) }
     }
 }

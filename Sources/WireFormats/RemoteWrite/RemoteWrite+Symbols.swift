@@ -4,29 +4,9 @@ import Telemetry
 package struct SymbolizedWrite: Sendable {
     package var batch = MetricBatch()
     /// When series began to count, where the sender says it: once for each new start of a series.
-    package var starts: [SeriesStart] = []
+    package var starts: [SeriesStart] { batch.starts }
 
     package init() {}
-}
-
-/// The instant at which a cumulative series was zero.
-package struct SeriesStart: Hashable, Sendable {
-    package var series: UInt32
-    /// Milliseconds.
-    package var time: Int64
-    /// Milliseconds of the first sample that names this start.
-    package var firstSampleTime: Int64
-    /// The schema of a native histogram; `nil` for floats.
-    package var histogramSchema: Int32?
-
-    package init(
-        series: UInt32, time: Int64, firstSampleTime: Int64, histogramSchema: Int32? = nil
-    ) {
-        self.series = series
-        self.time = time
-        self.firstSampleTime = firstSampleTime
-        self.histogramSchema = histogramSchema
-    }
 }
 
 extension RemoteWrite {

@@ -90,7 +90,7 @@ struct SymbolizedWriteDecoder {
         var message = message
         let start = (
             samples: write.batch.sampleTimes.count, histograms: write.batch.histograms.count,
-            starts: write.starts.count
+            starts: write.batch.starts.count
         )
         references.removeAll(keepingCapacity: true)
         exemplars.removeAll(keepingCapacity: true)
@@ -117,7 +117,7 @@ struct SymbolizedWriteDecoder {
             reject(reason, example, samples: start.samples, start.histograms, start.starts)
             return
         }
-        if createdTime > 0, write.starts.count == start.starts,
+        if createdTime > 0, write.batch.starts.count == start.starts,
             write.batch.sampleTimes.count > start.samples
         {
             begin(series, at: createdTime, sample: write.batch.sampleTimes[start.samples])
@@ -171,7 +171,7 @@ struct SymbolizedWriteDecoder {
         write.batch.sampleTimes.removeSubrange(samples...)
         write.batch.sampleValues.removeSubrange(samples...)
         write.batch.histograms.removeSubrange(histograms...)
-        write.starts.removeSubrange(starts...)
+        write.batch.starts.removeSubrange(starts...)
     }
 
     @inline(__always)
@@ -205,7 +205,7 @@ struct SymbolizedWriteDecoder {
     ) {
         guard start > 0, start != lastStart else { return }
         lastStart = start
-        write.starts.append(
+        write.batch.starts.append(
             SeriesStart(
                 series: series, time: start, firstSampleTime: sample, histogramSchema: schema))
     }

@@ -28,6 +28,7 @@ struct ServeConfiguration: Sendable {
     /// `nil`: no bound.
     var traceBytesMax: Int?
     var logBytesMax: Int?
+    var metricBytesMax: Int?
     var statsD: ListenAddress?
     /// How OTLP metrics become series.
     var otlpTranslation = OTLPTranslation()
@@ -87,6 +88,7 @@ struct ServeConfiguration: Sendable {
         samplingPolicies = try settings.optional("sampling-policies")
         traceBytesMax = try ServeConfiguration.byteCount(settings, "retention-bytes-traces")
         logBytesMax = try ServeConfiguration.byteCount(settings, "retention-bytes-logs")
+        metricBytesMax = try ServeConfiguration.byteCount(settings, "retention-bytes-metrics")
         statsD = try ServeConfiguration.listener(settings, "statsd", "off")
         otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
         scrapeConfig = try settings.optional("scrape-config")

@@ -181,6 +181,10 @@ struct ServeCommand: AsyncParsableCommand {
             "Bytes of logs that are kept; the oldest go first.", valueName: "bytes"))
     var retentionBytesLogs: String?
     @Option(
+        help: ArgumentHelp(
+            "Bytes of metrics that are kept; the oldest days go first.", valueName: "bytes"))
+    var retentionBytesMetrics: String?
+    @Option(
         name: .customLong("series-per-target"),
         help: ArgumentHelp(
             "Series of a metric kept apart on one target; further ones are added up (default: 100000).",
@@ -228,6 +232,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("sampling-policies", samplingPolicies),
             ("retention-bytes-traces", retentionBytesTraces),
             ("retention-bytes-logs", retentionBytesLogs),
+            ("retention-bytes-metrics", retentionBytesMetrics),
             ("statsd", statsD), ("scrape-config", scrapeConfig), ("syslog", syslog),
             ("syslog-tls", syslogTLS), ("syslog-tls-cert", syslogTLSCert),
             ("syslog-tls-key", syslogTLSKey), ("syslog-tls-ca", syslogTLSCA),

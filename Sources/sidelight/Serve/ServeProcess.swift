@@ -77,6 +77,7 @@ enum ServeProcess {
         let loops = ServeLoops(
             configuration, deriver, logDeriver, sampling: parts.sampling, store: store,
             clock: clock, events: events)
+        let pushes = PushedGroupsLoop(parts.pushes, parts.ingest)
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
@@ -92,6 +93,7 @@ enum ServeProcess {
         logger.info("stopping")
         await listeners.close()
         await scraping?.stop()
+        await pushes.stop()
         await alerting.stop()
         loops.stop()
         do {
@@ -226,6 +228,7 @@ enum ServeProcess {
         store.metricRollups = configuration.downsampling
         store.spanBytesMax = configuration.traceBytesMax
         store.logBytesMax = configuration.logBytesMax
+        store.metricBytesMax = configuration.metricBytesMax
         store.seriesPerTargetMax = configuration.seriesPerTarget
         do {
             let opened = try SQLiteTelemetryStore(
@@ -260,6 +263,7 @@ struct ServeParts: Sendable {
     var tails: LogTails
     /// Running totals of what comes as increments, whichever listener it comes by.
     let deltas = DeltaSums()
+    let pushes = PushedGroupsBoard()
     /// What they were when the server ended last.
     let deltaRecovery: DeltaRecovery
     /// `nil` if nothing is scraped.

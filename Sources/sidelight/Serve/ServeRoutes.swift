@@ -21,7 +21,7 @@ enum ServeRoutes {
         SamplingReceiver(parts.sampling).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router)
         RemoteWriteReceiver(ingest).register(on: &router, prefix: "/prometheus")
-        ExpositionPushReceiver(ingest).register(on: &router)
+        ExpositionPushReceiver(ingest, parts.pushes).register(on: &router)
         let scraping = ScrapeRoutes(parts.scrapeBoard, selecting: PrometheusAPI.labelTest)
         scraping.register(on: &router)
         scraping.register(on: &router, prefix: "/prometheus")

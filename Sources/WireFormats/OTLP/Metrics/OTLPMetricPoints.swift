@@ -23,6 +23,8 @@ package struct OTLPPointContext: Sendable {
     package var attributes: Range<Int>
     /// Nanoseconds since the epoch; 0 is missing.
     package var time: UInt64 = 0
+    /// Since when it counts, in nanoseconds; 0 is unknown.
+    package var start: UInt64 = 0
     package var flags: UInt32 = 0
     package var exemplars: [OTLPExemplar] = []
 

@@ -27,6 +27,10 @@ package struct OTLPMetricTranslator {
     /// The current metric; `nil` when no valid name can be made for it.
     private var metric: PrometheusMetricNames.Names?
     private var metricName: StringID = 0
+    /// Whether the points of the current metric count since a start.
+    private var isCumulative = false
+    /// Of the current point, in milliseconds.
+    private var start: (time: Int64, sample: Int64)?
     private var resource: Range<Int> = 0..<0
     private var target = PrometheusLabelSet.Target()
     /// Times of the current resource's points in nanoseconds.
@@ -62,6 +66,7 @@ package struct OTLPMetricTranslator {
     /// - Parameter isDelta: its points are increments.
     package mutating func beginMetric(_ header: OTLPMetricHeader, isDelta: Bool = false) {
         self.isDelta = isDelta
+        isCumulative = !isDelta && header.kind != .gauge
         metricName = header.name
         metric = names.names(of: header, strings: &strings, metadata: &batch.metadata)
     }
@@ -151,6 +156,7 @@ package struct OTLPMetricTranslator {
             labels.prepareTarget(resource, target, attributes, strings: &strings)
         else { return }
         isDelta = false
+        start = nil
         let series = append(names.targetInfo(strings: &strings, metadata: &batch.metadata))
         for time in Self.targetInfoTimes(earliest, latest) {
             batch.append(series: series, time: time, value: 1)
@@ -202,6 +208,9 @@ package struct OTLPMetricTranslator {
         }
         earliest = min(earliest, point.time)
         latest = max(latest, point.time)
+        start =
+            isCumulative && point.start > 0 && point.start <= point.time
+            ? (Self.milliseconds(point.start), Self.milliseconds(point.time)) : nil
         return metric
     }
 
@@ -211,14 +220,22 @@ package struct OTLPMetricTranslator {
 
     private mutating func append(_ name: StringID) -> UInt32 {
         labels.write(name, strings: strings, to: &batch.labelBytes)
-        deltas.append(isDelta)
-        return batch.finishSeries()
+        return finishSeries()
     }
 
     private mutating func append(_ name: StringID, extra: Double) -> UInt32 {
         labels.write(name, extra: extra, strings: &strings, to: &batch.labelBytes)
+        return finishSeries()
+    }
+
+    private mutating func finishSeries() -> UInt32 {
         deltas.append(isDelta)
-        return batch.finishSeries()
+        let series = batch.finishSeries()
+        if let start {
+            batch.starts.append(
+                SeriesStart(series: series, time: start.time, firstSampleTime: start.sample))
+        }
+        return series
     }
 
     private static func milliseconds(_ nanoseconds: UInt64) -> Int64 {

@@ -1,0 +1,64 @@
+import Foundation
+import Platform
+import SQLiteStore
+import Store
+import Telemetry
+import Testing
+
+@Suite struct MetricRetentionTests {
+    private static let day: Int64 = 86_400_000
+    private static let now = TemporaryStore.start / 1_000_000
+
+    /// Waits for the first round of retention, which a store makes when it opens.
+    private func days(
+        _ temporary: TemporaryStore, until isDone: ([Int64]) -> Bool
+    ) async throws -> [Int64] {
+        while true {
+            let found = try Self.days(temporary.store)
+            if isDone(found) { return found }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// How many days ago samples are there.
+    private static func days(_ store: SQLiteTelemetryStore) throws -> [Int64] {
+        let selection = try store.selectSeries([], in: 0...Int64.max)
+        var days: Set<Int64> = []
+        var columns = SampleColumns()
+        for index in 0..<selection.count {
+            try selection.samples(index, into: &columns)
+            for time in columns.times { days.insert((now - time) / day) }
+        }
+        return days.sorted(by: >)
+    }
+
+    @Test("beyond the bound on bytes the oldest days go, whole, and today's stays")
+    func byBytes() async throws {
+        let temporary = try TemporaryStore()
+        for back in (0...4).reversed() {
+            var batch = MetricBatch()
+            let series = batch.append(Labels(["__name__": "m"]))
+            for index in 0..<8_000 {
+                batch.append(
+                    series: series, time: Self.now - Int64(back) * Self.day - Int64(index),
+                    value: Double(index * index % 7_919) / 7)
+            }
+            _ = try await temporary.append(batch)
+        }
+        try temporary.store.seal()
+        #expect(try Self.days(temporary.store) == [4, 3, 2, 1, 0])
+        try temporary.store.close()
+        let size = try FileManager.default.attributesOfItem(
+            atPath: temporary.directory + "/metrics/2026-11-18.db")[.size]
+        let bytes = try #require((size as? NSNumber)?.intValue)
+        // Room for two and a half days.
+        try temporary.reopen { $0.metricBytesMax = bytes * 5 / 2 }
+        #expect(try await days(temporary) { $0.count <= 2 } == [1, 0])
+        try temporary.reopen { $0.metricBytesMax = 1 }
+        #expect(try await days(temporary) { $0.count <= 1 } == [0])
+        #expect(
+            try FileManager.default.contentsOfDirectory(
+                atPath: temporary.directory + "/metrics"
+            ).filter { $0.hasSuffix(".db") } == ["2026-11-21.db"])
+    }
+}
