@@ -224,8 +224,8 @@ let package = Package(
         tests(
             "NotifierTests",
             [
-                "Notifier", "Rules", "SQLiteStore", "Store", "Telemetry", "Platform",
-                nioCore, nioHTTP1, nioPosix, nioSSL, logging,
+                "Notifier", "Rules", "QueryCore", "SQLiteStore", "CSQLiteVFS", "Store", "Telemetry",
+                "Platform", nioCore, nioHTTP1, nioPosix, nioSSL, logging,
             ]),
         tests(
             "HTTPServerTests",

@@ -47,6 +47,8 @@ actor ReceiverQueue {
     /// Also if the clock was set back since the next attempt was put down: that time may be long in coming.
     private static func isDue(_ delivery: Delivery, at now: Timestamp) -> Bool {
         delivery.nextAttemptAt <= now
+            // No pause is that long.
+            || delivery.nextAttemptAt.nanoseconds(since: now) > RetryPolicy.longestAsked
             || delivery.createdAt > now && delivery.nextAttemptAt >= delivery.createdAt
     }
 

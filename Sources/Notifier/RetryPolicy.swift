@@ -20,6 +20,8 @@ struct RetryPolicy: Sendable {
     static let longestAsked: Int64 = 3_600_000_000_000
     /// An alert that nobody could be told of for a day is no news.
     static let giveUpAfter: Int64 = 86_400_000_000_000
+    /// Fewer attempts are no day's: the clock has jumped ahead, or nothing ran for a while.
+    static let attemptsMin = 20
 
     let random: any RandomSource
 
@@ -32,7 +34,10 @@ struct RetryPolicy: Sendable {
             let wait = max(
                 pause(afterAttempts: delivery.attempts), min(asked ?? 0, Self.longestAsked))
             let next = now.advanced(byNanoseconds: wait)
-            guard next.nanoseconds(since: delivery.createdAt) <= Self.giveUpAfter else {
+            guard
+                next.nanoseconds(since: delivery.createdAt) <= Self.giveUpAfter
+                    || delivery.attempts + 1 < Self.attemptsMin
+            else {
                 return .failed(error: "given up after 24 hours; the last error: \(reason)")
             }
             return .retry(at: next, error: reason)

@@ -61,6 +61,10 @@ struct WebhookMessage {
         JSONText.append(string: alert.generatorURL, to: &body)
         field("fingerprint", to: &body)
         JSONText.append(string: AlertFingerprint.text(alert.labels), to: &body)
+        if let evidence = alert.evidence {
+            field("sidelight", to: &body)
+            body += JSONBody.object([("evidence", evidence.json)]).bytes
+        }
         body.append(UInt8(ascii: "}"))
     }
 

@@ -39,16 +39,19 @@ package struct AlertNotice: Hashable, Sendable {
     package var endsAt: Timestamp?
     /// Shows the expression in the UI.
     package var generatorURL: String
+    /// Why it fires, where somebody looked.
+    package var evidence: PageEvidence?
 
     package init(
         labels: Labels, annotations: [Attribute], startsAt: Timestamp, endsAt: Timestamp?,
-        generatorURL: String
+        generatorURL: String, evidence: PageEvidence? = nil
     ) {
         self.labels = labels
         self.annotations = annotations
         self.startsAt = startsAt
         self.endsAt = endsAt
         self.generatorURL = generatorURL
+        self.evidence = evidence
     }
 }
 

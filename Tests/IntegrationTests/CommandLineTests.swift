@@ -40,7 +40,7 @@ struct CommandLineTests {
             (["serve", "--zipkin", "127.0.0.1:99999"], "zipkin"),
             (["serve", "--retention", "soon"], "retention"),
             (["serve", "--durability", "hope"], "durability"),
-            (["serve", "--webhook", "ftp://x"], "ftp://x"),
+            (["serve", "--webhook", "ftp://x"], "webhook 1"),
             (["serve", "--log-level", "loud"], "loud"),
             (["serve", "--listen", "nowhere"], "nowhere"),
             (["run", "--name", "f", "--mode", "fork", "--", "true"], "fork"),

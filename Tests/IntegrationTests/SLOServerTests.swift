@@ -121,6 +121,11 @@ struct SLOServerTests {
         #expect(over.output.contains("Burning{"), "\(over.output)")
         #expect(over.output.contains("sloth_severity=\"page\""))
         #expect(over.output.contains("and on"), "it still fires at the end")
+        // The objective itself, with its statistics: the outage is no accident.
+        let weighed = try await Subprocess.run(
+            ["rules", "backtest", file, "--server", server.url] + times)
+        #expect(weighed.status == 0, "\(weighed)")
+        #expect(weighed.output.contains("sloth_severity=\"page\""), "\(weighed.output)")
         #expect(await server.stop() == 0)
         let json = try await Subprocess.run(
             ["rules", "backtest", rules, "--data", data, "--output", "json"] + times)

@@ -172,12 +172,45 @@ import Testing
             let receiver = try lab.receiver(port: server.port)
             try lab.tell(to: [receiver])
             try await lab.withLoop([receiver]) { loop in
-                lab.advance(seconds: 86_399.9)
+                for _ in 1..<20 {
+                    await loop.deliverDue()
+                    lab.advance(seconds: 600)
+                }
+                #expect(server.requests.count == 19)
+                lab.advance(seconds: 86_400)
                 await loop.deliverDue()
             }
+            #expect(server.requests.count == 20)
         }
         #expect(try lab.waiting().isEmpty)
         #expect(lab.count("notification_failures") == 1)
+    }
+
+    @Test("a clock that jumps ahead by days, or back, neither gives a notification up nor holds it")
+    func clockJumps() async throws {
+        let lab = OutboxLab()
+        try await WebhookServer.with([.answer(500), .answer(500), .answer(500), .answer(200)]) {
+            server in
+            let receiver = try lab.receiver(port: server.port)
+            try lab.tell(to: [receiver])
+            try await lab.withLoop([receiver]) { loop in
+                await loop.deliverDue()
+                lab.jump(seconds: 3 * 86_400)
+                await loop.deliverDue()
+                var attempts = try lab.waiting().map(\.attempts)
+                #expect(attempts == [2])
+                // Back to where it was, and further back than when it was put down.
+                lab.jump(seconds: -3 * 86_400)
+                await loop.deliverDue()
+                attempts = try lab.waiting().map(\.attempts)
+                #expect(attempts == [3])
+                lab.jump(seconds: -7_200)
+                await loop.deliverDue()
+                #expect(server.requests.count == 4)
+            }
+        }
+        #expect(try lab.waiting().isEmpty)
+        #expect(lab.count("notifications_delivered") == 1)
     }
 
     @Test("resolved does not overtake firing, and other groups do not wait")

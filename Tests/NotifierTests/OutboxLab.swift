@@ -64,6 +64,11 @@ final class OutboxLab: Sendable {
 
     func advance(seconds: Double) { clock.advance(byNanoseconds: Int64(seconds * 1e9)) }
 
+    /// Sets the wall clock forward or back.
+    func jump(seconds: Int64) {
+        clock.setWall(nanoseconds: clock.wallNanoseconds + seconds * 1_000_000_000)
+    }
+
     /// Lets others run and time pass, so that what failed once is tried again.
     func waitALittle() async throws {
         try Task.checkCancellation()

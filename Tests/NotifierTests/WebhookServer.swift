@@ -10,6 +10,8 @@ final class WebhookServer: Sendable {
         case answer(Int, headers: [(String, String)] = [], bodyBytes: Int = 0)
         /// Answers with this text.
         case reply(Int, String)
+        /// Answers without end: as long as somebody reads, or so many bytes, whose number stands in the head.
+        case stream(bytes: Int?)
         /// Says nothing and keeps the connection.
         case hang
         /// Closes without an answer.
@@ -25,6 +27,7 @@ final class WebhookServer: Sendable {
     private struct State {
         var reactions: [Reaction] = []
         var requests: [Request] = []
+        var streamed = 0
     }
 
     private let state = Mutex(State())
@@ -59,6 +62,10 @@ final class WebhookServer: Sendable {
     var port: Int { channel.withLock { $0?.localAddress?.port ?? 0 } }
     var requests: [Request] { state.withLock { $0.requests } }
     var bodies: [String] { requests.map(\.body) }
+    /// Bytes of endless answers that the connections took.
+    var streamed: Int { state.withLock { $0.streamed } }
+
+    fileprivate func stream(_ count: Int) { state.withLock { $0.streamed += count } }
 
     fileprivate func received(_ request: Request) -> Reaction {
         state.withLock { state in
@@ -76,6 +83,9 @@ private final class Handler: ChannelInboundHandler {
 
     private let server: WebhookServer
     private var request = WebhookServer.Request(uri: "", headers: [], body: "")
+    /// What is left of an endless answer.
+    private var left = 0
+    private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
 
     init(_ server: WebhookServer) { self.server = server }
 
@@ -90,10 +100,32 @@ private final class Handler: ChannelInboundHandler {
         }
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stream(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Writes while the connection takes it.
+    private func stream(_ context: ChannelHandlerContext) {
+        while left > 0, context.channel.isActive, context.channel.isWritable {
+            let count = min(left, Self.part.readableBytes)
+            left -= count
+            server.stream(count)
+            let part = Self.part.getSlice(at: 0, length: count) ?? ByteBuffer()
+            context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(part))), promise: nil)
+        }
+    }
+
     private func react(_ context: ChannelHandlerContext) {
         switch server.received(request) {
         case .hang: return
         case .close: context.close(promise: nil)
+        case .stream(let bytes):
+            var head = HTTPResponseHead(version: .http1_1, status: .ok)
+            if let bytes { head.headers.add(name: "content-length", value: String(bytes)) }
+            context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+            left = bytes ?? .max
+            stream(context)
         case .reply(let status, let text):
             var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
             head.headers.add(name: "content-length", value: String(text.utf8.count))

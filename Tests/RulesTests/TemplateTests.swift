@@ -203,6 +203,12 @@ struct TemplateTests {
             ),
             ("{{ range 900000 }}{{ range 900000 }}{{ end }}{{ end }}", "too long"),
             ("{{ range 999999 }}abcdefgh{{ end }}", "bytes"),
+            ("{{ $x := \"abcd\" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}", "bytes"),
+            ("{{ $x := args 1 }}{{ range 60 }}{{ $x = args $x $x }}{{ end }}", "bytes"),
+            (
+                "{{ $x := \"aaaaaaaa\" }}{{ range 14 }}{{ $x = print $x $x }}{{ end }}"
+                    + "{{ reReplaceAll \"a\" $x $x }}", "bytes"
+            ),
             ("{{ printf \"%1000s\" \"\" | len }}{{ nil.x }}", "?"),
         ])
     func failures(source: String, says: String) throws {

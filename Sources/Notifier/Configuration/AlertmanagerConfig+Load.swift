@@ -84,7 +84,7 @@ extension AlertmanagerConfig {
                 throw NotifierConfigError(
                     path: path, line: context.mark.line,
                     reason: "key \"\(duplicates.joined(separator: ", "))\" already set in map")
-            default: throw NotifierConfigError(path: path, reason: "not readable as YAML: \(error)")
+            default: throw NotifierConfigError(path: path, reason: error.problem)
             }
         } catch {
             throw NotifierConfigError(path: path, reason: "not readable as YAML: \(error)")

@@ -52,6 +52,8 @@ struct Notified: Codable, Hashable, Sendable {
     var at: Int64
     /// After that the entry means nothing any more.
     var expiresAt: Int64
+    /// What it was told under, if together with other groups.
+    var thread: Company.Thread?
 
     /// Whether there is something to tell beyond `entry` (Alertmanager, notify/dedup_stage.go).
     static func isNeeded(

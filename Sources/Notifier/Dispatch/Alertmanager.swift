@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Rules
 import Store
 import Synchronization
 import Telemetry
@@ -32,7 +33,8 @@ package final class Alertmanager: Sendable {
     package init(
         config: AlertmanagerConfig, externalURL: String, store: any Catalog & NotifierStore,
         loop: NotifierLoop, carrier: HTTPCarrier, clock: any Clock, random: any RandomSource,
-        events: EventLog, others: [NotificationEndpoint] = []
+        events: EventLog, others: [NotificationEndpoint] = [],
+        calls: @escaping @Sendable () -> ServiceCalls = { ServiceCalls() }
     ) throws(StoreError) {
         var dispatcher = Dispatcher(config: config, externalURL: externalURL)
         var records: [NotifierRecord] = []
@@ -46,12 +48,15 @@ package final class Alertmanager: Sendable {
         self.random = random
         self.events = events
         self.others = others
+        self.calls = calls
         loop.replace(endpoints(config))
         registerGauges()
     }
 
     /// Endpoints that the configuration does not name.
     private let others: [NotificationEndpoint]
+    /// Who calls whom.
+    private let calls: @Sendable () -> ServiceCalls
 
     package var now: Timestamp { Timestamp(nanoseconds: clock.wallNanoseconds) }
     /// A copy to look at.
@@ -117,7 +122,11 @@ package final class Alertmanager: Sendable {
     /// Takes in what waits and tells what is due: what `run` repeats.
     package func step() throws(StoreError) {
         while try takeIn() {}
-        try change { dispatcher, now in ((), dispatcher.advance(to: now)) }
+        let now = now
+        let isAsking = state.withLock { $0.dispatcher.asksForCalls(at: now) }
+        // Not under the lock: it may take a while.
+        let calls = isAsking ? calls() : ServiceCalls()
+        try change { dispatcher, now in ((), dispatcher.advance(to: now, calls: calls)) }
     }
 
     /// A few entries of the outbox at once; false if there were none.

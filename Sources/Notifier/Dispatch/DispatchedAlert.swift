@@ -16,10 +16,13 @@ package struct DispatchedAlert: Codable, Hashable, Sendable {
     package var hasTimeout: Bool
     /// Whether it tells of a silence, which must not hide it.
     package var isExempt = false
+    /// Why it fires, where this server looked.
+    package var evidence: PageEvidence?
 
     package init(
         labels: [String: String], annotations: [String: String], startsAt: Timestamp,
-        endsAt: Timestamp, updatedAt: Timestamp, generatorURL: String = "", hasTimeout: Bool = false
+        endsAt: Timestamp, updatedAt: Timestamp, generatorURL: String = "",
+        hasTimeout: Bool = false, evidence: PageEvidence? = nil
     ) {
         self.labels = labels
         self.annotations = annotations
@@ -28,6 +31,7 @@ package struct DispatchedAlert: Codable, Hashable, Sendable {
         self.updatedAt = updatedAt.nanoseconds
         self.generatorURL = generatorURL
         self.hasTimeout = hasTimeout
+        self.evidence = evidence
     }
 
     /// 16 hexadecimal digits.
@@ -61,7 +65,8 @@ package struct DispatchedAlert: Codable, Hashable, Sendable {
             startsAt: RFC3339.string(Timestamp(nanoseconds: startsAt)),
             endsAt: isResolved
                 ? RFC3339.string(Timestamp(nanoseconds: endsAt)) : GroupMessage.noTime,
-            generatorURL: generatorURL, fingerprint: fingerprint)
+            generatorURL: generatorURL, fingerprint: fingerprint,
+            sidelight: evidence.map(GroupMessage.Beyond.init))
     }
 }
 
@@ -74,7 +79,8 @@ extension DispatchedAlert {
                 labels: Dictionary(alert.labels.pairs.map { ($0.name, $0.value) }) { $1 },
                 annotations: Dictionary(alert.annotations.map { ($0.key, $0.value.text) }) { $1 },
                 startsAt: alert.startsAt, endsAt: alert.endsAt ?? .distantFuture,
-                updatedAt: notification.at, generatorURL: alert.generatorURL)
+                updatedAt: notification.at, generatorURL: alert.generatorURL,
+                evidence: alert.evidence)
         }
     }
 }

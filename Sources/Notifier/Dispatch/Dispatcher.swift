@@ -1,3 +1,4 @@
+import Rules
 import Store
 import Telemetry
 
@@ -110,8 +111,11 @@ package struct Dispatcher: Sendable {
 
     // MARK: Time
 
-    /// Tells every group whose time has come.
-    package mutating func advance(to now: Timestamp) -> NotifierChange {
+    /// Tells every group whose time has come, and with it those that burn because of it.
+    /// - Parameter calls: who calls whom; needed if `asksForCalls`.
+    package mutating func advance(
+        to now: Timestamp, calls: ServiceCalls = ServiceCalls()
+    ) -> NotifierChange {
         var change = warnings(at: now)
         // The clock may have been set back.
         for (identity, group) in groups where group.due(at: now) < group.next {
@@ -120,8 +124,13 @@ package struct Dispatcher: Sendable {
         let due = groups.filter { $0.value.due(at: now) <= now }
         if !due.isEmpty {
             let inhibition = Inhibition(config.inhibitRules, alerts, at: now)
-            for (identity, _) in due.sorted(by: { $0.value.next < $1.value.next }) {
-                flush(identity, inhibition, at: now, &change)
+            let burning = BurningAlerts(calls, alerts.values, at: now)
+            var flushed: Set<String> = []
+            for (identity, _) in due.sorted(by: { $0.value.next < $1.value.next })
+            where !flushed.contains(identity) {
+                let company = company(of: identity, burning, at: now)
+                flush(company, inhibition, burning, at: now, &change)
+                flushed.formUnion(company.identities)
             }
         }
         maintain(at: now, &change)
@@ -134,28 +143,35 @@ package struct Dispatcher: Sendable {
     }
 
     private mutating func flush(
-        _ identity: String, _ inhibition: Inhibition, at now: Timestamp,
-        _ change: inout NotifierChange
+        _ company: Company, _ inhibition: Inhibition, _ burning: BurningAlerts,
+        at now: Timestamp, _ change: inout NotifierChange
     ) {
-        guard var group = groups[identity] else { return }
-        group.next = now.advanced(byNanoseconds: group.route.groupInterval)
-        group.hasFlushed = true
-        if !group.alerts.isEmpty, !isBlocked(group, at: now) {
-            let told = group.alerts.filter { entry in
+        var told: [ToldGroup] = []
+        for identity in company.identities {
+            guard var group = groups[identity] else { continue }
+            group.next = now.advanced(byNanoseconds: group.route.groupInterval)
+            group.hasFlushed = true
+            groups[identity] = group
+            guard !group.alerts.isEmpty, !isBlocked(group, at: now),
+                config.muting(group.route, at: now) == nil
+            else { continue }
+            let alerts = group.alerts.filter { entry in
                 inhibition.inhibitors(of: entry.value.labels).isEmpty
                     && silencers(of: entry.value, at: now).isEmpty
             }
-            if config.muting(group.route, at: now) == nil, !told.isEmpty {
-                notify(group, told, at: now, &change)
-            }
+            if !alerts.isEmpty { told.append(ToldGroup(group, alerts, at: now)) }
+        }
+        if let route = told.first?.group.route {
+            notify(told, route, company, burning, at: now, &change)
         }
         // Muted or not, what has ended has been dealt with.
-        for (fingerprint, alert) in group.alerts where alert.isResolved(at: now) {
-            group.alerts[fingerprint] = nil
-            groups[identity] = group
-            forget(fingerprint, alert.labels, &change)
+        for identity in company.identities {
+            for (fingerprint, alert) in groups[identity]?.alerts ?? [:]
+            where alert.isResolved(at: now) {
+                groups[identity]?.alerts[fingerprint] = nil
+                forget(fingerprint, alert.labels, &change)
+            }
         }
-        groups[identity] = group
     }
 
     private func isBlocked(_ group: AlertGroup, at now: Timestamp) -> Bool {
@@ -163,47 +179,66 @@ package struct Dispatcher: Sendable {
     }
 
     private mutating func notify(
-        _ group: AlertGroup, _ told: [String: DispatchedAlert], at now: Timestamp,
-        _ change: inout NotifierChange
+        _ told: [ToldGroup], _ route: RouteTree, _ company: Company, _ burning: BurningAlerts,
+        at now: Timestamp, _ change: inout NotifierChange
     ) {
-        let firing = Set(told.filter { !$0.value.isResolved(at: now) }.keys)
-        let resolved = Set(told.keys).subtracting(firing)
-        for integration in config.integrations(of: group.route.receiver) {
-            // Not a zero byte: it would end the key in the catalog.
-            let key = "\(group.key)\u{1F}\(integration.key)"
-            guard
+        for integration in config.integrations(of: route.receiver) {
+            let isNeeded = told.contains { one in
                 Notified.isNeeded(
-                    after: notified[key], firing: firing, resolved: resolved,
-                    sendsResolved: integration.sendsResolved,
-                    repeatInterval: group.route.repeatInterval, at: now)
-            else { continue }
-            let life = group.route.repeatInterval.multipliedReportingOverflow(by: 2)
-            let entry = Notified(
-                firing: firing, resolved: resolved, at: now.nanoseconds,
-                expiresAt: now.advanced(
-                    byNanoseconds: life.overflow ? .max : life.partialValue
-                ).nanoseconds)
-            notified[key] = entry
-            change.put(.notified, key, entry)
-            // Who is not told of the end has nothing to hear when all have ended.
-            let worthTelling = integration.sendsResolved ? Set(told.keys) : firing
-            if worthTelling.isEmpty { continue }
-            change.deliveries.append(
-                delivery(group, told.filter { worthTelling.contains($0.key) }, integration, now))
+                    after: notified[one.group.key(of: integration)], firing: one.firing,
+                    resolved: one.resolved, sendsResolved: integration.sendsResolved,
+                    repeatInterval: route.repeatInterval, at: now)
+            }
+            guard isNeeded else { continue }
+            let life = route.repeatInterval.multipliedReportingOverflow(by: 2)
+            let expiresAt = now.advanced(
+                byNanoseconds: life.overflow ? .max : life.partialValue
+            ).nanoseconds
+            var alerts: [String: DispatchedAlert] = [:]
+            for one in told {
+                let key = one.group.key(of: integration)
+                // What has ended and was never told is nothing to tell beside others, either.
+                if one.firing.isEmpty, notified[key]?.firing.isEmpty ?? true { continue }
+                let entry = Notified(
+                    firing: one.firing, resolved: one.resolved, at: now.nanoseconds,
+                    expiresAt: expiresAt,
+                    thread: company.isShared || company.thread != one.group.thread
+                        ? company.thread : notified[key]?.thread)
+                notified[key] = entry
+                change.put(.notified, key, entry)
+                // Who is not told of the end has nothing to hear when all have ended.
+                let worthTelling =
+                    integration.sendsResolved ? one.firing.union(one.resolved) : one.firing
+                alerts.merge(one.alerts.filter { worthTelling.contains($0.key) }) { $1 }
+            }
+            if alerts.isEmpty { continue }
+            change.deliveries.append(delivery(alerts, route, company, burning, integration, now))
         }
     }
 
     private func delivery(
-        _ group: AlertGroup, _ told: [String: DispatchedAlert], _ integration: Integration,
-        _ now: Timestamp
+        _ told: [String: DispatchedAlert], _ route: RouteTree, _ company: Company,
+        _ burning: BurningAlerts, _ integration: Integration, _ now: Timestamp
     ) -> Delivery {
-        let alerts = told.values.sorted {
-            $0.startsAt != $1.startsAt
-                ? $0.startsAt < $1.startsAt : $0.fingerprint < $1.fingerprint
+        func rank(_ alert: DispatchedAlert) -> Int {
+            guard !company.services.isEmpty, !alert.isResolved(at: now),
+                let name = burning.service(of: alert)
+            else { return company.services.count }
+            return company.services.firstIndex(of: name) ?? company.services.count
+        }
+        let ranked = told.map { (fingerprint: $0.key, alert: $0.value, rank: rank($0.value)) }
+        let alerts = ranked.sorted {
+            ($0.rank, $0.alert.startsAt, $0.fingerprint)
+                < ($1.rank, $1.alert.startsAt, $1.fingerprint)
         }
         let message = GroupMessage(
-            groupKey: group.key, receiver: group.route.receiver, groupLabels: group.labels,
-            externalURL: externalURL, alerts: alerts.map { $0.told(at: now) })
+            groupKey: company.thread.key, receiver: route.receiver,
+            groupLabels: company.thread.labels, externalURL: externalURL,
+            alerts: alerts.map { one in
+                one.alert.isResolved(at: now)
+                    ? one.alert.told(at: now)
+                    : one.alert.telling(burning.together(with: one.alert)).told(at: now)
+            })
         return Delivery(
             receiver: integration.key, body: message.body, createdAt: now, nextAttemptAt: now)
     }

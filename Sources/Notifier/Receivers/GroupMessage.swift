@@ -6,6 +6,11 @@ import Telemetry
 /// A notification as it stands in the outbox: what every receiver's message is made of. Its JSON is the
 /// body of Alertmanager's webhook, version 4.
 package struct GroupMessage: Codable, Hashable, Sendable {
+    /// What stands beside the fields of version 4: its readers pass over it.
+    package struct Beyond: Codable, Hashable, Sendable {
+        package var evidence: PageEvidence
+    }
+
     /// One alert of the group.
     package struct Alert: Codable, Hashable, Sendable {
         package var status: String
@@ -15,6 +20,7 @@ package struct GroupMessage: Codable, Hashable, Sendable {
         package var endsAt: String
         package var generatorURL: String
         package var fingerprint: String
+        package var sidelight: Beyond?
     }
 
     package var version = "4"
@@ -32,7 +38,7 @@ package struct GroupMessage: Codable, Hashable, Sendable {
     static let noTime = "0001-01-01T00:00:00Z"
 
     /// - Throws: if the bytes are no message.
-    init(_ body: [UInt8]) throws {
+    package init(_ body: [UInt8]) throws {
         self = try JSONDecoder().decode(GroupMessage.self, from: Data(body))
     }
 
@@ -82,7 +88,7 @@ package struct GroupMessage: Codable, Hashable, Sendable {
     }
 
     /// What templates see.
-    var data: TemplateData {
+    package var data: TemplateData {
         .record(
             type: "template.Data",
             [
@@ -98,12 +104,16 @@ package struct GroupMessage: Codable, Hashable, Sendable {
 
 extension GroupMessage.Alert {
     fileprivate var json: JSONBody {
-        .object([
+        var members: [(String, JSONBody)] = [
             ("status", .text(status)), ("labels", .texts(labels)),
             ("annotations", .texts(annotations)), ("startsAt", .text(startsAt)),
             ("endsAt", .text(endsAt)), ("generatorURL", .text(generatorURL)),
             ("fingerprint", .text(fingerprint)),
-        ])
+        ]
+        if let sidelight {
+            members.append(("sidelight", .object([("evidence", sidelight.evidence.json)])))
+        }
+        return .object(members)
     }
 
     fileprivate var data: TemplateData {

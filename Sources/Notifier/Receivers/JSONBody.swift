@@ -4,6 +4,7 @@ import Telemetry
 indirect enum JSONBody: Sendable {
     case text(String)
     case number(Int64)
+    case fraction(Double)
     case flag(Bool)
     case null
     case list([JSONBody])
@@ -24,7 +25,7 @@ indirect enum JSONBody: Sendable {
                 case .list(let elements): !elements.isEmpty
                 case .object(let members): !members.isEmpty
                 case .null: false
-                case .number, .flag: true
+                case .number, .fraction, .flag: true
                 }
             })
     }
@@ -38,6 +39,7 @@ indirect enum JSONBody: Sendable {
         switch self {
         case .text(let text): JSONText.append(string: text, to: &bytes)
         case .number(let number): JSONText.append(number, to: &bytes)
+        case .fraction(let number): JSONText.append(number, to: &bytes)
         case .flag(let flag): bytes += (flag ? "true" : "false").utf8
         case .null: bytes += "null".utf8
         case .list(let elements):

@@ -68,7 +68,7 @@ struct OpsgenieIntegration: IntegrationSettings {
         return responder
     }
 
-    var address: String { url }
+    var address: String { Secret.inline(url).shownAddress }
 
     func send(_ message: GroupMessage, by carrier: Carrier, at now: Timestamp) async -> SendResult {
         await carrier.post(

@@ -67,7 +67,7 @@ struct PagerDutyIntegration: IntegrationSettings {
         return items
     }
 
-    var address: String { url }
+    var address: String { Secret.inline(url).shownAddress }
 
     func send(_ message: GroupMessage, by carrier: Carrier, at now: Timestamp) async -> SendResult {
         await carrier.post(

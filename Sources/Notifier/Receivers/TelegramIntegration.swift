@@ -47,7 +47,7 @@ struct TelegramIntegration: IntegrationSettings {
         isQuiet = try fields.flag("disable_notifications")
     }
 
-    var address: String { url }
+    var address: String { Secret.inline(url).shownAddress }
 
     func send(_ message: GroupMessage, by carrier: Carrier, at now: Timestamp) async -> SendResult {
         await carrier.post(

@@ -19,7 +19,7 @@ extension PrometheusAPI {
         group.on(.get, "/api/v1/status/flags") { _ in flags() }
         group.on(.get, "/api/v1/status/walreplay") { _ in Self.journalReplay() }
         group.on(.get, "/api/v1/status/self_metrics") { try await selfMetrics($0) }
-        group.on(.get, "/api/v1/features") { _ in Self.features() }
+        group.on(.get, "/api/v1/features") { _ in Self.features(hasLifecycle: lifecycle != nil) }
         group.on(.get, "/api/v1/alertmanagers") { _ in Self.alertmanagers() }
         group.on(.get, "/api/v1/notifications") { _ in
             .json(PrometheusEnvelope.success { $0.array { _ in } })
@@ -41,11 +41,7 @@ extension PrometheusAPI {
                 throw PrometheusRefusal.disabled("search API disabled")
             }
         }
-        for action in ["reload", "quit"] {
-            group.on([.post, .put], "/-/\(action)") { _ in
-                .text("Lifecycle API is not enabled.\n", status: 403)
-            }
-        }
+        registerLifecycle(on: &group)
     }
 
     /// `/api/v1/status/config`: the settings in force.
@@ -153,13 +149,13 @@ extension PrometheusAPI {
     }
 
     /// `/api/v1/features`: what is there of what Prometheus can have, by its names.
-    private static func features() -> HTTPResponse {
+    private static func features(hasLifecycle: Bool) -> HTTPResponse {
         let groups: [(StaticString, [(String, Bool)])] = [
             (
                 "api",
                 [
                     ("admin", false), ("exclude_alerts", true), ("label_values_match", true),
-                    ("lifecycle", false), ("openapi_3.1", true), ("openapi_3.2", false),
+                    ("lifecycle", hasLifecycle), ("openapi_3.1", true), ("openapi_3.2", false),
                     ("otlp_write_receiver", true), ("query_stats", true),
                     ("query_warnings", true), ("remote_write_receiver", true),
                     ("search", false), ("time_range_labels", true), ("time_range_series", true),

@@ -18,6 +18,8 @@ package struct PrometheusAPI: Sendable {
     let rules: (any RulesSource)?
     let events: EventLog?
     let queryLog: QueryLog?
+    /// `nil` refuses to reload and to quit on request, as Prometheus does unless it is told otherwise.
+    package var lifecycle: PrometheusLifecycle?
 
     /// - Parameters:
     ///   - rules: `nil` shows no rule groups and no alerts.

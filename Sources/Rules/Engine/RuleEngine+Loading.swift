@@ -39,11 +39,8 @@ extension RuleEngine {
     ) throws(RulesRefused) -> [RuleGroup] {
         var groups = try load(files)
         for objective in objectives {
-            let made = SlothRules(version: "sidelight").groups(of: objective)
             do throws(RuleFileError) {
-                let text = RuleFileText(made, comment: objective.id).text
-                groups += try RuleFile.parse(text, path: objective.origin.path).groups
-                    .map { $0.weighed(for: objective) }
+                groups += try RuleGroup.groups(of: objective)
             } catch {
                 throw RulesRefused(reasons: ["\(objective.id): \(error.reason)"])
             }
@@ -143,5 +140,17 @@ extension RuleEngine {
         for failure in failures {
             environment.events.emit(OldRulesNotEnded(reason: failure))
         }
+    }
+}
+
+extension RuleGroup {
+    /// The rules that Sloth would make of an objective, its alerts with their statistics.
+    package static func groups(
+        of objective: ServiceLevelObjective
+    ) throws(RuleFileError) -> [RuleGroup] {
+        let made = SlothRules(version: "sidelight").groups(of: objective)
+        let text = RuleFileText(made, comment: objective.id).text
+        return try RuleFile.parse(text, path: objective.origin.path).groups
+            .map { $0.weighed(for: objective) }
     }
 }

@@ -62,6 +62,7 @@ struct Notices: Sendable {
             let own = Set(notice.annotations.map(\.key))
             notice.annotations += found.annotations(server: externalURL)
                 .filter { !own.contains($0.key) }
+            notice.evidence = found.page(server: externalURL)
             return (notice, found.isCulprit)
         }
         return enriched.filter(\.1).map(\.0) + enriched.filter { !$0.1 }.map(\.0)

@@ -43,9 +43,18 @@ extension RuleEnvironment {
         _ text: String, at time: Int64, range: Int64
     ) throws(QueryError) -> [VectorElement] {
         guard let spans else { throw .execution("there are no traces to evaluate rules over") }
+        return try Self.elements(
+            ofSpans: text, in: spans, at: time, range: range, context: context)
+    }
+
+    /// One value a series, over the `range` milliseconds before `time`.
+    static func elements(
+        ofSpans text: String, in store: any SpanStore, at time: Int64, range: Int64,
+        context: QueryContext
+    ) throws(QueryError) -> [VectorElement] {
         let windows = try MetricWindows(
             start: Timestamp(milliseconds: time &- range), end: Timestamp(milliseconds: time))
-        let result = try TraceQLEngine(store: spans).metrics(
+        let result = try TraceQLEngine(store: store).metrics(
             text, windows: windows, context: context)
         return result.series.compactMap { series in
             guard let value = series.values.last, !value.isNaN else { return nil }

@@ -102,9 +102,7 @@ extension AlertEvidence {
     /// A paragraph for people.
     package var text: String {
         var lines: [String] = []
-        if together.count > 1 {
-            lines.append("\(culprit) makes \(together.dropFirst().joined(separator: ", ")) burn.")
-        }
+        if let line = Self.culpritLine(together) { lines.append(line) }
         if badCount > 0 {
             var line = "\(Self.count(badCount)) bad events of \(service)"
             if let change {
@@ -128,6 +126,13 @@ extension AlertEvidence {
         }
         lines += notes
         return lines.joined(separator: "\n")
+    }
+
+    /// Says who makes whom burn; `nil` of a service that burns alone.
+    /// - Parameter together: the culprit first.
+    package static func culpritLine(_ together: [String]) -> String? {
+        guard together.count > 1 else { return nil }
+        return "\(together[0]) makes \(together.dropFirst().joined(separator: ", ")) burn."
     }
 
     private static func text(_ share: Share) -> String {

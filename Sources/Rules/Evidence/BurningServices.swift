@@ -19,8 +19,23 @@ package struct BurningServices: Sendable {
     init(
         _ store: any MetricStore, at time: Int64, more: Set<String>, context: QueryContext
     ) throws(QueryError) {
+        let calls = try Self.calls(store, at: time, context: context)
+        var burning = more
+        for labels in try Self.series("ALERTS{alertstate=\"firing\"}", store, time, context) {
+            if let name = ServiceNames.candidates(labels, []).first(where: calls.services.contains)
+            {
+                burning.insert(name)
+            }
+        }
+        self.init(calls: calls.callees, burning: burning)
+    }
+
+    /// The service graph of the last hour.
+    static func calls(
+        _ store: any MetricStore, at time: Int64, context: QueryContext
+    ) throws(QueryError) -> ServiceCalls {
         var calls: [String: Set<String>] = [:]
-        let edges = try Self.series(
+        let edges = try series(
             "group by (client, server) (last_over_time(traces_service_graph_request_total[1h]))",
             store, time, context)
         for labels in edges {
@@ -28,14 +43,7 @@ package struct BurningServices: Sendable {
             else { continue }
             calls[client, default: []].insert(server)
         }
-        let known = Set(calls.keys).union(calls.values.flatMap { $0 })
-        var burning = more
-        for labels in try Self.series("ALERTS{alertstate=\"firing\"}", store, time, context) {
-            if let name = ServiceNames.candidates(labels, []).first(where: known.contains) {
-                burning.insert(name)
-            }
-        }
-        self.init(calls: calls, burning: burning)
+        return ServiceCalls(calls)
     }
 
     private static func series(

@@ -58,7 +58,8 @@ extension RuleFile {
 }
 
 extension YamlError {
-    var line: Int {
+    /// 1-based; 0 if it is not known.
+    package var line: Int {
         switch self {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _):
             mark.line
@@ -67,14 +68,16 @@ extension YamlError {
         }
     }
 
-    var problem: String {
+    /// What is wrong, without the text around it, which may hold secrets.
+    package var problem: String {
         switch self {
         case .scanner(_, let problem, _, _), .parser(_, let problem, _, _),
             .composer(_, let problem, _, _):
             "not readable as YAML: \(problem)"
         case .duplicatedKeysInMapping(let duplicates, _):
             "the same key stands twice: \(duplicates.joined(separator: ", "))"
-        default: "not readable as YAML: \(self)"
+        case .reader(let problem, _, _, _): "not readable as YAML: \(problem)"
+        default: "not readable as YAML"
         }
     }
 }

@@ -11,16 +11,19 @@ import Telemetry
 package struct Backtest: Sendable {
     private let groups: [RuleGroup]
     private let store: any MetricStore
+    private let sources: ReplaySources
     private let settings: RuleSettings
 
     /// A year every ten seconds; more is a mistake in the range.
     private static let evaluationsMax: Int64 = 3_200_000
 
     package init(
-        _ groups: [RuleGroup], over store: any MetricStore, settings: RuleSettings = RuleSettings()
+        _ groups: [RuleGroup], over store: any MetricStore,
+        sources: ReplaySources = ReplaySources(), settings: RuleSettings = RuleSettings()
     ) {
         self.groups = groups
         self.store = store
+        self.sources = sources
         self.settings = settings
     }
 
@@ -43,8 +46,8 @@ package struct Backtest: Sendable {
             let broken = member.reads.lazy.compactMap { failures[$0.member] }.first
             if let broken, failures[index] == nil { failures[index] = broken }
             let replay = RuleReplay(
-                member: member, store: overlay, settings: settings, context: context,
-                start: starts[index] ?? from, end: to)
+                member: member, store: overlay, sources: sources, settings: settings,
+                context: context, start: starts[index] ?? from, end: to)
             var outcome = RuleOutcome(member)
             if failures[index] == nil {
                 do throws(QueryError) {

@@ -7,21 +7,20 @@ import Telemetry
 struct RuleReplay {
     private let member: RuleDependencies.Member
     private let store: ReplayStore
+    private let sources: ReplaySources
     private let settings: RuleSettings
     private let context: QueryContext
     private let interval: Int64
     private let first: Int64
     private let end: Int64
 
-    /// Steps that are evaluated at once: bounds what an expression holds in between.
-    private static let stepsMax: Int64 = 10_000
-
     init(
-        member: RuleDependencies.Member, store: ReplayStore, settings: RuleSettings,
-        context: QueryContext, start: Int64, end: Int64
+        member: RuleDependencies.Member, store: ReplayStore, sources: ReplaySources,
+        settings: RuleSettings, context: QueryContext, start: Int64, end: Int64
     ) {
         self.member = member
         self.store = store
+        self.sources = sources
         self.settings = settings
         self.context = context
         self.end = end
@@ -58,23 +57,17 @@ struct RuleReplay {
     private func visitParts(
         _ visit: (EvaluationSteps, [StepSeries]) throws(QueryError) -> Void
     ) throws(QueryError) {
-        guard let expression = member.rule.query.promQL else {
-            throw .execution("only expressions in PromQL are replayed")
-        }
-        let engine = PromQLEngine(store: store, options: settings.query)
+        let query = ReplayedQuery(
+            query: member.rule.query, store: store, sources: sources, options: settings.query,
+            context: context)
         let offset = member.group.queryOffset
         var start = first
         while start <= end {
-            let last = min(end, start &+ (Self.stepsMax &- 1) &* interval)
-            let result = try engine.range(
-                expression, start: start &- offset, end: last &- offset,
-                step: interval, context: context)
-            guard case .matrix(let steps, let series) = result.value else {
-                throw .execution("rule result is not a vector or scalar")
-            }
-            try visit(
-                EvaluationSteps(start: start, step: interval, count: steps.count), series)
-            start = start &+ Int64(steps.count) &* interval
+            let last = min(end, start &+ (query.stepsMax &- 1) &* interval)
+            let (count, series) = try query.series(
+                start: start &- offset, end: last &- offset, step: interval)
+            try visit(EvaluationSteps(start: start, step: interval, count: count), series)
+            start = start &+ Int64(count) &* interval
         }
     }
 

@@ -125,21 +125,24 @@ package final class EventLedger: Sendable {
         var start = start
         while start <= end {
             let next = min(start + Self.bucketsAtOnce * EventSource.bucket, end + 1)
-            let counts: [Int64: Double]
+            let counts: EventTable
             do throws(QueryError) {
                 counts =
                     switch source.language {
-                    case .traceQL: try spanCounts(source.query, from: start, before: next)
-                    case .logQL: try lineCounts(source.query, from: start, before: next)
+                    case .traceQL: try spanCounts(source, from: start, before: next)
+                    case .logQL: try lineCounts(source, from: start, before: next)
                     }
             } catch {
                 throw RuleFailure(reason: "cannot count events: \(error.message)")
             }
             var batch = MetricBatch()
-            let series = batch.append(source.labels(EventSource.metric))
-            for (time, count) in counts.sorted(by: { $0.key < $1.key }) where count > 0 {
-                // Just behind the start, so that a window that begins there holds the whole bucket.
-                batch.append(series: series, time: time + 1, value: count)
+            for (group, buckets) in counts.groups {
+                let labels = source.labels(EventSource.metric, group: group)
+                let series = batch.append(labels)
+                for (time, count) in buckets.sorted(by: { $0.key < $1.key }) where count > 0 {
+                    // Just behind the start, so that a window that begins there holds the whole bucket.
+                    batch.append(series: series, time: time + 1, value: count)
+                }
             }
             let progress = batch.append(source.labels(EventSource.progressMetric))
             batch.append(
@@ -149,47 +152,56 @@ package final class EventLedger: Sendable {
         }
     }
 
-    /// Weighted spans by the start of their bucket.
+    /// Weighted spans by group and the start of their bucket.
     private func spanCounts(
-        _ query: String, from start: Int64, before end: Int64
-    ) throws(QueryError) -> [Int64: Double] {
+        _ source: EventSource, from start: Int64, before end: Int64
+    ) throws(QueryError) -> EventTable {
         let range = TimeRange(
             start: Timestamp(milliseconds: start), end: Timestamp(milliseconds: end))
-        var counts: [Int64: Double] = [:]
+        let keys = source.groupedBy.map { GroupKey($0) }
+        var counts = EventTable()
         try TraceQLEngine(store: spans).visitRows(
-            TraceQLRows(query, in: range, fields: [.times, .rest], attributeKeys: []),
+            TraceQLRows(
+                source.query, in: range,
+                fields: keys.isEmpty ? [.times, .rest] : [.times, .rest, .core, .attributes],
+                attributeKeys: Set(keys.map(\.attribute))),
             context: QueryContext(limits: limits)
-        ) { batch, rows -> [Int64: Double] in
+        ) { batch, rows -> EventTable in
             var weights = SamplingWeights()
-            var part: [Int64: Double] = [:]
+            var part = EventTable()
             for row in rows {
                 let bucket = EventSource.start(of: batch.starts[row].milliseconds)
-                part[bucket, default: 0] += weights.weight(batch, row)
+                part.add(
+                    weights.weight(batch, row), to: keys.map { $0.value(batch, row) }, at: bucket)
             }
             return part
         } visit: { part in
-            counts.merge(part) { $0 + $1 }
+            counts.merge(part)
             return true
         }
         return counts
     }
 
-    /// Lines by the start of their bucket.
+    /// Lines by group and the start of their bucket.
     private func lineCounts(
-        _ query: String, from start: Int64, before end: Int64
-    ) throws(QueryError) -> [Int64: Double] {
+        _ source: EventSource, from start: Int64, before end: Int64
+    ) throws(QueryError) -> EventTable {
         // Windows are open on the left: shifted by a millisecond they begin where buckets do.
         let first = EventSource.start(of: start) + EventSource.bucket - 1
         let last = max(first, EventSource.start(of: end - 1) + EventSource.bucket - 1)
         let length = "\(EventSource.bucket)ms"
+        let names = source.labelNames
+        let by = names.isEmpty ? "" : " by (\(names.joined(separator: ", ")))"
         let result = try LogQLEngine(store: logs).range(
-            "sum(count_over_time(\(query) [\(length)]))", start: first, end: last,
+            "sum\(by) (count_over_time(\(source.query) [\(length)]))", start: first, end: last,
             step: EventSource.bucket, context: QueryContext(limits: limits))
-        guard case .matrix(let steps, let series) = result.value else { return [:] }
-        var counts: [Int64: Double] = [:]
+        var counts = EventTable()
+        guard case .matrix(let steps, let series) = result.value else { return counts }
         for entry in series {
+            let group = names.map { entry.labels[$0] ?? "" }
             for step in entry.values.indices where StepValue.isPresent(entry.values[step]) {
-                counts[EventSource.start(of: steps.time(step)), default: 0] += entry.values[step]
+                counts.add(
+                    entry.values[step], to: group, at: EventSource.start(of: steps.time(step)))
             }
         }
         return counts

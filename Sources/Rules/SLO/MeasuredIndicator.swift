@@ -45,10 +45,28 @@ extension EventSource.Language {
 }
 
 extension YAMLNode {
-    func eventSource(_ language: EventSource.Language) throws(RuleFileError) -> EventSource {
+    /// Names between commas, such as `http.route, http.request.method`.
+    func groupKeys() throws(RuleFileError) -> [String] {
+        let text = try text()
+        let keys = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+        for key in keys
+        where key.wholeMatch(of: /[a-zA-Z_][a-zA-Z0-9_.]*/) == nil {
+            throw failure("group_by must be names between commas, not \"\(text)\"")
+        }
+        guard Set(keys).count == keys.count else {
+            throw failure("group_by names one twice: \"\(text)\"")
+        }
+        return keys
+    }
+
+    func eventSource(
+        _ language: EventSource.Language, _ groups: [String] = []
+    ) throws(RuleFileError) -> EventSource {
         let text = try text()
         do throws(QueryError) {
-            return try EventSource(language, text)
+            return try EventSource(language, text, groupedBy: groups)
         } catch {
             throw failure("\(what): \(error.message)" + (error.excerpt.map { "\n\($0)" } ?? ""))
         }

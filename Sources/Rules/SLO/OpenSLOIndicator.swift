@@ -181,24 +181,45 @@ struct OpenSLOIndicator {
             throw terms.node.failure("op and value belong to thresholdMetric")
         }
         guard let slice = terms.sliceLength else { return try occurrences() }
-        let good = try goodShare(over: slice)
         let step = PromQLDuration.format(milliseconds: slice)
         guard terms.method == .timeslices else {
+            let good = try goodShare(over: slice)
             return try raw("1 - avg_over_time((\(good))[{{.window}}:\(step)])")
         }
+        let isGood = try ratioTest(terms, slice)
+        return try raw("1 - avg_over_time((\(isGood))[{{.window}}:\(step)])")
+    }
+
+    /// 1 at the end of slices that are good, 0 of others; `nil` where slices are not judged one by one.
+    func sliceTest(for terms: OpenSLOTerms) throws(RuleFileError) -> String? {
+        guard terms.method == .timeslices, let slice = terms.sliceLength else { return nil }
+        if case .threshold(let query) = metric { return try thresholdTest(query, terms) }
+        return try ratioTest(terms, slice)
+    }
+
+    private func ratioTest(
+        _ terms: OpenSLOTerms, _ slice: Int64
+    ) throws(RuleFileError) -> String {
         guard let target = terms.sliceTarget, target > 0, target <= 1 else {
             throw terms.node.failure(
                 "Timeslices need timeSliceTarget, above 0 and at most 1, the share of good events "
                     + "that makes a slice good")
         }
-        let isGood = "(\(good)) >= bool \(NumberFormat.decimal(target))"
-        return try raw("1 - avg_over_time((\(isGood))[{{.window}}:\(step)])")
+        return "(\(try goodShare(over: slice))) >= bool \(NumberFormat.decimal(target))"
     }
 
     /// The share of moments, or of slices, at which the comparison does not hold.
     private func threshold(
         _ query: String, _ terms: OpenSLOTerms
     ) throws(RuleFileError) -> ServiceLevelObjective.Indicator {
+        let isGood = try thresholdTest(query, terms)
+        let step = PromQLDuration.format(milliseconds: terms.sliceLength ?? 60_000)
+        return try raw("1 - avg_over_time((\(isGood))[{{.window}}:\(step)])")
+    }
+
+    private func thresholdTest(
+        _ query: String, _ terms: OpenSLOTerms
+    ) throws(RuleFileError) -> String {
         guard let comparison = terms.comparison else {
             throw terms.node.failure("an objective over thresholdMetric needs op and value")
         }
@@ -207,10 +228,7 @@ struct OpenSLOIndicator {
                 "RatioTimeslices and timeSliceTarget belong to ratioMetric: a threshold holds or not"
             )
         }
-        let step = PromQLDuration.format(milliseconds: terms.sliceLength ?? 60_000)
-        let isGood =
-            "(\(query)) \(comparison.operator) bool \(NumberFormat.decimal(comparison.value))"
-        return try raw("1 - avg_over_time((\(isGood))[{{.window}}:\(step)])")
+        return "(\(query)) \(comparison.operator) bool \(NumberFormat.decimal(comparison.value))"
     }
 
     private func occurrences() throws(RuleFileError) -> ServiceLevelObjective.Indicator {

@@ -51,7 +51,11 @@ struct OpenSLOReader {
             }
             objectives.append(made)
             if terms.indicator != nil {
-                parts.append(OpenSLOComposite.Part(objective: made, weight: terms.weight))
+                let slice = try indicator.sliceTest(for: terms).map { test in
+                    OpenSLOComposite.Slice(test: test, length: terms.sliceLength ?? 60_000)
+                }
+                parts.append(
+                    OpenSLOComposite.Part(objective: made, weight: terms.weight, slice: slice))
             }
         }
         guard !objectives.isEmpty else { throw list.failure("objectives must have an entry") }

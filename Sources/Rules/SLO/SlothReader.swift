@@ -94,9 +94,10 @@ struct SlothReader {
                     + "sidelight/traceql and sidelight/logql, which count spans and log lines")
         }
         let options = try parts.required("options", of: plugin)
-        let queries = try options.fields(["error_query", "total_query"])
-        let bad = try queries.required("error_query", of: options).eventSource(language)
-        let all = try queries.required("total_query", of: options).eventSource(language)
+        let queries = try options.fields(["error_query", "total_query", "group_by"])
+        let groups = try queries.given("group_by")?.groupKeys() ?? []
+        let bad = try queries.required("error_query", of: options).eventSource(language, groups)
+        let all = try queries.required("total_query", of: options).eventSource(language, groups)
         return try MeasuredIndicator(bad: bad, all: all, at: options)
     }
 

@@ -35,6 +35,9 @@ extension TemplateCall {
         let pattern = try pattern(try text(0))
         let replacement = Replacement(try text(1), for: pattern)
         let bytes = Array(try text(2).utf8)
+        guard (bytes.count + 1) * (try text(1).utf8.count) <= 16 * TemplateValue.weightMax else {
+            throw RenderFailure(reason: "the texts of reReplaceAll have too many bytes")
+        }
         let isAnchored = pattern.source.hasPrefix("^") || pattern.source.hasPrefix("\\A")
         var result: [UInt8] = []
         var (offset, copied, lastEnd) = (0, 0, -1)

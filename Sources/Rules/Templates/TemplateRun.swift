@@ -218,6 +218,8 @@ struct TemplateRun {
             if let last = arguments.last, function.isSettled(by: last) { return last }
         }
         if let piped { arguments.append(piped) }
+        // A step for every few bytes.
+        try step(1 + Self.weigh(arguments) / 64)
         return try function.apply(arguments, in: self)
     }
 
@@ -266,8 +268,8 @@ struct TemplateRun {
 
     // MARK: Bounds
 
-    private mutating func step() throws(RenderFailure) {
-        steps += 1
+    private mutating func step(_ count: Int = 1) throws(RenderFailure) {
+        steps += count
         if steps > Self.stepsMax { throw RenderFailure(reason: "the template takes too long") }
     }
 

@@ -18,6 +18,9 @@ enum FileKind: Equatable {
             var documents = try Yams.compose_all(yaml: text)
             root = documents.next()
             if root == nil, let error = documents.error { throw error }
+        } catch let error as YamlError {
+            let place = error.line > 0 ? ":\(error.line)" : ""
+            throw ConfigurationError(description: "\(path)\(place): \(error.problem)")
         } catch {
             throw ConfigurationError(description: "\(path): not readable as YAML: \(error)")
         }

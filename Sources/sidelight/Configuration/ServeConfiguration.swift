@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import HTTPServer
 import Journal
+import Notifier
 import Pipeline
 import SQLiteStore
 import WireFormats
@@ -53,6 +54,8 @@ struct ServeConfiguration: Sendable {
     var alertmanagerConfig: String?
     /// Whether receivers may run commands.
     var allowsExecReceivers: Bool
+    /// Whether requests may reload and end the server.
+    var hasLifecycle: Bool
     /// Who is told every minute that all is well.
     var heartbeatURL: String?
     /// Nanoseconds, per signal.
@@ -99,15 +102,18 @@ struct ServeConfiguration: Sendable {
         accessLogMetrics = try ServeConfiguration.accessLogMetrics(settings)
         rules = try settings.list("rules")
         slos = try settings.list("slos")
-        webhooks = try settings.list("webhook")
-        for webhook in webhooks
+        webhooks = try settings.list("webhook", shownAs: ServeConfiguration.shownAddress)
+        for (index, webhook) in webhooks.enumerated()
         where !webhook.hasPrefix("http://") && !webhook.hasPrefix("https://") {
+            // Not its text: it may hold a secret.
             throw ConfigurationError(
-                description: "webhook \"\(webhook)\" is no http:// or https:// URL")
+                description: "webhook \(index + 1) is no http:// or https:// URL")
         }
         alertmanagerConfig = try settings.optional("alertmanager-config")
         allowsExecReceivers = try settings.flag("allow-exec-receivers")
-        heartbeatURL = try settings.optional("heartbeat-url")
+        hasLifecycle = try settings.flag("enable-lifecycle")
+        heartbeatURL = try settings.optional(
+            "heartbeat-url", shownAs: ServeConfiguration.shownAddress)
         let retention = try settings.string("retention", default: "30d")
         traceRetention = try settings.duration("retention-traces", default: retention)
         logRetention = try settings.duration("retention-logs", default: retention)
@@ -128,6 +134,15 @@ struct ServeConfiguration: Sendable {
         logLevel = try settings.string("log-level", default: "info")
         try settings.refuseUnknown()
         self.settings = settings.resolved.map { ($0.name, $0.value) }
+    }
+
+    /// An address of a receiver without what may be secret in it: its path, query, name and password.
+    private static func shownAddress(_ text: String) -> String {
+        do throws(WebhookURL.Invalid) {
+            return try WebhookURL(text).description
+        } catch {
+            return "<secret>"
+        }
     }
 
     /// Where people reach this server, without a slash at the end: what `external-url` says, else the main

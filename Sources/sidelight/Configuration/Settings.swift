@@ -1,4 +1,5 @@
 import Foundation
+import Rules
 import Yams
 
 /// Why the configuration cannot be used. Names the flag, variable or file with its line.
@@ -54,6 +55,9 @@ final class Settings {
             let root: Node?
             do {
                 root = try Yams.compose(yaml: text)
+            } catch let error as YamlError {
+                let place = error.line > 0 ? ":\(error.line)" : ""
+                throw ConfigurationError(description: "\(path)\(place): \(error.problem)")
             } catch {
                 throw ConfigurationError(description: "\(path): not YAML: \(error)")
             }
@@ -79,13 +83,16 @@ final class Settings {
     }
 
     /// The values of a setting that may be given several times; empty if it is not set.
-    func list(_ name: String) throws -> [String] {
+    /// - Parameter shownAs: what is shown of a value that may hold a secret.
+    func list(_ name: String, shownAs: (String) -> String = { $0 }) throws -> [String] {
         let (values, origin) = try lookup(name)
-        record(name, values?.joined(separator: ", ") ?? "", values == nil ? .standard : origin)
+        let shown = values?.map(shownAs).joined(separator: ", ")
+        record(name, shown ?? "", values == nil ? .standard : origin)
         return values ?? []
     }
 
-    func optional(_ name: String) throws -> String? {
+    /// - Parameter shownAs: what is shown of a value that may hold a secret.
+    func optional(_ name: String, shownAs: (String) -> String = { $0 }) throws -> String? {
         let (values, origin) = try lookup(name)
         guard let values else {
             record(name, "", .standard)
@@ -94,7 +101,7 @@ final class Settings {
         guard let value = values.last, values.count == 1 || isFlag(origin) else {
             throw ConfigurationError(description: "\(origin): \(name) takes one value")
         }
-        record(name, value, origin)
+        record(name, shownAs(value), origin)
         return value
     }
 

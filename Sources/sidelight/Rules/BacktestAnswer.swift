@@ -12,6 +12,19 @@ struct BacktestRequest: Codable, Sendable {
         /// For messages.
         var path: String
         var text: String
+
+        /// The groups of a rule file, or those that are made of objectives, with their statistics.
+        /// - Throws: `RuleFileError`, `ConfigurationError` and `RulesRefused`, which name the file.
+        func groups() throws -> [RuleGroup] {
+            guard case .objectives = try FileKind(of: text, path: path) else {
+                return try RuleFile.parse(text, path: path).groups
+            }
+            let read = SLOFiles.parse([(path, text)], period: ObjectiveBoard.period)
+            guard read.mistakes.isEmpty else {
+                throw RulesRefused(reasons: read.mistakes.map(\.description))
+            }
+            return try read.objectives.flatMap { try RuleGroup.groups(of: $0) }
+        }
     }
 
     var files: [File]
@@ -62,8 +75,8 @@ extension BacktestAnswer {
     /// Replays the files over a store; blocks.
     /// - Throws: `ConfigurationError` for times, `RuleFileError` for files, `QueryError`.
     static func make(
-        _ request: BacktestRequest, over store: any MetricStore, settings: RuleSettings,
-        clock: any Clock
+        _ request: BacktestRequest, over store: any MetricStore, sources: ReplaySources,
+        settings: RuleSettings, clock: any Clock
     ) throws -> BacktestAnswer {
         let began = clock.monotonicNanoseconds
         let now = Timestamp(nanoseconds: clock.wallNanoseconds)
@@ -75,14 +88,16 @@ extension BacktestAnswer {
         }
         var groups: [RuleGroup] = []
         for file in request.files {
-            groups += try RuleFile.parse(file.text, path: file.path).groups
+            groups += try file.groups()
         }
         var limits = QueryLimits()
         // A replay is some hundred queries in one.
         limits.duration = .seconds(600)
         limits.stepsMax = 20_000
         let context = QueryContext(limits: limits) { clock.monotonicNanoseconds }
-        let report = try Backtest(groups, over: store, settings: settings).run(
+        let report = try Backtest(
+            groups, over: store, sources: sources, settings: settings
+        ).run(
             from: from.milliseconds, to: to.milliseconds, context: context)
         return BacktestAnswer(
             from: RFC3339.string(from), to: RFC3339.string(to), evaluations: report.evaluations,

@@ -13,9 +13,12 @@ struct RulesBacktestCommand: AsyncParsableCommand {
         commandName: "backtest",
         abstract: "Show which alerts would have fired over stored history.",
         discussion: """
-            Replays rule files over the metrics of a running server (--server) or of the data directory \
+            Replays rule files and objectives (Sloth, OpenSLO, Pyrra) over the metrics, logs and traces of a running server (--server) or of the data directory \
             of a stopped one (--data). Recording rules that alerts read are replayed first; their series \
             hide stored ones of the same names, so that rules that never ran have a history, too.
+
+            Alerts of objectives are replayed with their statistics. Objectives that count spans or lines are \
+            replayed over what a server that has them in --slos has counted.
 
             Groups are evaluated at multiples of their interval, without the shifts by which a server \
             spreads them. Rules that read series which they record themselves cannot be replayed.
@@ -95,12 +98,13 @@ struct RulesBacktestCommand: AsyncParsableCommand {
                 try Failure.exit(
                     .unreachable, "cannot read \(path): \(error.localizedDescription)")
             }
-            do throws(RuleFileError) {
-                _ = try RuleFile.parse(text, path: path)
+            let file = BacktestRequest.File(path: path, text: text)
+            do {
+                _ = try file.groups()
             } catch {
-                try Failure.exit(.checkFailed, error.description)
+                try Failure.exit(.checkFailed, "\(error)")
             }
-            request.files.append(BacktestRequest.File(path: path, text: text))
+            request.files.append(file)
         }
         return request
     }
@@ -116,7 +120,8 @@ struct RulesBacktestCommand: AsyncParsableCommand {
             let store = try StoppedStore.open(data: data, clock: clock)
             defer { Self.close(store) }
             return try BacktestAnswer.make(
-                request, over: store, settings: RuleSettings(), clock: clock)
+                request, over: store, sources: ReplaySources(logs: store, spans: store),
+                settings: RuleSettings(), clock: clock)
         } catch let error as StoreError {
             try Failure.exit(.unreachable, error.description)
         } catch let error as InputError {

@@ -9,6 +9,7 @@ import Store
 /// `sidelight rules backtest`.
 struct BacktestRoute: Sendable {
     let store: any MetricStore
+    let sources: ReplaySources
     let settings: RuleSettings
     let clock: any Clock
     /// Shared with exports, which keep a thread as busy.
@@ -31,11 +32,14 @@ struct BacktestRoute: Sendable {
         }
         do {
             return .json(
-                try await pool.run { [store, settings, clock] in
-                    try BacktestAnswer.make(wanted, over: store, settings: settings, clock: clock)
-                        .bytes
+                try await pool.run { [store, sources, settings, clock] in
+                    try BacktestAnswer.make(
+                        wanted, over: store, sources: sources, settings: settings, clock: clock
+                    ).bytes
                 })
         } catch let error as ConfigurationError {
+            throw HTTPError.badRequest(error.description)
+        } catch let error as RulesRefused {
             throw HTTPError.badRequest(error.description)
         } catch let error as RuleFileError {
             throw HTTPError.badRequest(error.description)

@@ -9,7 +9,7 @@ final class ObjectiveBoard: Sendable {
     let ledger: EventLedger
 
     /// Objectives that name no period have thirty days, as with `sidelight slo generate`.
-    private static let period: Int64 = 30 * 86_400_000
+    static let period: Int64 = 30 * 86_400_000
 
     init(
         _ objectives: [ServiceLevelObjective], exclusions: ExclusionLog, ledger: EventLedger

@@ -3,68 +3,21 @@ import Platform
 import PromQL
 import QueryCore
 import Rules
+import Store
 import Telemetry
 
 extension SLORoutes {
-    /// Why an objective burns, as its pages would say it.
+    /// Why an objective burns, as its pages would say it: the fields of pages, and them all as a text.
     struct Evidence: Encodable {
-        struct Share: Encodable {
-            var name: String
-            var share: Double
-
-            init(_ share: AlertEvidence.Share) {
-                name = share.name
-                self.share = share.share
-            }
-        }
-
-        struct Exemplar: Encodable {
-            var traceId: String
-            var spanId: String
-            var service: String
-            var name: String
-            var start: String
-            var seconds: Double
-            var link: String
-        }
-
-        var service: String
-        var badEvents: Double
-        var exemplars: [Exemplar]
-        var route: Share?
-        var version: Share?
-        var upstream: Share?
-        var failingHop: Share?
-        var lines: [String]
-        var changedAt: String?
-        var remaining: Double?
-        var exhaustedInSeconds: Double?
-        var culprit: String
-        var together: [String]
-        var notes: [String]
+        var page: PageEvidence
         var text: String
 
-        init(_ evidence: AlertEvidence, server: String) {
-            service = evidence.service
-            badEvents = evidence.badCount
-            exemplars = evidence.exemplars.map { one in
-                Exemplar(
-                    traceId: one.traceID.hex, spanId: one.spanID.hex, service: one.service,
-                    name: one.name, start: RFC3339.string(one.start),
-                    seconds: Double(one.duration) / 1e9, link: AlertEvidence.link(one, server))
-            }
-            route = evidence.route.map(Share.init)
-            version = evidence.version.map(Share.init)
-            upstream = evidence.upstream.map(Share.init)
-            failingHop = evidence.failingHop.map(Share.init)
-            lines = evidence.lines
-            changedAt = evidence.change.map { RFC3339.string($0.at) }
-            remaining = evidence.budget?.remaining.finiteOrNil
-            exhaustedInSeconds = evidence.budget?.exhaustion.map { $0 / 1_000 }
-            culprit = evidence.culprit
-            together = evidence.together
-            notes = evidence.notes
-            text = evidence.text
+        private enum Keys: String, CodingKey { case text }
+
+        func encode(to encoder: any Encoder) throws {
+            try page.encode(to: encoder)
+            var more = encoder.container(keyedBy: Keys.self)
+            try more.encode(text, forKey: .text)
         }
     }
 
@@ -116,7 +69,8 @@ extension SLORoutes {
             collector.gather([subject], at: now, context: context)
         }
         guard let evidence = found.first else { throw HTTPError(.notFound, message: "no evidence") }
-        return try Self.json(Evidence(evidence, server: externalURL))
+        return try Self.json(
+            Evidence(page: evidence.page(server: externalURL), text: evidence.text))
     }
 
     /// `/slos/suggestions?period=30d&limit=20`
@@ -142,9 +96,4 @@ extension SLORoutes {
         }
         return try Self.json(["suggestions": found.map(Suggestion.init)])
     }
-}
-
-extension Double {
-    /// JSON has no infinities.
-    fileprivate var finiteOrNil: Double? { isFinite ? self : nil }
 }

@@ -30,14 +30,16 @@ struct ServeSampling: Sendable {
         return sampling
     }
 
-    /// Reads the file again; a mistake in it leaves the old policies in force.
-    func reload(_ logger: Logger) {
-        guard let path else { return }
+    /// Reads the file again; a mistake in it, which is returned, leaves the old policies in force.
+    func reload(_ logger: Logger) -> String? {
+        guard let path else { return nil }
         do throws(SamplingFileError) {
             store.sample(by: try PolicyFile.load(path))
             logger.info("read the sampling policies again")
+            return nil
         } catch {
             logger.error("the old sampling policies stay: \(error)")
+            return error.description
         }
     }
 }

@@ -36,12 +36,13 @@ struct ServeAlerting: Sendable {
         let heartbeat = try Heartbeat(configuration)
         let file = AlertmanagerFile(configuration)
         let told = receivers + (heartbeat.map { [$0.receiver] } ?? [])
+        let calls = ServiceCallsReader(store, clock: clock, events: events)
         let alertmanager = try Alertmanager(
             config: try file.load(), externalURL: configuration.publicURL, store: store.catalog,
             loop: notifier, carrier: carrier, clock: clock, random: SystemRandom(), events: events,
             others: told.map { receiver in
                 NotificationEndpoint(receiver) { await sender.send($0, to: receiver, at: $1) }
-            })
+            }, calls: { calls.calls() })
         var files = configuration.rules
         if let heartbeat { files.append(try heartbeat.ruleFile()) }
         let objectives = try ServeObjectives(configuration, store: store, clock: clock)
@@ -85,9 +86,10 @@ struct ServeAlerting: Sendable {
     /// What the rule routes show.
     var rules: any RulesSource { ReportedRules { [engine] in engine.snapshot() } }
 
-    /// Reads the rule files and the configuration of notifications again; mistakes leave the old ones in
-    /// force.
-    func reload(_ logger: Logger) {
+    /// Reads the rule files and the configuration of notifications again; mistakes, which are returned, leave
+    /// the old ones in force.
+    func reload(_ logger: Logger) -> [String] {
+        var mistakes: [String] = []
         do {
             let read = try ObjectiveBoard.read(specifications)
             try engine.reload(files, objectives: read)
@@ -95,13 +97,16 @@ struct ServeAlerting: Sendable {
             logger.info("read \(files.count + specifications.count) rule files again")
         } catch {
             logger.error("the old rules stay: \(error)")
+            mistakes.append("\(error)")
         }
         do {
             try reloadAlertmanager()
             logger.info("read the configuration of notifications again")
         } catch {
             logger.error("the old configuration of notifications stays: \(error)")
+            mistakes.append("\(error)")
         }
+        return mistakes
     }
 
     /// - Throws: the first mistake; the old configuration is then in force still.

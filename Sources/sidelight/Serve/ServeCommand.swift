@@ -152,6 +152,8 @@ struct ServeCommand: AsyncParsableCommand {
     var alertmanagerConfig: String?
     @Flag(help: "Let exec_configs of that file run commands.")
     var allowExecReceivers = false
+    @Flag(help: "Let POST /-/reload read all files again, and POST /-/quit end the server.")
+    var enableLifecycle = false
     @Option(
         name: .customLong("heartbeat-url"),
         help: ArgumentHelp(
@@ -248,6 +250,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("insecure", insecure ? "true" : nil),
             ("alertmanager-config", alertmanagerConfig), ("heartbeat-url", heartbeatURL),
             ("allow-exec-receivers", allowExecReceivers ? "true" : nil),
+            ("enable-lifecycle", enableLifecycle ? "true" : nil),
         ]
         for (name, value) in single { flags[name] = value.map { [$0] } }
         return flags

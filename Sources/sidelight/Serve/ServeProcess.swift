@@ -65,6 +65,8 @@ enum ServeProcess {
             try Failure.exit(.usage, error.description)
         }
         parts.scrapeBoard = scraping?.board
+        let reload = reload(parts, scraping, thinning, logger)
+        parts.reload = reload
         let listeners: ServeListeners
         do {
             listeners = try await ServeListeners.open(parts)
@@ -81,11 +83,8 @@ enum ServeProcess {
         listeners.announce(logger)
         for await signal in signals.received {
             if signal == SIGHUP {
-                alerting.reload(logger)
-                await scraping?.reload(logger)
-                reload(tokens, configuration, logger)
-                reload(parts.sampling, configuration, logger)
-                thinning.reload(logger)
+                // What is wrong is in the log.
+                _ = await reload.run()
             } else {
                 break
             }
@@ -101,6 +100,22 @@ enum ServeProcess {
         } catch {
             try Failure.exit(.unreachable, error.description)
         }
+    }
+
+    /// All files that may be read again.
+    private static func reload(
+        _ parts: ServeParts, _ scraping: ServeScraping?, _ thinning: ServeSampling,
+        _ logger: Logger
+    ) -> ServeReload {
+        let (alerting, tokens, configuration) = (parts.alerting, parts.tokens, parts.configuration)
+        let advice = parts.sampling
+        return ServeReload([
+            { alerting.reload(logger) },
+            { await scraping?.reload(logger).map { [$0] } ?? [] },
+            { reload(tokens, configuration, logger).map { [$0] } ?? [] },
+            { reload(advice, configuration, logger).map { [$0] } ?? [] },
+            { thinning.reload(logger).map { [$0] } ?? [] },
+        ])
     }
 
     private static func openQueryLog(_ parts: ServeParts) throws(FileError) -> QueryLog? {
@@ -148,31 +163,35 @@ enum ServeProcess {
         }
     }
 
-    /// Reads the strategies again; a mistake in them leaves the old ones in force.
+    /// Reads the strategies again; a mistake in them, which is returned, leaves the old ones in force.
     private static func reload(
         _ advice: SamplingAdvice, _ configuration: ServeConfiguration, _ logger: Logger
-    ) {
-        guard let path = configuration.samplingStrategies else { return }
+    ) -> String? {
+        guard let path = configuration.samplingStrategies else { return nil }
         do throws(ConfigurationError) {
             let strategies = try strategies(of: path)
             advice.replace(strategies)
             for warning in strategies.warnings { logger.warning("\(path): \(warning)") }
             logger.info("read the sampling strategies again")
+            return nil
         } catch {
             logger.error("the old sampling strategies stay: \(error)")
+            return error.description
         }
     }
 
-    /// Reads the token file again; a mistake in it leaves the old tokens in force.
+    /// Reads the token file again; a mistake in it, which is returned, leaves the old tokens in force.
     private static func reload(
         _ tokens: TokenSet?, _ configuration: ServeConfiguration, _ logger: Logger
-    ) {
-        guard let tokens, let path = configuration.tokenFile else { return }
+    ) -> String? {
+        guard let tokens, let path = configuration.tokenFile else { return nil }
         do {
             try tokens.reload(path: path)
             logger.info("read the token file again")
+            return nil
         } catch {
             logger.error("the old tokens stay: \(error)")
+            return "\(error)"
         }
     }
 
@@ -270,6 +289,8 @@ struct ServeParts: Sendable {
     var scrapeBoard: ScrapeBoard?
     /// `nil` if queries are not logged.
     var queryLog: QueryLog?
+    /// What reads the files again.
+    var reload: ServeReload?
 
     /// Queries that run at once; more than cores, because some wait for the disk.
     static let queryThreads = 4

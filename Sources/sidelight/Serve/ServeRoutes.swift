@@ -3,6 +3,7 @@ import HTTPServer
 import Platform
 import QueryAPI
 import Receivers
+import Rules
 import SQLiteStore
 import WebUI
 
@@ -32,8 +33,8 @@ enum ServeRoutes {
             clock: parts.clock, pool: parts.exports
         ).register(on: &router)
         BacktestRoute(
-            store: parts.store, settings: parts.configuration.ruleSettings, clock: parts.clock,
-            pool: parts.exports
+            store: parts.store, sources: ReplaySources(logs: parts.store, spans: parts.store),
+            settings: parts.configuration.ruleSettings, clock: parts.clock, pool: parts.exports
         ).register(on: &router)
         SamplingRoute(store: parts.store, clock: parts.clock, pool: parts.exports)
             .register(on: &router)
@@ -71,9 +72,10 @@ enum ServeRoutes {
     private static func registerQueries(_ parts: ServeParts, on router: inout Router) {
         let store = parts.store
         let server = facts(parts)
-        let prometheus = PrometheusAPI(
+        var prometheus = PrometheusAPI(
             store: store, runner: parts.queries, server: server, rules: parts.rules,
             events: parts.events, queryLog: parts.queryLog)
+        prometheus.lifecycle = lifecycle(parts)
         prometheus.register(on: &router)
         prometheus.register(on: &router, prefix: "/prometheus")
         let jaeger = JaegerAPI(
@@ -99,6 +101,12 @@ enum ServeRoutes {
             spans: store, logs: store, catalog: store.catalog, events: parts.events,
             runner: parts.queries, server: server
         ).register(on: &router)
+    }
+
+    private static func lifecycle(_ parts: ServeParts) -> PrometheusLifecycle? {
+        guard parts.configuration.hasLifecycle, let reload = parts.reload else { return nil }
+        return PrometheusLifecycle(
+            reload: { await reload.run() }, quit: { kill(getpid(), SIGTERM) })
     }
 
     /// At the root and below a prefix, where Prometheus's clients do not meet it.

@@ -20,14 +20,16 @@ struct ServeScraping: Sendable {
     /// How the targets are.
     var board: ScrapeBoard { service.board }
 
-    /// Reads the file again; a mistake leaves the old jobs in force.
-    func reload(_ logger: Logger) async {
+    /// Reads the file again; a mistake, which is returned, leaves the old jobs in force.
+    func reload(_ logger: Logger) async -> String? {
         do throws(ScrapeFileError) {
             let file = try Self.load(path, logger)
             await service.reload(file.jobs)
             logger.info("read \(file.jobs.count) scrape jobs again")
+            return nil
         } catch {
             logger.error("the old scrape jobs stay: \(error)")
+            return error.description
         }
     }
 

@@ -70,6 +70,47 @@ struct EventLedgerTests {
         }
     }
 
+    /// The same events by a property of theirs.
+    private static let byVersion = lines.replacing(
+        "sidelight/logql", with: "sidelight/traceql"
+    ).replacing(
+        "'{service_name=\"payments\"} |= \" 503\"'",
+        with: "'{ resource.service.name = \"payments\" && status = error }'"
+    ).replacing(
+        "total_query: '{service_name=\"payments\"}'",
+        with: "total_query: '{ resource.service.name = \"payments\" }'\n"
+            + "          group_by: resource.service.version, http.route")
+    private static let byService = lines.replacing(
+        "total_query: '{service_name=\"payments\"}'",
+        with: "total_query: '{service_name=\"payments\"}'\n          group_by: service_name")
+
+    @Test("have one for each value of what they are grouped by")
+    func grouped() throws {
+        let lab = EvidenceLab()
+        lab.fill()
+        let end = EvidenceLab.end.milliseconds
+        for (text, expected) in [
+            (
+                Self.byVersion,
+                [
+                    #"{http_route="/pay/{id}", resource_service_version="v1"} 0"#,
+                    #"{http_route="/pay/{id}", resource_service_version="v2"} 0.25"#,
+                ]
+            ), (Self.byService, [#"{service_name="payments"} 0.125"#]),
+        ] {
+            let objective = try objective(text)
+            try update(ledger(lab), objective, at: end)
+            let readings = try ErrorBudget(of: objective, over: lab.lab.store)
+                .readings(at: end, context: QueryContext())
+            let found = readings.map { reading in
+                "\(reading.labels) \(NumberFormat.decimal(reading.errorRatio ?? -1))"
+            }
+            #expect(found.sorted() == expected)
+        }
+        let wrong = Self.byVersion.replacing("version, http.route", with: "version,, http-route")
+        #expect(SLOReading.mistakes(wrong).first?.contains("names between commas") == true)
+    }
+
     @Test("have their history at once, and every event counts once", arguments: [spans, lines])
     func history(text: String) throws {
         let lab = EvidenceLab()

@@ -81,6 +81,59 @@ struct OpenSLOTests {
             try first(text) == "(1 - avg_over_time(((max(queue_length)) < bool 200)[5m:1m]))")
     }
 
+    private static func slices(_ first: String, _ second: String) -> String {
+        func objective(_ metric: String, _ terms: String) -> String {
+            """
+                - indicator:
+                    metadata: {name: \(metric)}
+                    spec:
+                      thresholdMetric:
+                        metricSource: {type: Prometheus, spec: {query: \(metric)}}
+                  \(terms.replacing(", ", with: "\n      "))
+
+            """
+        }
+        return """
+            apiVersion: openslo/v1
+            kind: SLO
+            metadata: {name: checkout}
+            spec:
+              service: shop
+              timeWindow: [{duration: 28d, isRolling: true}]
+              budgetingMethod: Timeslices
+              objectives:
+
+            """ + objective("a", first) + objective("b", second)
+    }
+
+    @Test("of time slices together are as good as the worst of them")
+    func worstSlice() throws {
+        let text = Self.slices(
+            "target: 0.99, op: lt, value: 200, timeSliceWindow: 1m",
+            "target: 0.95, op: lte, value: 5, timeSliceWindow: 1m")
+        let read = SLOReading.read(text)
+        #expect(read.mistakes.isEmpty, "\(read.mistakes)")
+        let composite = try #require(read.objectives.last)
+        #expect(composite.id == "shop-checkout-composite")
+        #expect(abs(composite.objectivePercent - 99) < 1e-9)
+        let groups = SlothRules(version: "test").groups(of: composite)
+        let rule = try #require(groups.first?.rules.first)
+        #expect(
+            rule.expression
+                == "(1 - avg_over_time((((a) < bool 200) * ((b) <= bool 5))[5m:1m]))")
+        let lab = RuleLab()
+        for minute in 1...5 {
+            lab.set("a", minute == 2 || minute == 3 ? 300 : 100, at: Double(minute * 60))
+            lab.set("b", minute == 3 || minute == 4 ? 9 : 1, at: Double(minute * 60))
+        }
+        #expect(try lab.query(rule.expression, at: 300) == ["{} 0.6"])
+        let mixed = Self.slices(
+            "target: 0.99, op: lt, value: 200, timeSliceWindow: 1m",
+            "target: 0.95, op: lte, value: 5, timeSliceWindow: 2m")
+        #expect(SLOReading.mistakes(mixed).count == 1)
+        #expect(SLOReading.mistakes(mixed)[0].contains("same timeSliceWindow"))
+    }
+
     @Test("find indicators and data sources by name in any document")
     func references() throws {
         let slo = """
