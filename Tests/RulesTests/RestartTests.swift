@@ -15,10 +15,30 @@ import Testing
         lab.set("load", 1, at: 0)
         var first = try lab.group(Self.rule)
         first.evaluate(at: 0)
+        first.evaluate(at: 60)
         var second = try lab.group(Self.rule, at: 90)
         second.evaluate(at: 90)
         #expect(second.state == "pending")
         second.evaluate(at: 120)
+        #expect(second.state == "firing")
+    }
+
+    @Test(
+        "time in which nothing was evaluated is no time that the expression held",
+        arguments: [(300.0, 359.0, 360.0), (7_200, 7_319, 7_320)])
+    func downtime(start: Double, before: Double, end: Double) throws {
+        let lab = RuleLab()
+        lab.set("load", 1, at: 0)
+        var first = try lab.group(Self.rule)
+        first.evaluate(at: 0)
+        lab.set("load", 1, at: start)
+        var second = try lab.group(Self.rule, at: start)
+        second.evaluate(at: start)
+        #expect(second.state == "pending")
+        second.evaluate(at: before)
+        #expect(second.state == "pending")
+        lab.set("load", 1, at: end)
+        second.evaluate(at: end)
         #expect(second.state == "firing")
     }
 

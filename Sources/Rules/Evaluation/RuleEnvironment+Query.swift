@@ -21,6 +21,12 @@ extension RuleEnvironment {
         }
     }
 
+    /// What a query of our own yields.
+    func result(of query: String, at time: Int64) throws(QueryError) -> [VectorElement] {
+        let engine = PromQLEngine(store: store, options: settings.query)
+        return try Self.elements(try engine.instant(query, at: time, context: context).value)
+    }
+
     func result(of expression: Expression, at time: Int64) throws(QueryError) -> [VectorElement] {
         let engine = PromQLEngine(store: store, options: settings.query)
         return try Self.elements(

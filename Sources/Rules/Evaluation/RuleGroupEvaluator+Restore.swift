@@ -6,7 +6,8 @@ extension RuleGroupEvaluator {
     /// Gives every alert of the catalog to the rule it came from, and ends those whose rule is gone.
     mutating func restore(at now: Timestamp) throws(StoreError) {
         var orphans: [AlertRecord] = []
-        for record in try environment.catalog.alerts(group: group.key) {
+        let records = try environment.catalog.alerts(group: group.key)
+        for record in withoutDowntime(records, at: now) {
             if let owner = owner(of: record) {
                 members[owner].machine?.restore([record])
             } else {
