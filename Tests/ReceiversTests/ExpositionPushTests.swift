@@ -91,7 +91,7 @@ struct ExpositionPushTests {
     func groups() async throws {
         let bed = TestBed()
         let groups = PushedGroupsBoard()
-        try await bed.withHTTP(groups: groups) { server in
+        try await bed.withHTTP(groups: groups) { (server: HTTPListener) async throws -> Void in
             func send(_ method: NIOHTTP1.HTTPMethod, _ text: String = "") async throws -> Int {
                 let path = "/metrics/job/j/zone/z"
                 return try await server.send(method, path, Array(text.utf8)).status
