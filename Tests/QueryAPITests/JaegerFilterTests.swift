@@ -156,6 +156,14 @@ struct JaegerFilterTests {
                 "some", #"{"nested":{"level":"event"}}"#,
                 call(op("ne", attr("k", "event"), scalar("other")))), [1]
         ),
+        (
+            op(
+                "some", #"{"nested":{"level":"event"}}"#,
+                call(
+                    op(
+                        "or", call(op("eq", attr("k", "event"), scalar("nothing"))),
+                        call(op("eq", attr("k", "event"), scalar("event")))))), [1]
+        ),
     ]
 
     @Test("find what they say", arguments: found)

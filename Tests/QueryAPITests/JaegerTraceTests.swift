@@ -8,6 +8,32 @@ import Testing
 struct JaegerTraceTests {
     private static let id = "000000000000000a0000000000000001"
 
+    @Test("spans of a file become traces without being stored")
+    func transformed() async throws {
+        try await APIServer.run(filledBy: { _ in }) { server in
+            func post(_ text: String) async throws -> Answer {
+                try await server.send(
+                    "POST", "/jaeger/api/transform",
+                    headers: ["content-type": "application/json"], body: Array(text.utf8))
+            }
+            func span(_ trace: Int, _ id: Int) -> String {
+                let digits = String(repeating: "0", count: 31) + "\(trace)"
+                return
+                    "{\"traceId\":\"\(digits)\",\"spanId\":\"000000000000000\(id)\",\"name\":\"a\"}"
+            }
+            let file =
+                "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":["
+                + [span(2, 1), span(1, 2), span(2, 3)].joined(separator: ",") + "]}]}]}"
+            let answer = try await post(file)
+            #expect(answer.status == 200, "\(answer.text)")
+            #expect(answer.text.ranges(of: "\"processes\"").count == 2)
+            #expect(answer.text.hasPrefix(#"{"data":[{"traceID":"0000000000000002""#))
+            #expect(try await server.get("/jaeger/api/traces/2").status == 404)
+            #expect(try await post("{").status == 400)
+            #expect(try await post(file.replacing("0000000000000003", with: "xx")).status == 400)
+        }
+    }
+
     @Test("a span has everything in Jaeger's model")
     func model() async throws {
         let setup = APIServer.Setup()

@@ -270,6 +270,9 @@ struct ZipkinNamesTests {
         let text = try await get("/zipkin/config.json")
         #expect(text.contains(#""queryLimit":10,"defaultLookback":900000,"searchEnabled":true"#))
         #expect(text.contains(#""dependency":{"enabled":true"#))
+        for path in ["/health", "/zipkin/health"] {
+            #expect(try await get(path).hasPrefix(#"{"status":"UP","#), "\(path)")
+        }
     }
 
     @Test("calls are counted once, at the server if it reported, else at the client")

@@ -29,6 +29,7 @@ package struct JaegerAPI: Sendable {
             group.on(.get, "/api/operations", operations)
             group.on(.get, "/api/dependencies", dependencies)
             group.on(.get, "/api/quality-metrics", qualityMetrics)
+            group.on(.post, "/api/transform", transform)
             registerMetrics(on: &group)
         }
         router.shapeErrors(below: prefix + "/api/traces", JaegerEnvelope.errors)

@@ -36,6 +36,11 @@ package struct ZipkinAPI: Sendable {
             group.on(.get, "/api/v2/autocompleteValues", autocompleteValues)
             group.on(.get, "/config.json", configuration)
         }
+        var probe = RouteOptions(errors: ErrorRenderers.text)
+        probe.needsToken = false
+        router.on(.get, prefix + "/health", options: probe) { _ in
+            .json(Array(#"{"status":"UP","zipkin":{"status":"UP"}}"#.utf8))
+        }
     }
 
     private var searcher: TraceSearch { TraceSearch(store: store, limits: runner.answerLimits) }

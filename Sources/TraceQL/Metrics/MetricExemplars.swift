@@ -68,7 +68,8 @@ struct ExemplarCollector {
     mutating func offer(
         _ trace: TraceID, _ time: Timestamp, series: Int, window: Int, value: Double
     ) {
-        guard isWanted else { return }
+        // Spans of one trace mostly stand together: one of them is enough.
+        guard isWanted, found[series].last?.trace != trace else { return }
         let slot = series &* places.parts &+ places.part(time)
         guard ExemplarPlaces.take(slot, &taken) else { return }
         found[series].append(

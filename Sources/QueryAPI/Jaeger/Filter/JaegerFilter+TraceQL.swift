@@ -33,7 +33,16 @@ extension JaegerFilter {
         guard arguments.count == 2, case .nested(let level) = arguments[0],
             case .call(let op, let inner) = arguments[1]
         else { throw malformed("some takes a collection and a condition") }
-        guard !["and", "or", "not", "some"].contains(op) else {
+        if op == "or" {
+            // One element for which either holds, or one for which the other does.
+            var conditions: [String] = []
+            for condition in inner {
+                conditions.append("(\(try some([arguments[0], condition])))")
+            }
+            guard conditions.count > 1 else { throw malformed("or joins two or more") }
+            return conditions.joined(separator: " || ")
+        }
+        guard !["and", "not", "some"].contains(op) else {
             throw unsupported("more than one condition on the same \(level.rawValue)")
         }
         for case .attribute(_, let other) in inner where other != level {
