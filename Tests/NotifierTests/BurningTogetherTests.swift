@@ -78,6 +78,9 @@ struct BurningLab {
     func told() throws -> [Message] {
         try lab.waiting().filter { $0.receiver == "hook/webhook[0]" }.map { delivery in
             try lab.store.settle(delivery.id, .delivered)
+            // Receivers read it from the outbox and write it again.
+            let again = try GroupMessage(delivery.body).body
+            #expect(again == delivery.body)
             return try JSONDecoder().decode(Message.self, from: Data(delivery.body))
         }
     }

@@ -63,7 +63,11 @@ struct TemplatePeerTests {
         "{{ range $k, $v := .CommonLabels }}{{ $k }}/{{ $v }} {{ end }}",
         "{{ range .Alerts.Resolved }}{{ .Annotations.summary }}{{ else }}none{{ end }}|",
         "{{ (index .Alerts 0).Annotations.summary }} {{ index .CommonLabels \"zone\" }}",
+        "{{ range .Alerts }}{{ .StartsAt.Format \"Mon Jan _2 2006 15:04:05.000 MST -07:00 PM\" }};{{ end }}",
         "{{ range .Alerts }}{{ .StartsAt.Unix }} {{ .StartsAt }} {{ .EndsAt }};{{ end }}",
+        "{{ range .Alerts }}{{ .EndsAt.Format \"02.01.06 3:04pm\" }};{{ end }}",
+        "{{ range .Alerts }}{{ .EndsAt.Format \"Monday 2006-01-02T15:04:05.999Z07:00\" }};{{ end }}",
+        "{{ range .Alerts }}{{ .StartsAt.Format \"05.99 05,000000 5.00000 .5 .09\" }};{{ end }}",
         // Go's own functions.
         "{{ and 1 0 }} {{ and .Status .Receiver }} {{ or \"\" \"b\" }} {{ not true }} {{ not \"\" }}",
         "{{ eq .Status \"firing\" }} {{ eq 1 2 1 }} {{ ne 1 2 }} {{ lt 1 2 }} {{ le 2 2 }} {{ gt \"b\" \"a\" }} {{ ge 1.5 2.5 }}",

@@ -53,6 +53,41 @@ import Testing
         #expect(alerts[0]["fingerprint"] as? String != alerts[1]["fingerprint"] as? String)
     }
 
+    @Test("evidence stands beside the fields of version 4, whole and as itself")
+    func evidence() throws {
+        var evidence = PageEvidence()
+        evidence.service = "payments"
+        evidence.badEvents = 74.5
+        evidence.exemplars = [
+            PageEvidence.Exemplar(
+                traceId: "0a", spanId: "0b", service: "payments", name: "POST /pay",
+                start: "2026-11-21T10:00:00Z", seconds: 0.25, link: "http://here/ui/trace/0a")
+        ]
+        evidence.route = PageEvidence.Share(name: "/pay/{id}", share: 1)
+        evidence.version = PageEvidence.Share(name: "v2", share: 0.75)
+        evidence.upstream = PageEvidence.Share(name: "bank", share: 0.5)
+        evidence.failingHop = PageEvidence.Share(name: "bank v7: SELECT", share: 0.5)
+        evidence.lines = ["POST /pay \"503\""]
+        evidence.changedAt = "2026-11-21T09:55:00Z"
+        evidence.badShareBefore = 0
+        evidence.badShareAfter = 0.125
+        evidence.remaining = -0.5
+        evidence.exhaustedInSeconds = 3_600
+        evidence.culprit = "payments"
+        evidence.together = ["payments", "gateway"]
+        evidence.notes = ["log lines: left out"]
+        for told in [evidence, PageEvidence()] {
+            var alert = notice("A")
+            alert.evidence = told
+            let json = try message([alert])
+            let first = try #require((json["alerts"] as? [[String: Any]])?.first)
+            #expect(first["fingerprint"] is String)
+            let beyond = try #require(first["sidelight"] as? [String: Any])
+            let fields = try JSONSerialization.data(withJSONObject: beyond["evidence"] as Any)
+            #expect(try JSONDecoder().decode(PageEvidence.self, from: fields) == told)
+        }
+    }
+
     @Test("a resolved alert says when it ended")
     func resolved() throws {
         let json = try message([notice("A", ends: Timestamp(seconds: 1_700_000_001))], .resolved)

@@ -68,7 +68,7 @@ package struct GroupMessage: Codable, Hashable, Sendable {
     var isFiring: Bool { status == "firing" }
 
     /// The JSON text, its members in the order in which `MessageIdentity` looks for them.
-    var body: [UInt8] {
+    package var body: [UInt8] {
         JSONBody.object([
             ("version", .text(version)), ("groupKey", .text(groupKey)),
             ("truncatedAlerts", .number(Int64(truncatedAlerts))), ("status", .text(status)),

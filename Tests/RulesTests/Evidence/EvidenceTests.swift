@@ -36,6 +36,28 @@ struct EvidenceTests {
         #expect(annotations.contains { $0.key == "evidence" && $0.value.text.contains("75 bad") })
     }
 
+    @Test("is told to programs field by field")
+    func page() throws {
+        let lab = EvidenceLab()
+        lab.fill()
+        let found = try #require(lab.gather(["service": "payments"]).first)
+        let page = found.page(server: "http://here")
+        #expect(page.service == "payments")
+        #expect(page.badEvents == 75)
+        #expect(page.exemplars.count == 5)
+        for (told, one) in zip(page.exemplars, found.exemplars) {
+            #expect(told.traceId == one.traceID.hex)
+            #expect(told.link == "http://here/ui/trace/\(one.traceID.hex)?span=\(one.spanID.hex)")
+        }
+        #expect(page.version == PageEvidence.Share(name: "v2", share: 1))
+        #expect(page.route?.name == "/pay/{id}")
+        #expect(page.upstream?.name == "bank")
+        #expect(page.failingHop?.name == "bank v7: SELECT")
+        #expect(page.lines == found.lines)
+        #expect(page.changedAt != nil && page.badShareBefore == 0)
+        #expect(page.remaining == nil && page.exhaustedInSeconds == nil)
+    }
+
     @Test("finds the service by the labels that the expression selects, and by its parts of names")
     func names() throws {
         let lab = EvidenceLab()
@@ -105,7 +127,7 @@ struct EvidenceTests {
     }
 
     @Test("rides along with the page of a rule, and never with what has ended")
-    func page() throws {
+    func ridesAlong() throws {
         let lab = EvidenceLab()
         lab.fill()
         let desk = EvidenceDesk(
