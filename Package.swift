@@ -216,7 +216,7 @@ let package = Package(
             ]),
         tests("QueryCoreTests", ["QueryCore", "Store", "Telemetry", "Platform"]),
         tests("PromQLTests", ["PromQL", "QueryCore", "Store", "Telemetry"]),
-        tests("LogQLTests", ["LogQL", "QueryCore", "Store", "Telemetry"]),
+        tests("LogQLTests", ["LogQL", "QueryCore", "RegularExpressions", "Store", "Telemetry"]),
         tests("TraceQLTests", ["TraceQL", "QueryCore", "Store", "Telemetry"]),
         tests(
             "RulesTests",

@@ -155,11 +155,39 @@ extension BatchDecoder {
             let dictionary = try Self.dictionary(&reader, size: size, limit: limit)
             let ranks: [UInt32] = try IntegerCodec.decode(
                 from: &reader, count: base?.ranks ?? count)
-            guard ranks.allSatisfy({ Int($0) < size || (base != nil && $0 == .max) }) else {
+            guard Self.areRanks(ranks, below: size, orNone: base != nil) else {
                 throw reader.corrupt("rank beyond the dictionary")
             }
             return RankedColumn(dictionary: dictionary, ranks: ranks, base: base?.id)
         }
+    }
+
+    /// Whether the dictionary of a column of strings has an entry that is wanted.
+    func hasEntry(
+        _ id: UInt32, count: Int, where isWanted: (StringID) -> Bool
+    ) throws(ColumnDecodeError) -> Bool {
+        let limit = stringCount
+        let found = try container.read(id, "strings \(id)") {
+            (reader) throws(ColumnDecodeError) -> Bool in
+            let (_, size) = try Self.header(&reader, count: count, mayDerive: true)
+            let dictionary = try Self.dictionary(&reader, size: size, limit: limit)
+            _ = try reader.read(reader.remaining)
+            return dictionary.contains(where: isWanted)
+        }
+        return found ?? false
+    }
+
+    @inline(__always)
+    private static func areRanks(_ ranks: [UInt32], below size: Int, orNone: Bool) -> Bool {
+        let limit = UInt32(clamping: size)
+        // Without a way out, so that many are compared at once.
+        var bad: UInt32 = 0
+        if orNone {
+            for rank in ranks { bad |= rank >= limit && rank != .max ? 1 : 0 }
+        } else {
+            for rank in ranks { bad |= rank >= limit ? 1 : 0 }
+        }
+        return bad == 0
     }
 
     /// Where the ranks come from, and the size of the dictionary.

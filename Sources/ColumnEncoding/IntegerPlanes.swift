@@ -64,6 +64,9 @@ enum IntegerPlanes {
             }
             return
         }
+        if width * 8 < T.bitWidth {
+            return join(start, width, count, isZigzag: order != 0, base, out)
+        }
         for index in 0..<count {
             var word: UInt64 = 0
             var offset = index
@@ -77,6 +80,30 @@ enum IntegerPlanes {
                 order == 0
                 ? T(truncatingIfNeeded: word) &+ base
                 : T(truncatingIfNeeded: Varint.unzigzag(word))
+        }
+    }
+
+    /// The same for words that leave bits of `T` free: plane by plane, many words at once.
+    @inline(__always)
+    private static func join<T: FixedWidthInteger>(
+        _ start: UnsafeRawPointer, _ width: Int, _ count: Int, isZigzag: Bool, _ base: T,
+        _ out: UnsafeMutablePointer<T>
+    ) {
+        for index in 0..<count {
+            out[index] = T(truncatingIfNeeded: start.load(fromByteOffset: index, as: UInt8.self))
+        }
+        for plane in 1..<max(width, 1) {
+            let bytes = start + plane &* count
+            let shift = T(truncatingIfNeeded: plane &* 8)
+            for index in 0..<count {
+                let byte = bytes.load(fromByteOffset: index, as: UInt8.self)
+                out[index] |= T(truncatingIfNeeded: byte) &<< shift
+            }
+        }
+        if isZigzag {
+            for index in 0..<count { out[index] = out[index] &>> 1 ^ (0 &- (out[index] & 1)) }
+        } else {
+            for index in 0..<count { out[index] = out[index] &+ base }
         }
     }
 }

@@ -97,18 +97,31 @@ package enum LogBatchCodec {
     }
 
     static func bytes(of traces: [TraceID]) -> [UInt8] {
-        var bytes = ByteWriter(capacity: traces.count * 16)
-        for trace in traces where trace.isValid {
-            bytes.append(trace.high.byteSwapped)
-            bytes.append(trace.low.byteSwapped)
+        bytes(traces, each: 16) { trace, out in
+            guard trace.isValid else { return false }
+            out.storeBytes(of: trace.high.bigEndian, as: UInt64.self)
+            out.storeBytes(of: trace.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+            return true
         }
-        return bytes.bytes
     }
 
     static func bytes(of spans: [SpanID]) -> [UInt8] {
-        var bytes = ByteWriter(capacity: spans.count * 8)
-        for span in spans where span.isValid { bytes.append(span.value.byteSwapped) }
-        return bytes.bytes
+        bytes(spans, each: 8) { span, out in
+            guard span.isValid else { return false }
+            out.storeBytes(of: span.value.bigEndian, as: UInt64.self)
+            return true
+        }
+    }
+
+    /// - Parameter put: writes the bytes of an id, unless it is none.
+    @inline(__always)
+    private static func bytes<ID>(
+        _ ids: [ID], each size: Int, _ put: (ID, UnsafeMutableRawPointer) -> Bool
+    ) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: ids.count * size) { out, count in
+            guard let start = out.baseAddress else { return }
+            for id in ids where put(id, UnsafeMutableRawPointer(start) + count) { count += size }
+        }
     }
 
     private static func encodeTimes(_ batch: LogBatch, into encoder: inout BatchEncoder) {

@@ -7,6 +7,8 @@ import Synchronization
 struct BodyReader {
     private var iterator: RequestBody.AsyncIterator
     private(set) var isAtEnd: Bool
+    /// Whether the body had not ended in time.
+    private(set) var isLate = false
     private var received = 0
     /// From `Content-Length`; `nil` for a chunked body.
     let declaredCount: Int?
@@ -23,13 +25,17 @@ struct BodyReader {
         iterator = request.body.makeAsyncIterator()
     }
 
-    /// The whole body.
+    /// The whole body, or what came of it until `deadline` if it goes on then: `isLate` tells.
     /// - Throws: `HTTPError` `bodyTooLarge` beyond `limit` bytes, `badRequest` if the peer stopped before
     ///   the end, `unavailable` beyond the budget; `WireError`.
-    mutating func collect(limit: Int, lease: inout BodyLease) async throws -> [UInt8] {
+    mutating func collect(
+        limit: Int, until deadline: NIODeadline, lease: inout BodyLease
+    ) async throws -> [UInt8] {
         if let declaredCount, declaredCount > limit { throw Self.tooLarge(limit) }
         var body: [UInt8] = []
         while let chunk = try await next() {
+            isLate = NIODeadline.now() >= deadline
+            if isLate { return body }
             guard received <= limit else { throw Self.tooLarge(limit) }
             try lease.extend(by: chunk.readableBytes)
             if body.isEmpty { body.reserveCapacity(max(chunk.readableBytes, reservation)) }

@@ -26,6 +26,13 @@ struct HandlerFailed: InternalEvent {
     var message: String { "handler of \(route) failed: \(error)" }
 }
 
+/// A body went on when its time was over.
+struct BodyNotEnded: InternalEvent {
+    static let counter = "sidelight_http_bodies_not_ended_total"
+    static let help = "Request bodies that had not ended in time and were answered 408."
+    var labels: [(name: String, value: String)] { [] }
+}
+
 /// A connection was broken off by the server.
 struct ConnectionAborted: InternalEvent {
     static let counter = "sidelight_http_connections_aborted_total"

@@ -20,6 +20,8 @@ package struct HTTPRequest: Sendable {
     /// Empty for requests without a body. Compressed only in encodings the route asked to undo itself
     /// (`RouteOptions.rawEncodings`).
     package var body: [UInt8]
+    /// Whether the body is only what came of it in time, see `RouteOptions.takesLateBodies`.
+    package var isTruncated = false
     /// Address of the peer, without port; "" if unknown.
     package var remoteAddress: String
     /// Decoded query parameters; after those of the body for a form

@@ -51,7 +51,8 @@ struct Responder: Sendable {
         let isHead = method == .head
         // A body that was announced and not asked for may come or not (RFC 9110 §10.1.1): what follows
         // could be taken for the wrong one of the two, so nothing may follow.
-        let mustClose = isBodyHeldBack || (reader.declaredCount ?? 0) > limits.drainedBytesMax
+        let mustClose =
+            isBodyHeldBack || reader.isLate || (reader.declaredCount ?? 0) > limits.drainedBytesMax
         if mustClose { response.headers["connection"] = "close" }
         try await write(response, to: request, isHead: isHead, writer, channel)
         try await drain(&reader, channel)
@@ -85,9 +86,23 @@ struct Responder: Sendable {
         _ reader: inout BodyReader, _ lease: inout BodyLease, _ options: RouteOptions,
         _ request: inout HTTPRequest, _ channel: any Channel
     ) async throws {
-        let deadline = abort(channel, after: limits.bodyTimeout, .bodyTimeout)
-        defer { deadline.cancel() }
-        let sent = try await reader.collect(limit: limits.bodyBytesMax, lease: &lease)
+        let hardStop = abort(channel, after: limits.bodyTimeout * 5 / 4, .bodyTimeout)
+        defer { hardStop.cancel() }
+        let sent = try await reader.collect(
+            limit: limits.bodyBytesMax, until: .now() + TimeAmount(limits.bodyTimeout),
+            lease: &lease)
+        if reader.isLate {
+            events.emit(BodyNotEnded())
+            let encoding = request.headers["content-encoding"] ?? "identity"
+            // Half of a compressed body is none.
+            guard options.takesLateBodies, encoding == "identity" else {
+                throw HTTPError(
+                    .timeout, status: 408,
+                    message: "the body did not end within \(limits.bodyTimeout); nothing of it"
+                        + " was stored")
+            }
+            request.isTruncated = true
+        }
         let body = try ContentCoding.decode(
             sent, encoding: request.headers["content-encoding"], raw: options.rawEncodings,
             limit: limits.expandedBytesMax)
@@ -117,7 +132,8 @@ struct Responder: Sendable {
     /// Leaves the connection ready for the next request, or closes it.
     private func drain(_ reader: inout BodyReader, _ channel: any Channel) async throws {
         guard !reader.isAtEnd else { return }
-        let deadline = abort(channel, after: limits.bodyTimeout, .bodyTimeout)
+        let time = reader.isLate ? limits.lateBodyGrace : limits.bodyTimeout
+        let deadline = abort(channel, after: time, .bodyTimeout)
         defer { deadline.cancel() }
         guard try await reader.drain(limit: limits.drainedBytesMax) else {
             events.emit(ConnectionAborted(reason: .bodyNotDrained))

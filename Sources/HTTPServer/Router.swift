@@ -9,6 +9,9 @@ package struct RouteOptions: Sendable {
     package var rawEncodings: Set<String> = []
     /// False for probes that must work without the bearer token.
     package var needsToken = true
+    /// Whether the handler gets what came of a body that did not end in time (`HTTPRequest.isTruncated`)
+    /// instead of the client an error.
+    package var takesLateBodies = false
     /// Whether work for a client that went away is cancelled: for queries, not for what is to be stored.
     package var endsWithClient = false
 

@@ -9,6 +9,10 @@ import WireFormats
 /// Query parameters: `service` is the `service.name` of all lines; `label` names fields whose values
 /// identify a stream (separated by commas, repeatable). Answers `{"accepted":N,"rejected":M}`, and with
 /// rejections their reasons as `message`. Whatever the content type says, each line is told by itself.
+///
+/// Of a body that has not ended in time (`HTTPLimits.bodyTimeout`) the whole lines are stored, and the answer
+/// is the same with status 408: a stream without end is to be cut into requests by its sender. What comes
+/// after the last end of a line is refused.
 package struct LogLinesReceiver: Sendable {
     /// Each label field costs a look-up a line, and streams beyond a handful of labels help nobody.
     static let labelFieldsMax = 16
@@ -19,10 +23,11 @@ package struct LogLinesReceiver: Sendable {
 
     package func register(on router: inout Router) {
         let events = ingest.events
-        let options = RouteOptions(errors: { error, request in
+        var options = RouteOptions(errors: { error, request in
             events.emit(RequestRefused(way: .logLines, reason: error.reason.rawValue))
             return ErrorRenderers.json(error, request)
         })
+        options.takesLateBodies = true
         router.on(.post, "/api/sidelight/logs", options: options) { try await lines($0) }
     }
 
@@ -30,6 +35,11 @@ package struct LogLinesReceiver: Sendable {
         try Self.checkType(request)
         let options = try options(request)
         let now = ingest.now
+        var request = request
+        if request.isTruncated {
+            let end = request.body.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            request.body.removeSubrange(end...)
+        }
         let decoded = try decode {
             try LogLines.decode(request.body, options: options, receivedAt: now)
         }
@@ -38,15 +48,23 @@ package struct LogLinesReceiver: Sendable {
             try await ingest.store(
                 decoded, digest: decoded.retryDigest(identity, receivedAt: now), by: .logLines)
         }
-        return .json(Self.answer(receipt))
+        guard request.isTruncated else { return .json(Self.answer(receipt, receipt.message)) }
+        let reasons = [
+            receipt.message,
+            "the body did not end in time: its whole lines were stored; send lines in requests that"
+                + " end",
+        ]
+        return .json(
+            Self.answer(receipt, reasons.filter { !$0.isEmpty }.joined(separator: "; ")),
+            status: 408)
     }
 
-    private static func answer(_ receipt: IngestReceipt) -> [UInt8] {
+    private static func answer(_ receipt: IngestReceipt, _ message: String) -> [UInt8] {
         var json = Array(
             "{\"accepted\":\(receipt.accepted),\"rejected\":\(receipt.rejected)".utf8)
-        if receipt.rejected > 0 {
+        if !message.isEmpty {
             json.append(contentsOf: ",\"message\":".utf8)
-            JSONText.append(string: receipt.message, to: &json)
+            JSONText.append(string: message, to: &json)
         }
         json.append(contentsOf: "}\n".utf8)
         return json

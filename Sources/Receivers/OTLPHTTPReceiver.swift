@@ -28,6 +28,12 @@ package struct OTLPHTTPReceiver: Sendable {
         }
     }
 
+    /// Logs where senders to Loki send them: `POST /otlp/v1/logs`.
+    package func registerLokiPath(on router: inout Router, prefix: String = "") {
+        let options = RouteOptions(errors: Self.errors(ingest.events))
+        router.on(.post, prefix + "/otlp/v1/logs", options: options) { try await logs($0) }
+    }
+
     private func traces(_ request: HTTPRequest) async throws -> HTTPResponse {
         let encoding = try Encoding(request)
         let decoded = try decode {

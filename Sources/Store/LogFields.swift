@@ -1,8 +1,8 @@
 import Telemetry
 
 /// Some fields of the log records of one part of the store, in columns: all that a query needs which counts
-/// or compares fields. Records are structured lines (no body), and a field is the first attribute whose key
-/// makes its label name; a label of the stream comes before it.
+/// or compares fields. A field is the first attribute that is not empty and whose key makes its label name;
+/// a label of the stream comes before it. Records with a body may have further fields in its text.
 package struct LogFieldBatch: Sendable {
     /// Nanoseconds. One entry a record each.
     package var times: [Int64]
@@ -11,8 +11,7 @@ package struct LogFieldBatch: Sendable {
     package var streams: [Labels]
     /// In the order in which they were asked for.
     package var columns: [LogFieldColumn]
-    /// Whether there are records with a body, whose fields are unknown: only when no fields were asked
-    /// for.
+    /// Whether there are records with a body: only when no fields were asked for, or attributes.
     package var hasBodies: Bool
     /// Bytes of each record's line, if they were asked for.
     package var lineByteCounts: [UInt32]?
@@ -45,12 +44,9 @@ extension LogFieldBatch {
         }
     }
 
-    /// The same records with the labels of their streams as columns, and no others.
-    package func columnsOfStreams(_ names: [String]) -> LogFieldBatch {
-        var batch = self
-        batch.columns = names.map { _ in LogFieldColumn(count: count) }
-        batch.overlayStreams(names)
-        return batch
+    /// Whether all streams have a label of that name: no field is then seen under it.
+    package func isOfStreams(_ name: String) -> Bool {
+        streams.allSatisfy { $0[name] != nil }
     }
 }
 
@@ -86,6 +82,22 @@ package struct LogFieldColumn: Sendable {
 
     package var memoryBytes: Int { codes.count * 4 + texts.count + textEnds.count * 4 }
 
+    /// Gives records without the field a value that follows from another field of theirs.
+    /// - Parameter derive: appends what follows from a value; nothing if nothing does.
+    package mutating func fill(
+        from source: LogFieldColumn, _ derive: (UnsafeRawBufferPointer, inout [UInt8]) -> Void
+    ) {
+        var derived: [UInt32] = []
+        for code in 0..<source.codeCount {
+            var text: [UInt8] = []
+            if code > 0 { source.withText(code) { derive($0, &text) } }
+            derived.append(text.isEmpty ? 0 : add(text))
+        }
+        for row in codes.indices where codes[row] == 0 {
+            codes[row] = derived[Int(source.codes[row])]
+        }
+    }
+
     /// A code for a text that has none yet; 0 when there is no room.
     fileprivate mutating func add(_ text: some Collection<UInt8>) -> UInt32 {
         guard let end = UInt32(exactly: texts.count + text.count) else { return 0 }
@@ -100,10 +112,15 @@ package struct LogFieldRequest: Sendable, Hashable {
     /// Fields by the names of their labels, none of them `trace_id`, `span_id` or `severity_text`.
     package var names: [String]
     package var lineByteCounts: Bool
+    /// Whether attributes are all that is meant, also of records with a body.
+    package var attributesOnly: Bool
 
-    package init(_ names: [String], lineByteCounts: Bool = false) {
+    package init(
+        _ names: [String], lineByteCounts: Bool = false, attributesOnly: Bool = false
+    ) {
         self.names = names
         self.lineByteCounts = lineByteCounts
+        self.attributesOnly = attributesOnly
     }
 }
 
@@ -152,27 +169,35 @@ package struct LogFieldReader {
 
     private let batch: LogBatch
     private let names: [String]
+    private let hasBodies: Bool
     private var places: [Place]
     private var codeOfValue: [[UInt64: UInt32]]
     private var columns: [LogFieldColumn]
     private var text: [UInt8] = []
 
-    private init(_ batch: LogBatch, _ names: [String]) {
+    private init(_ batch: LogBatch, _ names: [String], hasBodies: Bool) {
         self.batch = batch
         self.names = names
+        self.hasBodies = hasBodies
         places = [Place](repeating: .unknown, count: batch.strings.count)
         codeOfValue = [[UInt64: UInt32]](repeating: [:], count: names.count)
         columns = names.map { _ in LogFieldColumn(count: batch.count) }
     }
 
-    /// The fields `names` (names of labels) of all records; `nil` if a record has a body or a field may
-    /// lie inside another. Without names bodies do not matter.
+    /// The fields `names` (names of labels) of all records; `nil` if a field may lie inside another, or in
+    /// a body and not only attributes are meant. Without names bodies do not matter.
     package static func read(_ batch: LogBatch, _ request: LogFieldRequest) -> LogFieldBatch? {
         let names = request.names
         let hasBodies = batch.bodyTypes.contains { $0 != .empty }
-        guard !hasBodies || names.isEmpty else { return nil }
-        var reader = LogFieldReader(batch, names)
+        guard !hasBodies || names.isEmpty || request.attributesOnly else { return nil }
+        let sources = DerivedLogField.sources(of: names)
+        var reader = LogFieldReader(batch, names + sources.map(\.source), hasBodies: hasBodies)
         guard names.isEmpty || reader.readCells() else { return nil }
+        for (index, source) in sources.enumerated() {
+            let values = reader.columns[names.count + index]
+            reader.columns[source.field].fill(from: values, DerivedLogField.append)
+        }
+        reader.columns.removeLast(sources.count)
         let streams = (0..<batch.shared.resources.count).map {
             LogStream.labels(of: batch.resource(at: UInt32($0)))
         }
@@ -220,6 +245,8 @@ package struct LogFieldReader {
         let payload = batch.attributes.payloads[cell]
         switch type {
         case .map: return nil
+        // Beside a body they are written in another way.
+        case .array where hasBodies, .double where hasBodies: return nil
         case .empty, .array: return 0
         case .string, .int, .double, .bool, .bytes: break
         }

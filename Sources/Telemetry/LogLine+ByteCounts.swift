@@ -31,16 +31,19 @@ private struct LineByteCounter {
             return text.count
         }
         let cells = batch.attributeRange(row)
-        // Braces, colons, and commas between members.
-        var count = 2 + cells.count + max(0, cells.count - 1)
+        let spacing = LineSpacing(flags: batch.flags[row])
+        // Braces, colons, and commas between members, with spaces behind them.
+        var count =
+            2 + cells.count * (spacing.contains(.afterColons) ? 2 : 1)
+            + max(0, cells.count - 1) * (spacing.contains(.afterCommas) ? 2 : 1)
         for cell in cells {
-            count += quotedCount(batch.attributes.keys[cell]) + valueCount(cell)
+            count += quotedCount(batch.attributes.keys[cell]) + valueCount(cell, spacing)
         }
         return count
     }
 
     @inline(__always)
-    private mutating func valueCount(_ cell: Int) -> Int {
+    private mutating func valueCount(_ cell: Int, _ spacing: LineSpacing) -> Int {
         let payload = batch.attributes.payloads[cell]
         switch batch.attributes.types[cell] {
         case .string: return quotedCount(StringID(truncatingIfNeeded: payload))
@@ -49,7 +52,8 @@ private struct LineByteCounter {
         case .bool: return payload == 0 ? 5 : 4
         case let type:
             text.removeAll(keepingCapacity: true)
-            JSONText.append(type: type, payload: payload, strings: batch.strings, to: &text)
+            JSONText.append(
+                type: type, payload: payload, strings: batch.strings, spacing: spacing, to: &text)
             return text.count
         }
     }

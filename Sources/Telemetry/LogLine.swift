@@ -1,6 +1,6 @@
 /// The text of a log record as Loki shows it and LogQL's line filters see it: its body if it has one,
-/// else its attributes as one compact JSON object in their order. So a line that was a JSON object reads
-/// back with the same keys, order and values.
+/// else its attributes as one JSON object in their order, compact but for the spaces that the line had
+/// (`LineSpacing`). So a line that was a JSON object reads back with the same keys, order and values.
 package enum LogLine {
     /// Appends the line of record `row`, without a line end.
     /// - Complexity: O(length of the line); nothing is allocated but what `output` needs to grow.
@@ -24,17 +24,18 @@ package enum LogLine {
     }
 
     private static func appendObject(_ batch: LogBatch, row: Int, to output: inout [UInt8]) {
+        let spacing = LineSpacing(flags: batch.flags[row])
         output.append(UInt8(ascii: "{"))
         var isFirst = true
         for cell in batch.attributeRange(row) {
-            if isFirst { isFirst = false } else { output.append(UInt8(ascii: ",")) }
+            if isFirst { isFirst = false } else { spacing.appendComma(to: &output) }
             batch.strings.withBytes(of: batch.attributes.keys[cell]) {
                 JSONText.append(string: $0, to: &output)
             }
-            output.append(UInt8(ascii: ":"))
+            spacing.appendColon(to: &output)
             JSONText.append(
                 type: batch.attributes.types[cell], payload: batch.attributes.payloads[cell],
-                strings: batch.strings, to: &output)
+                strings: batch.strings, spacing: spacing, to: &output)
         }
         output.append(UInt8(ascii: "}"))
     }
@@ -58,7 +59,8 @@ extension JSONText {
     /// hexadecimal digits, as `AttributeValue.appendJSON` does.
     @inline(__always)
     package static func append(
-        type: AttributeType, payload: UInt64, strings: StringTable, to output: inout [UInt8]
+        type: AttributeType, payload: UInt64, strings: StringTable, spacing: LineSpacing = [],
+        to output: inout [UInt8]
     ) {
         switch type {
         case .string:
@@ -75,7 +77,7 @@ extension JSONText {
             }
         case .array, .map:
             strings.withBytes(of: StringID(truncatingIfNeeded: payload)) {
-                append(encoded: $0, to: &output)
+                append(encoded: $0, spacing: spacing, to: &output)
             }
         }
     }
@@ -106,10 +108,12 @@ extension JSONText {
 
     /// Appends a value in its compact byte form (`AttributeValue.encode(into:)`) as JSON, without
     /// building it. Bytes that are not one well-formed value become `null`.
-    package static func append(encoded: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+    package static func append(
+        encoded: UnsafeRawBufferPointer, spacing: LineSpacing = [], to output: inout [UInt8]
+    ) {
         let start = output.count
         var offset = 0
-        let isWhole = appendEncoded(encoded, &offset, depth: 0, to: &output)
+        let isWhole = appendEncoded(encoded, &offset, depth: 0, spacing, to: &output)
         guard isWhole, offset == encoded.count else {
             output.removeLast(output.count - start)
             return appendNull(to: &output)
@@ -121,7 +125,8 @@ extension JSONText {
     }
 
     private static func appendEncoded(
-        _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, depth: Int, to output: inout [UInt8]
+        _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, depth: Int, _ spacing: LineSpacing,
+        to output: inout [UInt8]
     ) -> Bool {
         guard depth <= AttributeValue.nestingDepthMax, offset < bytes.count,
             let type = AttributeType(rawValue: bytes[offset])
@@ -148,27 +153,28 @@ extension JSONText {
             guard let content = run(bytes, &offset) else { return false }
             append(bytes: content, to: &output)
         case .array, .map:
-            return appendMembers(bytes, &offset, isMap: type == .map, depth: depth, to: &output)
+            return appendMembers(
+                bytes, &offset, isMap: type == .map, depth: depth, spacing, to: &output)
         }
         return true
     }
 
     private static func appendMembers(
         _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, isMap: Bool, depth: Int,
-        to output: inout [UInt8]
+        _ spacing: LineSpacing, to output: inout [UInt8]
     ) -> Bool {
         guard let count = Varint.read(bytes, &offset), count <= bytes.count - offset else {
             return false
         }
         output.append(isMap ? UInt8(ascii: "{") : UInt8(ascii: "["))
         for index in 0..<count {
-            if index > 0 { output.append(UInt8(ascii: ",")) }
+            if index > 0 { spacing.appendComma(to: &output) }
             if isMap {
                 guard let key = run(bytes, &offset) else { return false }
                 append(string: key, to: &output)
-                output.append(UInt8(ascii: ":"))
+                spacing.appendColon(to: &output)
             }
-            guard appendEncoded(bytes, &offset, depth: depth + 1, to: &output) else {
+            guard appendEncoded(bytes, &offset, depth: depth + 1, spacing, to: &output) else {
                 return false
             }
         }

@@ -87,6 +87,38 @@ import Testing
             events.count("sidelight_http_connections_aborted_total", labels: ["body_timeout"]) == 1)
     }
 
+    @Test(
+        "a body that goes on when its time is over is answered 408, whoever takes it",
+        arguments: [false, true])
+    func endlessBody(takesLateBodies: Bool) async throws {
+        var limits = HTTPLimits()
+        limits.bodyTimeout = .milliseconds(300)
+        let events = EventLog.forTests
+        try await withServer(
+            limits: limits, events: events,
+            routes: { router in
+                var options = RouteOptions()
+                options.takesLateBodies = takesLateBodies
+                router.on(.post, "/lines", options: options) { request in
+                    #expect(request.isTruncated)
+                    return .text("[\(request.body.count > 0)]", status: 408)
+                }
+            }
+        ) { server in
+            let client = try RawClient(port: server.address.port)
+            await client.send(
+                "POST /lines HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+            let sending = Task {
+                while await client.send("4\r\nabc\n\r\n"), !Task.isCancelled {}
+            }
+            let answer = await client.read { $0.contains("[true]") || $0.contains("did not end") }
+            sending.cancel()
+            #expect(answer.hasPrefix("HTTP/1.1 408"), "\(answer)")
+            #expect(answer.contains("[true]") == takesLateBodies)
+        }
+        #expect(events.count("sidelight_http_bodies_not_ended_total", labels: []) == 1)
+    }
+
     @Test("more connections than allowed wait until one closes")
     func connectionLimit() async throws {
         var limits = HTTPLimits()

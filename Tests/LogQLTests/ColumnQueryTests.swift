@@ -95,6 +95,9 @@ struct ColumnQueryTests {
                 zone ? ["service.name": "shop", "zone": "z"] : ["service.name": "shop"]
             if random.below(40) == 0, texts {
                 logs.add(resource, at: time, .string(AttributeValue.map(attributes).text))
+            } else if random.below(20) == 0, texts {
+                // As a proxy's line of text is kept: beside what it says.
+                logs.add(resource, at: time, .string("GET /a"), attributes: attributes)
             } else {
                 logs.add(resource, at: time, .empty, attributes: attributes)
             }
@@ -129,6 +132,7 @@ struct ColumnQueryTests {
         Self.fill(logs, &random, texts: random.below(2) == 0)
         let columns = ColumnStore(logs.store)
         let query = random.pick(Self.queries)
+            .replacing("| json ", with: random.below(2) == 0 ? "| json " : "")
             .replacing("C", with: random.pick(Self.conditions))
         let (start, end) = (Int64(random.below(50)) * 1_000, Int64(50 + random.below(60)) * 1_000)
         let step = Int64(1 + random.below(30)) * 1_000

@@ -179,6 +179,59 @@ import Testing
         try life.store.close()
     }
 
+    @Test("connections and calls over gRPC are counted as Istio's proxies count them")
+    func protocols() async throws {
+        let life = try Life()
+        func connection(_ more: [Attribute]) -> [Attribute] {
+            [
+                Attribute("response_code", .int(0)), Attribute("response_flags", .string("-")),
+                Attribute("upstream_cluster", .string("outbound|5432||db.shop.svc.cluster.local")),
+                Attribute("bytes_received", .int(30)), Attribute("bytes_sent", .int(4_000)),
+                Attribute("downstream_remote_address", .string("10.0.0.1:5555")),
+            ] + more
+        }
+        try await life.append(
+            Self.batch([
+                connection([]), connection([Attribute("method", .string("-"))]),
+                connection([Attribute("access_log_type", .string("TcpConnectionStart"))]),
+                connection([Attribute("intermediate", .bool(true))]),
+                Self.row() + [Attribute("grpc_status", .string("NotFound"))],
+                Self.row() + [Attribute("grpc_status", .int(5))],
+                Self.row() + [Attribute("grpc_status", .string("-"))],
+                Self.row() + [
+                    Attribute("http.request.header.content-type", .string("application/grpc+proto"))
+                ],
+            ]))
+        await life.write()
+        for name in ["opened", "closed"] {
+            #expect(
+                try life.values(
+                    "istio_tcp_connections_\(name)_total",
+                    [
+                        "request_protocol": "tcp", "destination_service_name": "db",
+                        "source_workload": "front",
+                    ]) == [0, 2], "\(name)")
+        }
+        #expect(try life.values("istio_tcp_received_bytes_total") == [0, 60])
+        #expect(try life.values("istio_tcp_sent_bytes_total") == [0, 8_000])
+        #expect(try life.values("istio_requests_total", ["request_protocol": "http"]) == [0, 1])
+        #expect(
+            try life.values(
+                "istio_requests_total", ["request_protocol": "grpc", "grpc_response_status": "5"])
+                == [0, 2])
+        #expect(try life.values("istio_requests_total", ["request_protocol": "grpc"]) == [0, 3])
+        #expect(try life.values("istio_request_bytes_count", ["request_protocol": "tcp"]).isEmpty)
+        // All of it is there after a sudden end.
+        try life.crash()
+        await life.write()
+        #expect(
+            try life.values("istio_tcp_sent_bytes_total", ["request_protocol": "tcp"]).last == 8_000
+        )
+        #expect(
+            try life.values("istio_requests_total", ["grpc_response_status": "5"]).last == 2)
+        try life.store.close()
+    }
+
     @Test("label sets are bounded; what is beyond counts under __overflow__")
     func bounded() async throws {
         let life = try Life()

@@ -1,4 +1,7 @@
+import AsyncHTTPClient
 import HTTPServer
+import NIOCore
+import NIOHTTP1
 import Store
 import Telemetry
 import Testing
@@ -48,6 +51,29 @@ import Testing
         #expect(digests[0] != nil && digests[0] == digests[1])
         #expect(digests[2] != nil && digests[2] != digests[0])
         #expect(digests[3] == nil)
+    }
+
+    @Test("of a body without an end the whole lines that came in time are stored, and 408 says so")
+    func endless() async throws {
+        let bed = TestBed()
+        var limits = HTTPLimits()
+        limits.bodyTimeout = .milliseconds(300)
+        let (status, text) = try await bed.withHTTP(limits: limits) { server in
+            var request = HTTPClientRequest(
+                url: "http://127.0.0.1:\(server.address.port)\(Self.path)")
+            request.method = .POST
+            let body = AsyncStream<ByteBuffer> { ByteBuffer(string: "a line\nhalf of") }
+            request.body = .stream(body, length: .unknown)
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            var text = try await response.body.collect(upTo: 1 << 20)
+            return (response.status.code, text.readString(length: text.readableBytes) ?? "")
+        }
+        #expect(status == 408, "\(text)")
+        let stored = bed.store.logs.reduce(0) { $0 + $1.count }
+        #expect(stored > 0)
+        #expect(text.hasPrefix("{\"accepted\":\(stored),\"rejected\":0,\"message\":\"the body did not"))
+        let last = try #require(bed.store.logs.last)
+        #expect(last.body(last.count - 1).text.hasSuffix("a line"))
     }
 
     @Test("lines too far in the future are rejected one by one")

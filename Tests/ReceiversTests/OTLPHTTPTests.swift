@@ -16,6 +16,8 @@ import WireFormats
             for (path, body) in [
                 ("/v1/traces", OTLPTraces.encode(Samples.spans(3))),
                 ("/v1/logs", OTLPLogs.encode(Samples.logs(4))),
+                // Where senders to Loki send them.
+                ("/otlp/v1/logs", OTLPLogs.encode(Samples.logs(5))),
                 ("/v1/metrics", Samples.otlpMetrics()),
             ] {
                 let answer = try await server.post(path, body, type: Self.protobuf)
@@ -26,10 +28,10 @@ import WireFormats
         }
         #expect(bed.store.spans.map(\.count) == [3])
         #expect(bed.store.spans.first?.span(at: 2) == Samples.spans(3).span(at: 2))
-        #expect(bed.store.logs.map(\.count) == [4])
+        #expect(bed.store.logs.map(\.count) == [4, 5])
         #expect(bed.store.metrics.first?.sampleValues.contains(4) == true)
         #expect(bed.count("sidelight_receiver_items_total", "traces", "otlp_http") == 3)
-        #expect(bed.count("sidelight_receiver_items_total", "logs", "otlp_http") == 4)
+        #expect(bed.count("sidelight_receiver_items_total", "logs", "otlp_http") == 9)
     }
 
     @Test("a request is answered only when its spans are durable")

@@ -35,6 +35,7 @@ struct TestBed {
     ) async throws -> Result {
         var router = Router()
         OTLPHTTPReceiver(ingest).register(on: &router)
+        OTLPHTTPReceiver(ingest).registerLokiPath(on: &router)
         ZipkinReceiver(ingest).register(on: &router)
         JaegerReceiver(ingest).register(on: &router)
         let advice = SamplingAdvice(strategies: strategies, clock: ingest.clock)

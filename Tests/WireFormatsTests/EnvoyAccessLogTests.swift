@@ -124,6 +124,84 @@ struct EnvoyAccessLogTests {
         for (name, value) in expected { #expect(found[name] == value, "\(name)") }
     }
 
+    @Test("what filters say is kept, and so is when each part of a request was done")
+    func metadata() throws {
+        func value(
+            _ name: String, _ put: (inout ProtobufWriter) -> Void, _ out: inout ProtobufWriter
+        ) {
+            out.message(1) { field in
+                field.string(1, name)
+                field.message(2) { put(&$0) }
+            }
+        }
+        func wrapped(
+            _ name: String, _ type: String, _ content: (inout ProtobufWriter) -> Void,
+            _ common: inout ProtobufWriter
+        ) {
+            common.message(21) { entry in
+                entry.string(1, name)
+                entry.message(2) { object in
+                    object.string(1, "type.googleapis.com/" + type)
+                    object.message(2) { content(&$0) }
+                }
+            }
+        }
+        var sender = EnvoyAccessLog.Sender()
+        let message = EnvoyMessage.plain {
+            $0.httpEntries([
+                { entry in
+                    entry.message(1) { common in
+                        for (field, milliseconds): (UInt32, UInt64) in [
+                            (8, 2), (9, 5), (10, 7), (11, 6), (12, 9),
+                        ] {
+                            common.message(field) { $0.varint(2, milliseconds * 1_000_000) }
+                        }
+                        common.message(17) { metadata in
+                            metadata.message(1) { filter in
+                                filter.string(1, "envoy.filters.http.jwt_authn")
+                                filter.message(2) { fields in
+                                    value("sub", { $0.string(3, "ann") }, &fields)
+                                    value("admin", { $0.varint(4, 1) }, &fields)
+                                    value("none", { $0.varint(1, 0) }, &fields)
+                                    value(
+                                        "realm",
+                                        { inner in
+                                            inner.message(5) { structure in
+                                                value("a", { $0.string(3, "b") }, &structure)
+                                            }
+                                        }, &fields)
+                                }
+                            }
+                        }
+                        wrapped(
+                            "user", "google.protobuf.StringValue", { $0.string(1, "bob") }, &common)
+                        wrapped(
+                            "count", "google.protobuf.UInt64Value", { $0.varint(1, 7) }, &common)
+                        wrapped("other", "my.Type", { $0.varint(1, 7) }, &common)
+                    }
+                }
+            ])
+        }
+        let decoded = try decode(message, &sender)
+        let found = fields(decoded.batch.record(at: 0))
+        let filter = "metadata.envoy.filters.http.jwt_authn."
+        let expected: [String: AttributeValue] = [
+            filter + "sub": .string("ann"), filter + "admin": .bool(true),
+            filter + "realm": .map([Attribute("a", .string("b"))]),
+            "filter_state.user": .string("bob"), "filter_state.count": .int(7),
+            "filter_state.other": .bytes([8, 7]), "request_tx_duration": .int(2),
+            "response_duration": .int(5), "upstream_last_byte_duration": .int(7),
+            "response_first_byte_duration": .int(6), "response_tx_duration": .int(4),
+            "duration": .int(9),
+        ]
+        for (name, value) in expected { #expect(found[name] == value, "\(name)") }
+        #expect(found[filter + "none"] == nil)
+        for count in 0..<message.count {
+            var other = EnvoyAccessLog.Sender()
+            do { _ = try decode(Array(message[..<count]), &other) } catch is DecodeError {}
+        }
+    }
+
     @Test("every response flag has its short form and its words")
     func flags() throws {
         var writer = ProtobufWriter()

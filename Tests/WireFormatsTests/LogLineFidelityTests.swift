@@ -13,7 +13,9 @@ struct LogLineFidelityTests {
 
     /// JSON objects, each of which says the same in other bytes than the compact form would.
     private static let unusual = [
-        #"{"level": "error", "amount": 100.00}"#, #"{"a":1.50}"#, #"{"id":18446744073709551615}"#,
+        #"{"level": "error", "amount": 100.00}"#, #"{"a": 1,"b":2}"#, #"{"a":[1], "b":[1,2]}"#,
+        #"{"a": [1, 2],"b": 3}"#, #"{"a": {"b":1}}"#, #"{"a": 1, "b": 2} "#, #"{"a":1.50}"#,
+        #"{"id":18446744073709551615}"#,
         #"{"n":1E400}"#, #"{"n":-0}"#, #"{"n":1e3}"#, #"{"n":0.1e1}"#, #"{"p":"a\/b"}"#,
         #"{"p":"\u00e9"}"#, #"{"p":"\u000a"}"#, #"{"\u0061":1}"#, #"{ "a":1}"#, #"{"a":1 }"#,
         #"{"a":1} "#, #" {"a":1}"#, #"{"a" :1}"#, #"{"a":1 ,"b":2}"#, "{ }", #"{"a":[1, 2]}"#,
@@ -24,6 +26,11 @@ struct LogLineFidelityTests {
     private static let compact = [
         "{}", #"{"a":1}"#, #"{"a":"x","b":-5,"c":true,"d":null,"e":0.25,"f":[1,{"g":"h"}]}"#,
         #"{"time":1700000000,"level":"info","n":1.0}"#, #"{"q":"a\"b\\c\n\u0001"}"#, #"{"é":"ü😀"}"#,
+        // As other writers put spaces between members, Python's foremost.
+        #"{"a": 1}"#,
+        #"{"a": "x", "b": -5, "c": [1, {"g": "h", "i": {}}], "d": {"e": [], "f": 0.25}}"#,
+        #"{"a":1, "b":[1, 2]}"#, #"{"a": 1,"b": {"c": 1,"d": 2}}"#,
+        #"{"a": "x, y: z", "b": ": , "}"#,
     ]
 
     @Test("a line comes back byte for byte, however its JSON is written", arguments: unusual)
@@ -38,6 +45,15 @@ struct LogLineFidelityTests {
         let batch = try decode(line).batch
         #expect(LogLine.string(batch, row: 0) == line)
         #expect(batch.bodyTypes == [.empty])
+        #expect(LogLine.byteCounts(of: batch) == [UInt32(line.utf8.count)])
+    }
+
+    @Test("spaces between members go along over OTLP")
+    func spacingGoesAlong() throws {
+        let line = #"{"a": 1, "b": [2, 3]}"#
+        let sent = try OTLPLogs.decode(
+            protobuf: OTLPLogs.encode(try decode(line).batch), receivedAt: Timestamp(seconds: 1))
+        #expect(LogLine.string(sent.batch, row: 0) == line)
     }
 
     @Test("lines come back byte for byte in any order, whatever the line before was")

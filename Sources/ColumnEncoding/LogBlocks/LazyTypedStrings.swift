@@ -49,25 +49,45 @@ final class LazyTypedStrings {
     private static func places(
         _ head: TypedStringDecoder.Head
     ) throws(ColumnDecodeError) -> (places: [UInt32], lengths: [UInt32], counts: [Int]) {
-        var places = [UInt32](repeating: 0, count: head.numbers.count)
-        var lengths = places
-        var next = [UInt32](repeating: 0, count: head.forms.count + 1)
-        var (text, textEnd): (Int, UInt32) = (0, 0)
-        for (entry, number) in head.numbers.enumerated() {
-            guard Int(number) < next.count else {
-                throw .corrupt(column: "strings", offset: entry, reason: "form \(number)")
-            }
-            if number == 0 {
-                places[entry] = textEnd
-                lengths[entry] = head.lengths[text]
-                textEnd &+= head.lengths[text]
-                text += 1
-            } else {
-                places[entry] = next[Int(number)]
-                next[Int(number)] &+= 1
+        let count = head.numbers.count
+        var places = [UInt32](repeating: 0, count: count)
+        var lengths = [UInt32](repeating: 0, count: count)
+        var next = [UInt32](repeating: 0, count: 256)
+        places.withUnsafeMutableBufferPointer { places in
+            lengths.withUnsafeMutableBufferPointer { lengths in
+                next.withUnsafeMutableBufferPointer { next in
+                    locate(head, places, lengths, next)
+                }
             }
         }
-        return (places, lengths, next.dropFirst().map { Int($0) })
+        let counts = next.dropFirst().map { Int($0) }
+        guard counts.dropFirst(head.forms.count).allSatisfy({ $0 == 0 }) else {
+            throw .corrupt(column: "strings", offset: 0, reason: "a form that is none")
+        }
+        return (places, lengths, Array(counts.prefix(head.forms.count)))
+    }
+
+    private static func locate(
+        _ head: TypedStringDecoder.Head, _ places: UnsafeMutableBufferPointer<UInt32>,
+        _ lengths: UnsafeMutableBufferPointer<UInt32>, _ next: UnsafeMutableBufferPointer<UInt32>
+    ) {
+        var (text, textEnd): (Int, UInt32) = (0, 0)
+        head.numbers.withUnsafeBufferPointer { numbers in
+            head.lengths.withUnsafeBufferPointer { known in
+                for entry in 0..<numbers.count {
+                    let number = Int(numbers[entry])
+                    if number == 0 {
+                        places[entry] = textEnd
+                        lengths[entry] = known[text]
+                        textEnd &+= known[text]
+                        text &+= 1
+                    } else {
+                        places[entry] = next[number]
+                        next[number] &+= 1
+                    }
+                }
+            }
+        }
     }
 
     /// What the strings of a form are made from; `nil`, and `failure` is set, if it is damaged.
@@ -127,16 +147,47 @@ final class LazyTypedStrings {
         for (index, form) in head.forms.enumerated() where piece.mayBeIn(form) {
             guard let source = source(index) else { continue }
             let number = UInt8(truncatingIfNeeded: index + 1)
-            var isHit = [Bool](repeating: false, count: counts[index])
-            for place in 0..<counts[index] {
-                isHit[place] = Self.withText(form, source, at: place) { piece.isIn($0) }
-            }
+            let isHit = Self.hits(of: piece, in: form, source, count: counts[index])
             guard isHit.contains(true) else { continue }
             for entry in 0..<count where head.numbers[entry] == number {
                 if isHit[Int(places[entry])] { found.append(entry) }
             }
         }
         return found.sorted()
+    }
+
+    /// Which of the strings of a form hold a piece.
+    private static func hits(
+        of piece: LinePiece, in form: StringForm, _ source: TypedStringDecoder.Source, count: Int
+    ) -> [Bool] {
+        guard case .hex(let template, _) = form, piece.whole.count == template.length,
+            let wanted = packed(piece.whole, template)
+        else {
+            return (0..<count).map { place in withText(form, source, at: place) { piece.isIn($0) } }
+        }
+        // It is all of the string: digits need not be spelled out.
+        return wanted.withUnsafeBytes { wanted in
+            source.bytes.withUnsafeBytes { bytes in
+                (0..<count).map { place in
+                    let start = place &* wanted.count
+                    let text = UnsafeRawBufferPointer(
+                        rebasing: bytes[start..<(start &+ wanted.count)])
+                    return text[0] == wanted[0] && text.elementsEqual(wanted)
+                }
+            }
+        }
+    }
+
+    /// A text of a template as it is kept; `nil` if it is none.
+    private static func packed(_ text: [UInt8], _ template: HexTemplate) -> [UInt8]? {
+        var writer = ByteWriter()
+        let isOfTemplate = withUnsafeTemporaryAllocation(
+            byteCount: HexTemplate.scratchBytes, alignment: 8
+        ) { scratch in
+            guard let scratch = scratch.baseAddress else { return false }
+            return text.withUnsafeBytes { template.pack($0, scratch, into: &writer) }
+        }
+        return isOfTemplate ? writer.bytes : nil
     }
 
     private func textEntries(holding piece: LinePiece) -> [Int] {

@@ -3,7 +3,8 @@ import Telemetry
 /// A part of a text that is looked for in lines, such that it lies within one string of every record whose
 /// line holds the text: records whose strings do not have it need not be rendered.
 ///
-/// The line of a record without a body is a JSON object (`LogLine`). A part without quotes, commas, colons,
+/// The line of a record without a body is a JSON object (`LogLine`), which may have spaces after commas and
+/// colons. A part without quotes, commas, colons,
 /// brackets and backslashes lies in one member's name or value, and if it can be no number, flag or null, in
 /// a string. There it stands as it is, unless its beginning is the tail of an escape sequence.
 package struct LinePiece: Sendable {
@@ -20,7 +21,8 @@ package struct LinePiece: Sendable {
     package static func all(of text: String) -> [LinePiece] {
         let separators = Set("\",:{}[]\\".utf8)
         return text.utf8.split { separators.contains($0) || $0 < 0x20 }
-            .compactMap { LinePiece(Array($0)) }
+            // A space at the beginning may be one between members.
+            .compactMap { LinePiece(Array($0.drop { $0 == UInt8(ascii: " ") })) }
     }
 
     private init?(_ bytes: [UInt8]) {

@@ -112,9 +112,13 @@ private struct LogExtraction {
     }
 
     mutating func readBodies() throws(ColumnDecodeError) {
+        batch.bodyPayloads = [UInt64](repeating: 0, count: rows.count)
+        guard try reader.hasBodies() else {
+            batch.bodyTypes = [AttributeType](repeating: .empty, count: rows.count)
+            return
+        }
         let types = try reader.bodyTypes()
         batch.bodyTypes = pick(types)
-        batch.bodyPayloads = [UInt64](repeating: 0, count: rows.count)
         guard batch.bodyTypes.contains(where: { $0 != .empty }) else { return }
         try readStrings(.bodies)
         let strings = reader.strings

@@ -52,17 +52,20 @@ extension LogBlockReader {
         _ pair: Int, _ shapes: AttributeSetDecoder.Shapes, _ count: Int, _ isHit: [Bool]?,
         _ piece: LinePiece
     ) throws(ColumnDecodeError) -> [Bool]? {
-        let all = [Bool](repeating: true, count: count)
-        if let isHit, isHit[Int(shapes.pairKeys[pair])] { return all }
+        if let isHit, isHit[Int(shapes.pairKeys[pair])] {
+            return [Bool](repeating: true, count: count)
+        }
         let type = shapes.pairTypes[pair]
         guard type.isInterned else { return nil }
-        if type != .string, piece.mayBeBytes { return all }
-        guard let isHit,
-            let (dictionary, ranks) = try decoder.ranked(
-                try attributes().ids.values(pair), count: count),
-            dictionary.contains(where: { isHit[Int($0)] })
+        if type != .string, piece.mayBeBytes { return [Bool](repeating: true, count: count) }
+        guard let isHit else { return nil }
+        let id = try attributes().ids.values(pair)
+        // Few columns have a hit, and ranks are most of what there is to read.
+        guard try decoder.hasEntry(id, count: count, where: { isHit[Int($0)] }),
+            let (dictionary, ranks) = try decoder.ranked(id, count: count)
         else { return nil }
-        return ranks.map { isHit[Int(dictionary[Int($0)])] }
+        let hits = dictionary.map { isHit[Int($0)] }
+        return ranks.map { hits[Int($0)] }
     }
 
     private func rowsOfBodies(

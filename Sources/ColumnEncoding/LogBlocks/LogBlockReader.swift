@@ -21,6 +21,7 @@ package final class LogBlockReader {
     private var resourceIndicesRead: [UInt32]?
     private let ids: BlockIDs
     private var bodyTypesRead: [AttributeType]?
+    private var hasBodiesRead: Bool?
     private var attributesRead: AttributeSetReader?
 
     /// - Parameter isVerified: whether the checksum of these bytes has been found right before.
@@ -131,6 +132,7 @@ package final class LogBlockReader {
 
     func bodyTypes() throws(ColumnDecodeError) -> [AttributeType] {
         if let bodyTypesRead { return bodyTypesRead }
+        if hasBodiesRead == false { return [AttributeType](repeating: .empty, count: rows) }
         var types: [AttributeType] = []
         types.reserveCapacity(rows)
         for raw in try decoder.bytes(Column.bodyTypes, "body types", count: rows) {
@@ -144,7 +146,11 @@ package final class LogBlockReader {
     }
 
     package func hasBodies() throws(ColumnDecodeError) -> Bool {
-        try bodyTypes().contains { $0 != .empty }
+        if let hasBodiesRead { return hasBodiesRead }
+        let raw = try decoder.bytes(Column.bodyTypes, "body types", count: rows)
+        let hasBodies = raw.contains { $0 != AttributeType.empty.rawValue }
+        hasBodiesRead = hasBodies
+        return hasBodies
     }
 
     func attributes() throws(ColumnDecodeError) -> AttributeSetReader {

@@ -44,8 +44,10 @@ package struct WebSocketClient: Sendable {
 
     /// Hands every text message of `path` to `take` until it returns false, the server says that all is
     /// said, or the task is cancelled.
+    /// - Parameter opened: called once the server has agreed.
     package func read(
         _ path: String, headers: [(name: String, value: String)] = [],
+        opened isOpen: () -> Void = {},
         _ take: (_ message: [UInt8]) async throws -> Bool
     ) async throws {
         let opened: Opened
@@ -55,6 +57,7 @@ package struct WebSocketClient: Sendable {
         switch opened {
         case .refused(let channel): throw try await Self.refusal(channel)
         case .socket(let channel):
+            isOpen()
             try await channel.executeThenClose { inbound, outbound in
                 for try await frame in inbound {
                     switch frame.opcode {

@@ -95,7 +95,9 @@ extension LogQLEngine {
                         && logfmt.run(line, into: &labels) == nil
                         ? "logfmt" : ""
                 }
-                if !parser.isEmpty { Self.note(labels.parsed, parser, in: &found) }
+                if !parser.isEmpty {
+                    Self.note(labels.parsed.withFlagWords, parser, in: &found)
+                }
                 Self.note(entry.parsed, "", in: &found)
                 Self.note(entry.metadata, "", in: &found)
             }
@@ -114,6 +116,19 @@ extension LogQLEngine {
                 found[pair.name, default: FoundField()].parsers.insert(parser)
             }
         }
+    }
+}
+
+extension Labels {
+    /// With the words that response flags stand for.
+    fileprivate var withFlagWords: Labels {
+        guard var flags = self[DerivedLogField.flags], self[DerivedLogField.flagWords] == nil else {
+            return self
+        }
+        var words: [UInt8] = []
+        flags.withUTF8 { DerivedLogField.append(UnsafeRawBufferPointer($0), to: &words) }
+        return words.isEmpty
+            ? self : setting(DerivedLogField.flagWords, String(decoding: words, as: UTF8.self))
     }
 }
 

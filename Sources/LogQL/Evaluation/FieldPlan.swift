@@ -67,21 +67,12 @@ struct FieldPlan: Sendable {
 
     /// What to ask the store for.
     var request: LogFieldRequest {
-        LogFieldRequest(isParsed ? names : [], lineByteCounts: needsByteCounts)
+        LogFieldRequest(names, lineByteCounts: needsByteCounts, attributesOnly: !isParsed)
     }
 
-    /// The columns of all `names`, or `nil` if records have to be looked at: those with a body have
-    /// fields in it, and attributes that are labels where no stream has one of that name.
-    func completed(_ batch: LogFieldBatch, _ isAccepted: [Bool]) -> LogFieldBatch? {
-        if isParsed { return batch.hasBodies ? nil : batch }
-        if batch.hasBodies {
-            let isOfStreams = zip(batch.streams, isAccepted).allSatisfy { stream, isAccepted in
-                !isAccepted || names.allSatisfy { stream[$0] != nil }
-            }
-            guard isOfStreams else { return nil }
-        }
-        return names.isEmpty ? batch : batch.columnsOfStreams(names)
-    }
+    /// Whether the columns of all `names` are in `batch`; else records have to be looked at: those with a
+    /// body have fields in it.
+    func isComplete(_ batch: LogFieldBatch) -> Bool { !isParsed || !batch.hasBodies }
 
     func column(of name: LabelName) -> Int? {
         names.firstIndex { $0.utf8.elementsEqual(name.bytes) }

@@ -214,6 +214,12 @@ struct LineLabels {
         return kept.map { $0.contains(bytes) } ?? true
     }
 
+    /// The value of a parsed field, if there is one.
+    func withField(_ name: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) {
+        guard let range = field(name) else { return }
+        arena.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
     private func field(_ name: [UInt8]) -> Range<Int>? {
         guard !fields.isEmpty else { return nil }
         return arena.withUnsafeBytes { arena in
@@ -222,27 +228,6 @@ struct LineLabels {
                     LineLabels.equal(UnsafeRawBufferPointer(rebasing: arena[$0.name]), wanted)
                 }?.value
             }
-        }
-    }
-
-    /// What a record with a body says beside it: its severity and attributes.
-    private static func appendMetadata(
-        _ name: LabelName, _ batch: borrowing LogBatch, row: Int, to output: inout [UInt8]
-    ) {
-        if name.kind == .severityText {
-            return RecordSeverity.withText(batch, row: row) { output.append(contentsOf: $0) }
-        }
-        if name.kind == .detectedLevel {
-            return output.append(contentsOf: RecordSeverity.level(batch, row: row).utf8)
-        }
-        guard batch.bodyTypes[row] != .empty else { return }
-        for cell in batch.attributeRange(row) {
-            let isNamed = batch.strings.withBytes(of: batch.attributes.keys[cell]) {
-                SanitizedName.equals($0, name.bytes)
-            }
-            guard isNamed else { continue }
-            var value = batch.attributes.value(at: cell, strings: batch.strings).text
-            return value.withUTF8 { output.append(contentsOf: $0) }
         }
     }
 
@@ -296,11 +281,14 @@ struct LabelName: Sendable {
 
     let bytes: [UInt8]
     let kind: Kind
+    /// The field that it follows from, where a record has none of its own.
+    let derivedFrom: String?
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
 
     init(_ name: String) {
         bytes = Array(name.utf8)
+        derivedFrom = DerivedLogField.source(of: name)
         switch name {
         case LineLabels.traceID: kind = .traceID
         case LineLabels.spanID: kind = .spanID

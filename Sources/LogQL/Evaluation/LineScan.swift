@@ -99,8 +99,8 @@ struct LineScan {
                     switch part {
                     case .rows(let batch):
                         try take(batch, buffer: &buffer, &memory, into: &consumer)
-                    case .columns(let stored, let isAccepted):
-                        guard let fields = plan.completed(stored, isAccepted),
+                    case .columns(let fields, let isAccepted):
+                        guard plan.isComplete(fields),
                             let rows = plan.selection(fields, isAccepted, in: range)
                         else { return .askForRows }
                         if !rows.isEmpty {
@@ -204,10 +204,14 @@ extension LogQuery {
         for stage in stages {
             switch stage {
             case .line(let filter):
-                guard filter.operator == .contains, filter.terms.count == 1,
-                    case .text(let text) = filter.terms[0], !text.isEmpty
-                else { continue }
-                texts.append(text)
+                guard filter.terms.count == 1, case .text(let text) = filter.terms[0] else {
+                    continue
+                }
+                switch filter.operator {
+                case .contains: if !text.isEmpty { texts.append(text) }
+                case .matches: texts += RequiredLiterals.of(text)
+                default: continue
+                }
             case .unpack, .decolorize, .lineFormat: return texts
             default: continue
             }
@@ -228,17 +232,15 @@ extension LogQuery {
         return false
     }
 
-    /// Fields of ids that every resulting line has, by filters right behind `| json`.
+    /// Fields of ids that every resulting line has, by filters with nothing before them but `| json`.
     var requiredIdentifiers: [LogIdentifier] {
         var found: [LogIdentifier] = []
-        var isParsed = false
         for stage in stages {
             switch stage {
             case .line: continue
             case .json(let fields, _):
                 guard fields.isEmpty else { return found }
-                isParsed = true
-            case .label(let filter, _): if isParsed { found += filter.requiredIdentifiers }
+            case .label(let filter, _): found += filter.requiredIdentifiers
             default: return found
             }
         }

@@ -8,9 +8,10 @@ import Telemetry
 /// Log queries (`streams`) have all of Loki's stages, metric queries (`instant`, `range`) all of its
 /// functions and operators. `variants`, which Loki had for a while behind a switch, is refused by name.
 ///
-/// A label filter on `trace_id` or `span_id` means those of the record; `severity_text` and, of records
-/// with a body, the attributes are labels too where no other label has the name, as Loki's structured
-/// metadata. They are not part of a result's labels; entries carry the ids and the severity. Failures show
+/// A label filter on `trace_id` or `span_id` means those of the record; `severity_text` and the attributes
+/// are labels too where no other label has the name, as Loki's structured metadata. Those of a structured
+/// line are its members: `| response_code="503"` and `sum by (response_code)` mean lines in JSON, in the
+/// formats of proxies and of Envoy's access log service alike, with a parser or without. They are not part of a result's labels; entries carry the ids and the severity. Failures show
 /// as `__error__` and, in words of our own, as `__error_details__`.
 package struct LogQLEngine: Sendable {
     let store: any LogStore

@@ -15,7 +15,17 @@ enum SanitizedName {
     }
 
     /// Whether `key` sanitised is `name`.
+    ///
+    /// - Parameter name: a label's name.
     static func equals(_ key: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
+        if key.count == name.count, key.elementsEqual(name) { return true }
+        // Most keys are names already.
+        guard let first = key.first, !Lexer.isDigit(first) else { return isOther(key, name) }
+        if key.allSatisfy({ Lexer.isAlpha($0) || Lexer.isDigit($0) }) { return false }
+        return isOther(key, name)
+    }
+
+    private static func isOther(_ key: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
         var path: [UInt8] = []
         append(key, to: &path)
         return path == name

@@ -21,6 +21,10 @@ struct AccessLogSamples {
             writer.startItem(
                 labels: Self.labels(of: group.key),
                 begin: index < totals.begunCount ? nil : group.begin)
+            guard group.key.kind != .tcp else {
+                Self.write(connections: group.values, to: &writer)
+                continue
+            }
             writer.counter("istio_requests_total", group.values.requests)
             for (name, histogram) in [
                 ("istio_request_duration_milliseconds", group.values.duration),
@@ -34,6 +38,17 @@ struct AccessLogSamples {
         return (writer.batch, totals.groups.count)
     }
 
+    /// A row stands for a connection that has ended.
+    private static func write(
+        connections values: AccessLogValues, to writer: inout DerivedSeriesWriter
+    ) {
+        writer.counter("istio_tcp_connections_opened_total", values.requests)
+        writer.counter("istio_tcp_connections_closed_total", values.requests)
+        writer.counter("istio_tcp_sent_bytes_total", UInt64(clamping: Int64(values.sent.sum)))
+        writer.counter(
+            "istio_tcp_received_bytes_total", UInt64(clamping: Int64(values.received.sum)))
+    }
+
     mutating func noteStored() { isDescribed = true }
 
     private static func describe(_ writer: inout DerivedSeriesWriter) {
@@ -43,6 +58,13 @@ struct AccessLogSamples {
             "Duration of requests, milliseconds.")
         writer.describe("istio_request_bytes", .histogram, "Size of requests, bytes.")
         writer.describe("istio_response_bytes", .histogram, "Size of responses, bytes.")
+        writer.describe("istio_tcp_connections_opened_total", .counter, "Connections opened.")
+        writer.describe("istio_tcp_connections_closed_total", .counter, "Connections closed.")
+        writer.describe(
+            "istio_tcp_sent_bytes_total", .counter, "Bytes sent to clients over connections.")
+        writer.describe(
+            "istio_tcp_received_bytes_total", .counter,
+            "Bytes received from clients over connections.")
     }
 
     /// As Prometheus writes a bound.
@@ -64,12 +86,14 @@ struct AccessLogSamples {
         let namespace = isIstio && !isInbound && host.count > 2 ? String(host[1]) : unknown
         let name = isIstio ? String(host.first ?? "unknown") : destination
         var labels = [
-            ("reporter", isInbound ? "destination" : "source"), ("request_protocol", "http"),
-            ("response_code", String(key.code)),
+            ("reporter", isInbound ? "destination" : "source"),
+            ("request_protocol", key.kind.rawValue),
             ("response_flags", key.flags.isEmpty ? "-" : key.flags),
             ("connection_security_policy", unknown), ("destination_service", destination),
             ("destination_service_name", name), ("destination_service_namespace", namespace),
         ]
+        if key.kind != .tcp { labels.append(("response_code", String(key.code))) }
+        if key.kind == .grpc { labels.append(("grpc_response_status", key.grpcStatus)) }
         let own = isInbound ? "destination" : "source"
         for side in ["source", "destination"] {
             let workload = side == own ? key.service : unknown

@@ -96,7 +96,9 @@ struct AccessLogTotals: Sendable, Equatable {
 
     // MARK: Checkpoints
 
-    private static let version: UInt64 = 1
+    private static let version: UInt64 = 2
+    /// Knew requests over HTTP only.
+    private static let firstVersion: UInt64 = 1
 
     /// Numbers as varints, texts with their length, sums as the bits of doubles.
     var bytes: [UInt8] {
@@ -113,7 +115,12 @@ struct AccessLogTotals: Sendable, Equatable {
             put(number)
         }
         for group in groups {
-            for text in [group.key.service, group.key.flags, group.key.cluster] { put(text) }
+            for text in [
+                group.key.service, group.key.flags, group.key.cluster, group.key.kind.rawValue,
+                group.key.grpcStatus,
+            ] {
+                put(text)
+            }
             put(UInt64(group.key.code))
             put(UInt64(bitPattern: group.begin))
             put(group.values.requests)
@@ -150,18 +157,22 @@ struct AccessLogTotals: Sendable, Equatable {
             histogram.sum = Double(bitPattern: bits)
             return histogram
         }
-        guard number() == Self.version, let arrival = number(), let begun = number(),
-            let count = number(), count <= UInt64(checkpoint.count), begun <= count
+        guard let version = number(), (Self.firstVersion...Self.version).contains(version),
+            let arrival = number(), let begun = number(), let count = number(),
+            count <= UInt64(checkpoint.count), begun <= count
         else { return nil }
         latestArrival = Timestamp(nanoseconds: Int64(bitPattern: arrival))
         begunCount = Int(begun)
         for _ in 0..<count {
             guard let service = text(), let flags = text(), let cluster = text(),
-                let code = number(), let begin = number(), let requests = number(),
+                let kind = version > 1 ? text().flatMap({ AccessLogKind(rawValue: $0) }) : .http,
+                let grpcStatus = version > 1 ? text() : "", let code = number(),
+                let begin = number(), let requests = number(),
                 let duration = histogram(), let received = histogram(), let sent = histogram()
             else { return nil }
             let key = AccessLogFold.Key(
-                service: service, code: UInt32(clamping: code), flags: flags, cluster: cluster)
+                service: service, code: UInt32(clamping: code), flags: flags, cluster: cluster,
+                kind: kind, grpcStatus: grpcStatus)
             let place = insert(Group(key: key, begin: Int64(bitPattern: begin)))
             groups[place].values = AccessLogValues(
                 requests: requests, duration: duration, received: received, sent: sent)

@@ -4,7 +4,8 @@ import Telemetry
 /// `envoy/data/accesslog/v3/accesslog.proto`) to `LogBatch`.
 ///
 /// An entry becomes a record without a body: its fields are attributes under the names of
-/// `AccessLogName`, as if Envoy had written Istio's JSON. Custom tags are kept under their own names.
+/// `AccessLogName`, as if Envoy had written Istio's JSON. Custom tags are kept under their own names, what
+/// filters say as `metadata.FILTER.FIELD` and `filter_state.NAME`.
 /// Entries carry no trace id of their own: one in a custom tag or a logged header fills the columns, as
 /// in a line (`LogField`).
 package enum EnvoyAccessLog {

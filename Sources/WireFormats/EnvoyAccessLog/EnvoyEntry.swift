@@ -19,6 +19,8 @@ struct EnvoyEntry {
         case downstreamTransportFailureReason, isIntermediate, tlsCipher, directRemoteAddress
         case requestDuration, grpcStatus, accessLogType, downstreamWireBytesSent
         case downstreamWireBytesReceived, upstreamWireBytesSent, upstreamWireBytesReceived
+        case requestSentDuration, responseDuration, upstreamDuration, firstByteDuration
+        case responseSentDuration
 
         var name: String {
             switch self {
@@ -63,6 +65,12 @@ struct EnvoyEntry {
             case .downstreamWireBytesReceived: "downstream_wire_bytes_received"
             case .upstreamWireBytesSent: "upstream_wire_bytes_sent"
             case .upstreamWireBytesReceived: "upstream_wire_bytes_received"
+            // As Envoy's operators are called, and two that none tells.
+            case .requestSentDuration: "request_tx_duration"
+            case .responseDuration: AccessLogName.responseDuration
+            case .upstreamDuration: "upstream_last_byte_duration"
+            case .firstByteDuration: "response_first_byte_duration"
+            case .responseSentDuration: "response_tx_duration"
             }
         }
     }

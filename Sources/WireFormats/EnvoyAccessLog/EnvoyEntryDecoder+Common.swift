@@ -9,15 +9,20 @@ extension EnvoyEntryDecoder {
         static let startTime = ProtobufKey.length(5)
         static let lastDownstreamReceived = ProtobufKey.length(6)
         static let firstUpstreamSent = ProtobufKey.length(7)
+        static let lastUpstreamSent = ProtobufKey.length(8)
         static let firstUpstreamReceived = ProtobufKey.length(9)
+        static let lastUpstreamReceived = ProtobufKey.length(10)
+        static let firstDownstreamSent = ProtobufKey.length(11)
         static let lastDownstreamSent = ProtobufKey.length(12)
         static let upstreamRemoteAddress = ProtobufKey.length(13)
         static let upstreamLocalAddress = ProtobufKey.length(14)
         static let upstreamCluster = ProtobufKey.length(15)
         static let responseFlags = ProtobufKey.length(16)
+        static let metadata = ProtobufKey.length(17)
         static let upstreamFailure = ProtobufKey.length(18)
         static let routeName = ProtobufKey.length(19)
         static let directRemoteAddress = ProtobufKey.length(20)
+        static let filterState = ProtobufKey.length(21)
         static let customTag = ProtobufKey.length(22)
         static let duration = ProtobufKey.length(23)
         static let attempts = ProtobufKey.varint(24)
@@ -45,6 +50,12 @@ extension EnvoyEntryDecoder {
                 entry.firstUpstreamReceived = try duration(&message, "first_upstream_rx")
             case Common.lastDownstreamSent:
                 entry.lastDownstreamSent = try duration(&message, "last_downstream_tx")
+            case Common.lastUpstreamSent: try interval(.requestSentDuration, &message)
+            case Common.lastUpstreamReceived: try interval(.upstreamDuration, &message)
+            case Common.firstDownstreamSent: try interval(.firstByteDuration, &message)
+            case Common.metadata: try metadata(try message.message("metadata"))
+            case Common.filterState:
+                try filterState(try message.message("filter_state_objects"))
             case Common.lastDownstreamReceived:
                 if let time = try duration(&message, "last_downstream_rx") {
                     entry.set(.requestDuration, nanoseconds: time)
@@ -57,6 +68,13 @@ extension EnvoyEntryDecoder {
             default: try commonText(key, &message)
             }
         }
+    }
+
+    /// Since `start_time`.
+    private mutating func interval(
+        _ slot: EnvoyEntry.Slot, _ message: inout ProtobufReader
+    ) throws(DecodeError) {
+        if let time = try duration(&message, "interval") { entry.set(slot, nanoseconds: time) }
     }
 
     private mutating func commonText(

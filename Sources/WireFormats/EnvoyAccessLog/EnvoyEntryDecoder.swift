@@ -22,6 +22,7 @@ struct EnvoyEntryDecoder {
     var entry = EnvoyEntry()
     var ignoredFields = 0
     var scratch: [UInt8] = []
+    var nested = CompactValueWriter()
     private let receivedAt: Timestamp
     private let keys: [StringID]
     private let resource: UInt32
@@ -126,6 +127,12 @@ struct EnvoyEntryDecoder {
             let sent = entry.firstUpstreamSent
         {
             entry.set(.upstreamServiceTime, nanoseconds: first &- sent)
+        }
+        if let first = entry.firstUpstreamReceived {
+            entry.set(.responseDuration, nanoseconds: first)
+            if let last = entry.lastDownstreamSent {
+                entry.set(.responseSentDuration, nanoseconds: last &- first)
+            }
         }
         for index in entry.cells.indices where entry.cells[index].type != .empty {
             let cell = entry.cells[index]

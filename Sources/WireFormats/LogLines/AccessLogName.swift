@@ -8,7 +8,7 @@
 /// | `response_code`, `response_code_details`, `upstream_response_code`, `grpc_status` | the answer |
 /// | `response_flags`, `response_flags_long` | Envoy's flags as sent, and as words; HAProxy's termination state is `termination_state` |
 /// | `bytes_received`, `bytes_sent` | bodies, in bytes, as the proxy counts them |
-/// | `duration`, `upstream_service_time`, `request_duration`, `response_duration`, `queue_time`, `upstream_connect_time` | milliseconds |
+/// | `duration`, `upstream_service_time`, `request_duration`, `response_duration`, `queue_time`, `upstream_connect_time`, `request_tx_duration`, `response_tx_duration` | milliseconds |
 /// | `request_id`, `xray_trace_id`, `stream_id` | ids to join by; trace and span ids are columns of the record |
 /// | `user_agent`, `referer`, `x_forwarded_for`, `user` | who asked |
 /// | `http.request.header.NAME`, `http.response.header.NAME`, `http.response.trailer.NAME` | other logged headers, in lower case |

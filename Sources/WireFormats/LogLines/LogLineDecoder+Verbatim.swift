@@ -1,26 +1,35 @@
 import Telemetry
 
 /// Whether a line can be kept as its members alone: only if they render as the bytes that came
-/// (`LogLine`). What differs, such as spaces between members, `1.50`, `\/` or a number beyond 64 bits,
-/// costs the line its compact form, never a byte.
+/// (`LogLine`), with spaces as one writer puts them. What differs, such as `1.50`, `\/` or a number beyond
+/// 64 bits, costs the line its compact form, never a byte.
 extension LogLineDecoder {
-    /// Whether `token` is what stands before a value of `key` in a compact object.
-    mutating func isCompact(
-        _ token: UnsafeRawBufferPointer, key: StringID, isFirst: Bool
-    ) -> Bool {
+    /// The spacing of an object that has `token` before a value of `key`; `nil` if none has. A first token
+    /// is taken to be of one that has spaces after commas too if it has one after the colon.
+    mutating func spacing(
+        of token: UnsafeRawBufferPointer, key: StringID, isFirst: Bool
+    ) -> LineSpacing? {
+        var spacing: LineSpacing = []
+        let space = UInt8(ascii: " ")
+        if token.last == space { spacing.insert(.afterColons) }
+        if isFirst ? token.last == space : token.count > 1 && token[1] == space {
+            spacing.insert(.afterCommas)
+        }
         scratch.removeAll(keepingCapacity: true)
-        scratch.append(isFirst ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        if isFirst { scratch.append(UInt8(ascii: "{")) } else { spacing.appendComma(to: &scratch) }
         batch.strings.withBytes(of: key) { JSONText.append(string: $0, to: &scratch) }
-        scratch.append(UInt8(ascii: ":"))
-        return isScratch(token)
+        spacing.appendColon(to: &scratch)
+        return isScratch(token) ? spacing : nil
     }
 
     /// Whether a value that stands in the line as `source` renders as the same bytes.
     mutating func rendersAs(
-        _ source: UnsafeRawBufferPointer, _ type: AttributeType, _ payload: UInt64
+        _ source: UnsafeRawBufferPointer, _ type: AttributeType, _ payload: UInt64,
+        _ spacing: LineSpacing
     ) -> Bool {
         scratch.removeAll(keepingCapacity: true)
-        JSONText.append(type: type, payload: payload, strings: batch.strings, to: &scratch)
+        JSONText.append(
+            type: type, payload: payload, strings: batch.strings, spacing: spacing, to: &scratch)
         return isScratch(source)
     }
 

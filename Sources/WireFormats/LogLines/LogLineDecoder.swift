@@ -17,6 +17,10 @@ struct LogLineDecoder: ~Copyable {
     let labelNames: [StringID]
     /// Whether the members of the line, rendered, are the line itself, byte for byte.
     var isVerbatim = false
+    /// The spacing of the line, if it is known before its members are read; and that of values of members
+    /// that have been found to render as they came.
+    private var knownSpacing: LineSpacing?
+    private var nestedSpacing: LineSpacing?
     /// Fields that should tell a line's time and could not be read.
     private var unreadableTimes = 0
     private let receivedAt: Timestamp
@@ -113,9 +117,8 @@ struct LogLineDecoder: ~Copyable {
             append(fields, body: line, resource: resource, scope: foreign.scope)
         } else {
             layout.append(to: &batch.attributes)
-            append(
-                fields, body: metadata.count == 0 && isVerbatim ? nil : line, resource: resource,
-                scope: scope)
+            let isAlone = metadata.count == 0 && isVerbatim
+            append(fields, body: isAlone ? nil : line, resource: resource, scope: scope)
         }
     }
 
@@ -145,7 +148,8 @@ struct LogLineDecoder: ~Copyable {
         }
         batch.traceIDs.append(fields.traceID)
         batch.spanIDs.append(fields.spanID)
-        batch.flags.append(fields.flags)
+        let spacing = body == nil ? layout.spacing ?? [] : []
+        batch.flags.append(LineSpacing.plain(fields.flags) | spacing.rawValue)
         batch.resourceIndices.append(
             resource ?? resources.endLine(shared: &batch.shared, strings: &batch.strings))
         batch.scopeIndices.append(scope)
@@ -164,7 +168,8 @@ struct LogLineDecoder: ~Copyable {
         let known = fields
         layout.beginLine()
         resources.beginLine()
-        isVerbatim = layout.isCompact
+        isVerbatim = layout.spacing != nil
+        knownSpacing = layout.spacing
         let end = line.count
         var offset = 0
         do {
@@ -288,6 +293,11 @@ struct LogLineDecoder: ~Copyable {
         reader.restart(on: line)
         try reader.beginObject()
         reader.skip(to: offset)
+        _ = try reader.peek()
+        // Another line has other spaces, and with them another layout.
+        guard reader.offset == offset else {
+            throw .malformed(field: "line", offset: offset, reason: "a space before a value")
+        }
         try member(at: position, &fields)
         return reader.offset
     }
@@ -301,6 +311,7 @@ struct LogLineDecoder: ~Copyable {
         layout.beginLine()
         resources.beginLine()
         isVerbatim = true
+        (knownSpacing, nestedSpacing) = (nil, nil)
         reader.restart(on: line)
         guard reader.skipWhitespace() == UInt8(ascii: "{") else { return false }
         do {
@@ -318,7 +329,7 @@ struct LogLineDecoder: ~Copyable {
                     layout.learn(
                         token, at: position, key: id, field: field,
                         label: labelNames.firstIndex(of: id) ?? -1,
-                        isCompact: isCompact(token, key: id, isFirst: position == 0))
+                        spacing: spacing(of: token, key: id, isFirst: position == 0))
                 }
                 try member(at: position, &fields)
                 previousEnd = reader.offset
@@ -327,7 +338,11 @@ struct LogLineDecoder: ~Copyable {
             try reader.end()
             layout.endLearning(members: position)
             // The first token of an empty object is all of it but its end.
-            if !layout.isCompact || max(previousEnd, 1) + 1 != line.count { isVerbatim = false }
+            if layout.spacing == nil || max(previousEnd, 1) + 1 != line.count
+                || nestedSpacing.map({ $0 != layout.spacing }) ?? false
+            {
+                isVerbatim = false
+            }
             foreign = dialects.layout(of: layout, &batch)
             return true
         } catch {
@@ -381,7 +396,13 @@ struct LogLineDecoder: ~Copyable {
             }
         }
         add(slot, type, payload)
-        if isVerbatim, !isPlain { isVerbatim = rendersAs(reader.read(from: start), type, payload) }
+        guard isVerbatim, !isPlain else { return }
+        let spacing = knownSpacing ?? slot.spacing ?? []
+        isVerbatim = rendersAs(reader.read(from: start), type, payload, spacing)
+        if knownSpacing == nil, type == .array || type == .map {
+            if let nestedSpacing, nestedSpacing != spacing { isVerbatim = false }
+            nestedSpacing = spacing
+        }
     }
 
     private mutating func nestedValue() throws(DecodeError) -> StringID {

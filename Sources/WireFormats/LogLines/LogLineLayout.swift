@@ -14,8 +14,8 @@ struct LogLineLayout: ~Copyable {
         /// Where the bytes between the previous value and this one stand in `tokens`, its key included.
         var tokenStart: Int
         var tokenCount: Int
-        /// Whether those bytes are what a compact object of these keys has there.
-        var isCompact: Bool
+        /// The spacing of an object of these keys that has those bytes there; `nil` if none has.
+        var spacing: LineSpacing?
         /// The text that stood here last, if it was one without escapes: where it is in the string table.
         var text: StringID = 0
         var textStart = 0
@@ -29,8 +29,8 @@ struct LogLineLayout: ~Copyable {
     private(set) var slots: UnsafeMutableBufferPointer<Slot>
     /// Members of the last line that was read member by member.
     private(set) var count = 0
-    /// Whether all its members stood as in a compact object.
-    private(set) var isCompact = false
+    /// The spacing that all its members had; `nil` if they stood in another way.
+    private(set) var spacing: LineSpacing?
     private(set) var tokens: UnsafeMutableRawBufferPointer
     private var tokenCount = 0
 
@@ -95,14 +95,14 @@ struct LogLineLayout: ~Copyable {
     /// Remembers what stands before value `position`.
     mutating func learn(
         _ token: UnsafeRawBufferPointer, at position: Int, key: StringID, field: LogField,
-        label: Int, isCompact: Bool
+        label: Int, spacing: LineSpacing?
     ) {
         if tokenCount + token.count > tokens.count { growTokens(by: token.count) }
         if position == slots.count { growSlots() }
         UnsafeMutableRawBufferPointer(rebasing: tokens[tokenCount...]).copyMemory(from: token)
         slots[position] = Slot(
             key: key, field: field, label: label, tokenStart: tokenCount,
-            tokenCount: token.count, isCompact: isCompact)
+            tokenCount: token.count, spacing: spacing)
         tokenCount += token.count
         learned = max(learned, position + 1)
     }
@@ -111,11 +111,21 @@ struct LogLineLayout: ~Copyable {
     /// forgotten.
     mutating func endLearning(members: Int) {
         count = members
-        isCompact = slots[..<members].allSatisfy(\.isCompact)
+        spacing = commonSpacing
         guard tokenCount > Self.tokenBytesMax else { return }
         tokenCount = 0
         learned = 0
         count = 0
+    }
+
+    /// What stands before the first member tells of colons only.
+    private var commonSpacing: LineSpacing? {
+        guard count > 1 else { return count == 0 ? [] : slots[0].spacing }
+        guard let first = slots[0].spacing, let common = slots[1].spacing,
+            first.contains(.afterColons) == common.contains(.afterColons),
+            slots[2..<max(count, 2)].allSatisfy({ $0.spacing == common })
+        else { return nil }
+        return common
     }
 
     private mutating func growTokens(by more: Int) {

@@ -14,7 +14,8 @@ struct LogQueryCommand: AsyncParsableCommand {
             answered for now. With --from a query of numbers is answered for every --step.
 
             --follow prints the newest lines and then every line as it arrives, until Ctrl-C. Lines that \
-            it missed because they came too fast are told on standard error.
+            it missed because they came too fast are told on standard error, and so is a server that goes \
+            away: lines go on when it is back.
 
             Times are RFC 3339, seconds since 1970, now, or now-2h. --output json prints what the server \
             answers (Loki's API); with --follow one message of Loki's tail a line.
@@ -56,9 +57,17 @@ struct LogQueryCommand: AsyncParsableCommand {
                     throw ConfigurationError(
                         description: "--follow takes a query of lines, and no --to")
                 }
-                try await LogFollow(
-                    address: address, output: output, path: try followPath(now)
-                ).run()
+                let start = try from.map { text throws(ConfigurationError) in
+                    try TimeArgument.parse(text, flag: "--from", now: now).nanoseconds
+                }
+                let items = [
+                    ("query", expression), ("limit", String(limit)),
+                    ("delay_for", String(delayFor)),
+                ]
+                try await LogFollow(address: address, output: output) { next in
+                    let time = (next ?? start).map { [("start", String($0))] } ?? []
+                    return "/loki/api/v1/tail?" + QueryClient.encoded(items + time)
+                }.run()
             } else {
                 let answer = try await QueryClient(address: address).get(
                     try path(now, isMetric: isMetric),
@@ -101,17 +110,6 @@ struct LogQueryCommand: AsyncParsableCommand {
         items.append(("limit", String(limit)))
         if let step { items.append(("step", step)) }
         return "/loki/api/v1/query_range?" + QueryClient.encoded(items)
-    }
-
-    private func followPath(_ now: Timestamp) throws(ConfigurationError) -> String {
-        var items = [
-            ("query", expression), ("limit", String(limit)), ("delay_for", String(delayFor)),
-        ]
-        if let from {
-            let start = try TimeArgument.parse(from, flag: "--from", now: now)
-            items.append(("start", String(start.nanoseconds)))
-        }
-        return "/loki/api/v1/tail?" + QueryClient.encoded(items)
     }
 
     private func address() throws -> ServerAddress {

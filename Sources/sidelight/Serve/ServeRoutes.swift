@@ -51,6 +51,8 @@ enum ServeRoutes {
         LogLinesReceiver(ingest).register(on: &router)
         LokiPushReceiver(ingest).register(on: &router)
         LokiPushReceiver(ingest).register(on: &router, prefix: "/loki")
+        OTLPHTTPReceiver(ingest).registerLokiPath(on: &router)
+        OTLPHTTPReceiver(ingest).registerLokiPath(on: &router, prefix: "/loki")
         ElasticsearchReceiver(ingest).register(on: &router)
     }
 

@@ -67,6 +67,12 @@ struct LogJoinTests {
         Case("B3 in several headers", by: "span_id") {
             #"{"path":"/","x-b3-traceid":"\#($0.trace)","x-b3-spanid":"\#($0.span)"}"#
         },
+        Case("a 64-bit trace id and the span's", by: "span_id") {
+            #"{"path":"/","x-b3-traceid":"\#($0.trace.suffix(16))","x-b3-spanid":"\#($0.span)"}"#
+        },
+        Case("a 64-bit trace id and a request id", by: "request_id") {
+            #"{"method":"GET","x-b3-traceid":"\#($0.trace.suffix(16))","request_id":"\#($0.request)"}"#
+        },
         Case("headers that HAProxy captured", by: "span_id") {
             #"10.7.7.7:33317 [\#(Self.haproxyNow())] http-in static/srv1 10/0/30/69/109 200 2750 "#
                 + #"- - ---- 1/1/1/1/0 0/0 {\#($0.traceParent)|\#($0.request)} "GET / HTTP/1.1""#
@@ -102,6 +108,58 @@ struct LogJoinTests {
             let lines = try await questions.lines(of: spans[0])
             #expect(lines.map(\.line) == [row.line], "\(known)")
         }
+        #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
+    @Test("a row written at the end of a long request leads to its span and back")
+    func longRequests() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess(data: folder.path + "/data")
+        let questions = LogQuestions(url: server.url)
+        let (told, untold) = (SentSpan(1), SentSpan(2))
+        for sent in [told, untold] { try await sent.send(to: server.url, seconds: 400) }
+        let lines = [
+            #"{"method":"GET","duration":400000,"request_id":"\#(told.request)"}"#,
+            #"{"method":"GET","request_id":"\#(untold.request)"}"#,
+        ]
+        let answer = try await Wire.post(
+            server.url + "/api/sidelight/logs?service=long", type: "application/x-ndjson",
+            Array(lines.joined(separator: "\n").utf8))
+        #expect(answer.status == 200)
+        for (sent, line) in zip([told, untold], lines) {
+            let rows = try await questions.rows(
+                #"{service_name="long"} | json | request_id="\#(sent.request)""#)
+            let row = try #require(rows.first)
+            let spans = try await questions.spans(of: row)
+            #expect(spans.map(\.spanId) == [sent.span])
+            let known = LogQuestions.Joined(traceId: sent.trace, spanId: sent.span, by: "")
+            #expect(try await questions.lines(of: known).map(\.line) == [line])
+        }
+        #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
+    @Test("connections join however their IPv6 addresses are written")
+    func addresses() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess(data: folder.path + "/data")
+        let questions = LogQuestions(url: server.url)
+        let sent = SentSpan(3)
+        try await sent.send(to: server.url)
+        // Envoy's row of the request, and one of the hop before, whose connection it came over.
+        let lines = [
+            #"{"method":"GET","trace_id":"\#(sent.trace)","span_id":"\#(sent.span)","#
+                + #""downstream_remote_address":"[2001:db8::1]:5555"}"#,
+            #"{"bytes_sent":7,"upstream_local_address":"2001:DB8::1:5555"}"#,
+        ]
+        let answer = try await Wire.post(
+            server.url + "/api/sidelight/logs?service=six", type: "application/x-ndjson",
+            Array(lines.joined(separator: "\n").utf8))
+        #expect(answer.status == 200)
+        let rows = try await questions.rows(#"{service_name="six"} | bytes_sent=7"#)
+        let row = try #require(rows.first)
+        #expect(try await questions.spans(of: row).map(\.spanId) == [sent.span])
+        let known = LogQuestions.Joined(traceId: sent.trace, spanId: sent.span, by: "")
+        #expect(try await questions.lines(of: known).count == 2)
         #expect(await server.stop() == 0, "\(server.standardError)")
     }
 

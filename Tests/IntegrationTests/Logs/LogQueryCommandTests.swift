@@ -70,7 +70,17 @@ struct LogQueryCommandTests {
         #expect(tail.standardOutput.split(separator: "\n").count == 2)
         #expect(await server.stop() == 0)
         // A server that stops says so; its lines are not the end of the story.
-        #expect(await tail.exit() == 3)
+        #expect(await tail.line(startingWith: "sidelight: \(server.url): ") != nil)
         #expect(tail.standardError.contains("1001"))
+        let port = try #require(URLComponents(string: server.url)?.port)
+        let second = try await ServerProcess(
+            data: folder.path + "/data", ["--listen", "127.0.0.1:\(port)"])
+        #expect(await tail.line(startingWith: "sidelight: \(server.url) is back") != nil)
+        try await send("later\n", to: second)
+        #expect(await tail.prints("later\n"))
+        #expect(tail.standardOutput.split(separator: "\n").count == 3)
+        kill(tail.pid, SIGTERM)
+        _ = await tail.exit()
+        #expect(await second.stop() == 0)
     }
 }

@@ -64,6 +64,7 @@ struct LogQuestions {
                 "time": String(row.time), "traceId": row["trace_id"] ?? "",
                 "spanId": row["span_id"] ?? "",
                 "requestId": row["request_id"] ?? row["x_request_id"] ?? "",
+                "duration": row["duration"] ?? "",
                 "downstreamRemoteAddress": row["downstream_remote_address"] ?? "",
                 "upstreamLocalAddress": row["upstream_local_address"] ?? "",
             ])

@@ -24,13 +24,15 @@ struct SentSpan {
     var xrayRoot: String { "1-\(trace.prefix(8))-\(trace.dropFirst(8))" }
 
     /// Sends it over OTLP/HTTP to a server, which then has it.
-    func send(to url: String) async throws {
-        let now = Int64(Date().timeIntervalSince1970 * 1e9)
+    /// - Parameter seconds: what it took until now.
+    func send(to url: String, seconds: Int64 = 0) async throws {
+        let end = Int64(Date().timeIntervalSince1970 * 1e9)
+        let now = end - seconds * 1_000_000_000
         let body = """
             {"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":\
             "mesh"}}]},"scopeSpans":[{"spans":[{"traceId":"\(trace)","spanId":"\(span)",\
             "parentSpanId":"\(parent)","name":"GET /","kind":2,"startTimeUnixNano":"\(now)",\
-            "endTimeUnixNano":"\(now + 1_000_000)","attributes":[{"key":"guid:x-request-id",\
+            "endTimeUnixNano":"\(end + 1_000_000)","attributes":[{"key":"guid:x-request-id",\
             "value":{"stringValue":"\(request)"}}]}]}]}]}
             """
         let answer = try await Wire.post(

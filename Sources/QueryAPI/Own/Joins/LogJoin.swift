@@ -10,9 +10,12 @@ struct LogJoin {
     let logs: any LogStore
     let context: QueryContext
 
-    /// How far from a row's time its span, or the row on the other side of its connection, may have
-    /// begun: connections live long.
+    /// How far from a row's time, beyond what it took, its span, or the row on the other side of its
+    /// connection, may have begun: connections live long.
     static let windowNanoseconds: Int64 = 300_000_000_000
+    /// The same for a row that was written at its end and does not tell how long it took, once nothing
+    /// nearer is found.
+    private static let longWindowNanoseconds: Int64 = 6 * 3_600_000_000_000
     /// Rows of one connection that are looked at.
     private static let connectionRowsMax = 100
     /// Request ids of one trace that rows are looked for by: each is a scan.
@@ -46,8 +49,33 @@ struct LogJoin {
             let trace = try spans.trace(row.traceID)
             if let found = Self.span(of: row, in: trace) { return [found] }
         }
-        guard !row.requestID.isEmpty else { return [] }
-        return try span(ofRequest: row.requestID, near: row.time).map { [$0] } ?? []
+        if !row.requestID.isEmpty {
+            let near = Self.window(of: row)
+            let far = TimeRange(
+                start: row.time.advanced(byNanoseconds: -Self.longWindowNanoseconds),
+                end: near.start)
+            for range in row.duration > 0 ? [near] : [near, far] {
+                let found = try span(ofRequest: row.requestID, in: range, near: row.time)
+                if let found { return [found] }
+            }
+        }
+        guard row.traceID.isShort else { return [] }
+        return try span(ofShortTrace: row).map { [$0] } ?? []
+    }
+
+    /// The span of a row with the lower half of its trace id, as 64-bit B3 has it.
+    private func span(ofShortTrace row: LogRowIdentity) throws -> JoinedSpan? {
+        var trace: TraceID?
+        var failure: QueryError?
+        try spans.scanSpans(SpanPredicate([]), in: Self.window(of: row), fields: .identity) {
+            batch, _ in
+            guard goesOn(&failure) else { return false }
+            let found = batch.traceIDs.first { $0.low == row.traceID.low }
+            trace = found ?? trace
+            return trace == nil
+        }
+        if let failure { throw failure }
+        return try trace.flatMap { Self.span(of: row, in: try spans.trace($0)) }
     }
 
     static func span(of row: LogRowIdentity, in trace: SpanBatch) -> JoinedSpan? {
@@ -93,14 +121,14 @@ struct LogJoin {
     }
 
     /// The span with that request id that began nearest to `time`: hops of one request share it.
-    private func span(ofRequest id: String, near time: Timestamp) throws -> JoinedSpan? {
+    private func span(
+        ofRequest id: String, in range: TimeRange, near time: Timestamp
+    ) throws -> JoinedSpan? {
         var best: (span: JoinedSpan, distance: UInt64)?
         for key in Self.requestIDKeys {
             let predicate = SpanPredicate([.attribute(.span, key: key, .text(id))])
             var failure: QueryError?
-            try spans.scanSpans(
-                predicate, in: Self.window(around: time, time), fields: .identity
-            ) { batch, _ in
+            try spans.scanSpans(predicate, in: range, fields: .identity) { batch, _ in
                 guard goesOn(&failure) else { return false }
                 for row in 0..<batch.count {
                     let distance = Self.distance(batch.starts[row], time)
@@ -120,9 +148,8 @@ struct LogJoin {
     /// Rows of the next hop, which has our upstream address as its client's, and of the previous one.
     private func rows(connectedWith row: LogRowIdentity) throws -> [LogRowIdentity] {
         var found: [LogRowIdentity] = []
-        for address in Set([row.upstream, row.downstream]) where Self.isEndpoint(address) {
-            let predicate = LogPredicate(requiredTexts: [address])
-            try scanLogs(predicate, in: Self.window(around: row.time, row.time)) { batch in
+        for address in Set([row.upstream, row.downstream]) where Endpoint.hasPort(address) {
+            try scanLogs(holding: address, in: Self.window(of: row)) { batch in
                 for index in 0..<batch.count where found.count < Self.connectionRowsMax {
                     let other = LogRowIdentity(batch, row: index)
                     let isNeighbour =
@@ -135,12 +162,6 @@ struct LogJoin {
         return found
     }
 
-    /// An address with a port: an address alone says nothing.
-    private static func isEndpoint(_ address: String) -> Bool {
-        guard let colon = address.lastIndex(of: ":") else { return false }
-        return UInt16(address[address.index(after: colon)...]) ?? 0 > 0
-    }
-
     // MARK: From a trace
 
     /// Hands out the rows of a trace that do not have its id: by request ids and, for one span, rows of the
@@ -149,9 +170,17 @@ struct LogJoin {
         of trace: SpanBatch, connectionsOf wanted: SpanID?, known: [LogRowIdentity],
         _ take: (_ batch: LogBatch, _ row: Int, _ spans: [JoinedSpan]) -> Void
     ) throws {
-        guard let first = trace.starts.min(), let last = trace.starts.max() else { return }
+        guard let first = trace.starts.min(),
+            let last = (0..<trace.count).lazy.map({ trace.end($0) }).max()
+        else { return }
+        // Rows are written at the beginning or at the end of what they are about.
         let range = Self.window(around: first, last)
         var rows = known
+        try shortTraceRows(of: trace, in: range) { batch, row, identity, span in
+            if span.spanID == wanted { rows.append(identity) }
+            take(batch, row, [span])
+        }
+        var elsewhere: [TraceID: Bool] = [:]
         let ids = Set((0..<trace.count).flatMap { Self.requestIDs(of: trace, row: $0) })
         let identifiers = ids.sorted().prefix(Self.requestIDsMax).flatMap { id in
             LogRowIdentity.requestIDNames.compactMap { LogIdentifier(name: $0, value: id) }
@@ -159,8 +188,9 @@ struct LogJoin {
         for identifier in identifiers {
             let id = identifier.value
             try scanLogs(LogPredicate(identifiers: [identifier]), in: range) { batch in
-                for row in 0..<batch.count where !batch.traceIDs[row].isValid {
+                for row in 0..<batch.count where !trace.traceIDs.contains(batch.traceIDs[row]) {
                     let identity = LogRowIdentity(batch, row: row)
+                    if isOfOther(identity.traceID, than: trace, &elsewhere) { continue }
                     guard identity.requestID == id, identity.requestIDName == identifier.name,
                         let span = Self.span(of: identity, in: trace)
                     else { continue }
@@ -172,14 +202,49 @@ struct LogJoin {
         try connections(of: rows, in: trace, range, take)
     }
 
+    /// Whether a row's trace id leads to spans of its own, or is the short form of that of `trace`, whose rows
+    /// have been handed out.
+    private func isOfOther(
+        _ id: TraceID, than trace: SpanBatch, _ known: inout [TraceID: Bool]
+    ) -> Bool {
+        guard id.isValid else { return false }
+        if let verdict = known[id] { return verdict }
+        let isShortForm = id.isShort && trace.traceIDs.contains { $0.low == id.low }
+        var verdict = isShortForm
+        if !verdict {
+            do throws(StoreError) { verdict = try spans.trace(id).count > 0 } catch {
+                // Then nothing says that it is not.
+                verdict = false
+            }
+        }
+        known[id] = verdict
+        return verdict
+    }
+
+    /// Rows with the lower half of the trace's id.
+    private func shortTraceRows(
+        of trace: SpanBatch, in range: TimeRange,
+        _ take: (LogBatch, Int, LogRowIdentity, JoinedSpan) -> Void
+    ) throws {
+        guard let id = trace.traceIDs.first, !id.isShort, id.low != 0 else { return }
+        let short = TraceID(high: 0, low: id.low)
+        try scanLogs(LogPredicate(traceID: short), in: range) { batch in
+            for row in 0..<batch.count {
+                let identity = LogRowIdentity(batch, row: row)
+                guard let span = Self.span(of: identity, in: trace) else { continue }
+                take(batch, row, identity, span)
+            }
+        }
+    }
+
     /// Rows without ids whose connections the rows of a trace came over or left by.
     private func connections(
         of rows: [LogRowIdentity], in trace: SpanBatch, _ range: TimeRange,
         _ take: (_ batch: LogBatch, _ row: Int, _ spans: [JoinedSpan]) -> Void
     ) throws {
-        let addresses = Set(rows.flatMap { [$0.downstream, $0.upstream] }.filter(Self.isEndpoint))
+        let addresses = Set(rows.flatMap { [$0.downstream, $0.upstream] }.filter(Endpoint.hasPort))
         for address in addresses.sorted().prefix(Self.requestIDsMax) {
-            try scanLogs(LogPredicate(requiredTexts: [address]), in: range) { batch in
+            try scanLogs(holding: address, in: range) { batch in
                 for row in 0..<batch.count where !batch.traceIDs[row].isValid {
                     let identity = LogRowIdentity(batch, row: row)
                     guard identity.requestID.isEmpty,
@@ -210,6 +275,20 @@ struct LogJoin {
             end: last.advanced(byNanoseconds: windowNanoseconds))
     }
 
+    /// What a row is about lies within, and what is connected with it.
+    private static func window(of row: LogRowIdentity) -> TimeRange {
+        window(
+            around: row.time.advanced(byNanoseconds: -row.duration),
+            row.time.advanced(byNanoseconds: row.duration))
+    }
+
+    /// Records that may hold an address, in whatever way of writing it.
+    private func scanLogs(
+        holding address: String, in range: TimeRange, _ take: (LogBatch) -> Void
+    ) throws {
+        try scanLogs(LogPredicate(requiredTexts: [Endpoint.core(of: address)]), in: range, take)
+    }
+
     private func scanLogs(
         _ predicate: LogPredicate, in range: TimeRange, _ take: (LogBatch) -> Void
     ) throws {
@@ -230,4 +309,9 @@ struct LogJoin {
         }
         return true
     }
+}
+
+extension TraceID {
+    /// Whether it may be the lower half of another.
+    fileprivate var isShort: Bool { high == 0 && low != 0 }
 }

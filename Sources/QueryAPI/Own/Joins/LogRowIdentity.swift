@@ -25,33 +25,49 @@ struct LogRowIdentity: Hashable, Sendable {
         "X_Request_ID", "requestId", "RequestId", "requestID",
     ]
 
+    /// How long the request or connection took, nanoseconds; 0 if unknown.
+    var duration: Int64 = 0
+
     init(time: Timestamp) { self.time = time }
 
     init(_ batch: LogBatch, row: Int) {
         time = batch.times[row]
         traceID = batch.traceIDs[row]
         spanID = batch.spanIDs[row]
-        for cell in batch.attributeRange(row) where batch.attributes.types[cell] == .string {
+        for cell in batch.attributeRange(row) {
+            let key = batch.strings[batch.attributes.keys[cell]]
+            if key == "duration" {
+                duration = Self.nanoseconds(
+                    batch.attributes.value(at: cell, strings: batch.strings))
+            }
+            guard batch.attributes.types[cell] == .string else { continue }
             let text = {
                 let text = batch.strings[
                     StringID(truncatingIfNeeded: batch.attributes.payloads[cell])]
                 // What a proxy logs for what there is not.
                 return text == "-" ? "" : text
             }
-            let key = batch.strings[batch.attributes.keys[cell]]
             switch key {
             case _ where Self.isRequestID(key):
                 let found = text()
                 guard requestID.isEmpty, !found.isEmpty else { continue }
                 requestID = found
                 requestIDName = LogStream.fieldName(key)
-            case "downstream_remote_address": downstream = text()
-            case "upstream_local_address": upstream = text()
+            case "downstream_remote_address": downstream = Endpoint.canonical(text())
+            case "upstream_local_address": upstream = Endpoint.canonical(text())
             case "method": isOfAccessLog = true
             default: break
             }
         }
         isOfAccessLog = isOfAccessLog || !(requestID + downstream + upstream).isEmpty
+    }
+
+    /// Of milliseconds, as access logs have them.
+    private static func nanoseconds(_ value: AttributeValue) -> Int64 {
+        guard let milliseconds = Double(value.text), milliseconds > 0, milliseconds < 1e12 else {
+            return 0
+        }
+        return Int64(milliseconds * 1e6)
     }
 
     /// `request_id`, `x-request-id`, `X-Request-Id`, `requestId` and the like.

@@ -6,9 +6,9 @@ import WireFormats
 
 /// From logs to traces and back.
 extension SidelightAPI {
-    /// `/logs/spans?time=&traceId=&spanId=&requestId=&downstreamRemoteAddress=&upstreamLocalAddress=`: the
-    /// spans that a row of an access log is about, from what the row says; `time` is nanoseconds since the
-    /// epoch. `{"spans":[{"traceId","spanId","by"}]}`: several only for a connection that carried several
+    /// `/logs/spans?time=&traceId=&spanId=&requestId=&downstreamRemoteAddress=&upstreamLocalAddress=&duration=`:
+    /// the spans that a row of an access log is about, from what the row says; `time` is nanoseconds since
+    /// the epoch, `duration` milliseconds. `{"spans":[{"traceId","spanId","by"}]}`: several only for a connection that carried several
     /// requests.
     func rowSpans(_ request: HTTPRequest) async throws -> HTTPResponse {
         let row = try Self.identity(request)
@@ -43,8 +43,11 @@ extension SidelightAPI {
             throw .badRequest("traceId and spanId must be hexadecimal: \(error)")
         }
         row.requestID = text("requestId")
-        row.downstream = text("downstreamRemoteAddress")
-        row.upstream = text("upstreamLocalAddress")
+        row.downstream = Endpoint.canonical(text("downstreamRemoteAddress"))
+        row.upstream = Endpoint.canonical(text("upstreamLocalAddress"))
+        if let milliseconds = Double(text("duration")), milliseconds > 0, milliseconds < 1e12 {
+            row.duration = Int64(milliseconds * 1e6)
+        }
         return row
     }
 

@@ -3,7 +3,7 @@
 package enum ResponseFlag {
     /// In the order of the fields of `envoy.data.accesslog.v3.ResponseFlags`, which begin at 1; the last
     /// has none.
-    static let all: [(short: StaticString, long: StaticString)] = [
+    package static let all: [(short: StaticString, long: StaticString)] = [
         ("LH", "FailedLocalHealthCheck"), ("UH", "NoHealthyUpstream"),
         ("UT", "UpstreamRequestTimeout"), ("LR", "LocalReset"), ("UR", "UpstreamRemoteReset"),
         ("UF", "UpstreamConnectionFailure"), ("UC", "UpstreamConnectionTermination"),
@@ -21,14 +21,14 @@ package enum ResponseFlag {
     ]
 
     /// Words for short flags separated by commas; an unknown flag stays as it is.
-    static func appendLong(_ short: UnsafeRawBufferPointer, to words: inout [UInt8]) {
+    package static func appendLong(_ short: UnsafeRawBufferPointer, to words: inout [UInt8]) {
         var start = 0
         while start <= short.count {
             var end = start
             while end < short.count, short[end] != UInt8(ascii: ",") { end += 1 }
             if start > 0 { words.append(UInt8(ascii: ",")) }
             let flag = UnsafeRawBufferPointer(rebasing: short[start..<end])
-            if let known = all.first(where: { $0.short ~= JSONKey(bytes: flag) }) {
+            if let known = all.first(where: { matches($0.short, flag) }) {
                 append(known.long, to: &words)
             } else {
                 words.append(contentsOf: flag)
@@ -37,7 +37,11 @@ package enum ResponseFlag {
         }
     }
 
-    static func append(_ text: StaticString, to output: inout [UInt8]) {
+    private static func matches(_ text: StaticString, _ flag: UnsafeRawBufferPointer) -> Bool {
+        text.withUTF8Buffer { $0.elementsEqual(flag) }
+    }
+
+    package static func append(_ text: StaticString, to output: inout [UInt8]) {
         text.withUTF8Buffer { output.append(contentsOf: $0) }
     }
 }
