@@ -25,12 +25,15 @@ struct LifecycleTests {
         _ = try folder.file("rules.yml", Self.rules("vector(2)"))
         #expect(try await post(server, "/prometheus/-/reload").status == 200)
         #expect(try await Wire.get(server.url + "/api/v1/rules").text.contains("vector(2)"))
+        let gauge = "prometheus_config_last_reload_successful "
+        #expect(try await Wire.get(server.url + "/metrics").text.contains("\(gauge)1\n"))
         _ = try folder.file("rules.yml", Self.rules("vector("))
         let refused = try await post(server, "/-/reload")
         #expect(refused.status == 500)
         #expect(
             refused.text.hasPrefix("failed to reload config: \(file):1: expr: "), "\(refused.text)")
         #expect(try await Wire.get(server.url + "/api/v1/rules").text.contains("vector(2)"))
+        #expect(try await Wire.get(server.url + "/metrics").text.contains("\(gauge)0\n"))
         let features = try await Wire.get(server.url + "/api/v1/features").text
         #expect(features.contains("\"lifecycle\":true"), "\(features)")
         #expect(await server.stop() == 0)

@@ -1,3 +1,5 @@
+import QueryCore
+
 /// Texts that every text in which a regular expression (RE2 syntax) is found has in it, read off what it says
 /// outside of groups: so that blocks without them are passed over. Some may be missing, none is wrong.
 package struct RequiredLiterals {

@@ -20,6 +20,8 @@ struct ServeAlerting: Sendable {
     private let alertmanagerFile: AlertmanagerFile
     private let heartbeat: HeartbeatLoop?
     private let delivering: [Task<Void, Never>]
+    private let rulesState: ReloadState
+    private let alertmanagerState: ReloadState
 
     /// Reads all rule files and takes up the alerts that the catalog remembers.
     /// - Throws: every mistake in every file.
@@ -70,7 +72,8 @@ struct ServeAlerting: Sendable {
             alertmanager: alertmanager, alertmanagerFile: file, heartbeat: loop,
             delivering: [
                 Task.detached { await notifier.run() }, Task.detached { await alertmanager.run() },
-            ])
+            ], rulesState: ReloadState("prometheus", clock: clock, events: events),
+            alertmanagerState: ReloadState("alertmanager", clock: clock, events: events))
     }
 
     private static func webhooks(_ configuration: ServeConfiguration) throws -> [WebhookReceiver] {
@@ -94,8 +97,10 @@ struct ServeAlerting: Sendable {
             let read = try ObjectiveBoard.read(specifications)
             try engine.reload(files, objectives: read)
             objectives.replace(read)
+            rulesState.note(isWell: true)
             logger.info("read \(files.count + specifications.count) rule files again")
         } catch {
+            rulesState.note(isWell: false)
             logger.error("the old rules stay: \(error)")
             mistakes.append("\(error)")
         }
@@ -111,7 +116,13 @@ struct ServeAlerting: Sendable {
 
     /// - Throws: the first mistake; the old configuration is then in force still.
     func reloadAlertmanager() throws(NotifierConfigError) {
-        alertmanager.replace(try alertmanagerFile.load())
+        do throws(NotifierConfigError) {
+            alertmanager.replace(try alertmanagerFile.load())
+            alertmanagerState.note(isWell: true)
+        } catch {
+            alertmanagerState.note(isWell: false)
+            throw error
+        }
     }
 
     func stop() async {
