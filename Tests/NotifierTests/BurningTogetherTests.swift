@@ -54,7 +54,9 @@ struct BurningLab {
     }
 
     /// Runs `body` with an Alertmanager that reads the graph from the store.
-    func with(graph: Bool = true, _ body: (Alertmanager) throws -> Void) async throws {
+    func with(
+        graph: Bool = true, sendsResolved: Bool = true, _ body: (Alertmanager) throws -> Void
+    ) async throws {
         let carrier = HTTPCarrier()
         let loop = NotifierLoop(
             catalog: catalog, receivers: [], clock: lab.clock, random: SeededRandom(seed: lab.seed),
@@ -63,7 +65,9 @@ struct BurningLab {
         let config = try AlertmanagerConfig.parse(
             """
             route: {receiver: hook, group_by: [alertname], group_wait: 30s, group_interval: 1m}
-            receivers: [{name: hook, webhook_configs: [{url: "http://127.0.0.1:1/"}]}]
+            receivers:
+              - name: hook
+                webhook_configs: [{url: "http://127.0.0.1:1/", send_resolved: \(sendsResolved)}]
             """, path: "am.yml")
         let alertmanager = try Alertmanager(
             config: config, externalURL: "http://here", store: catalog, loop: loop,
@@ -178,6 +182,25 @@ struct Message: Decodable {
             #expect(told.map(\.groupLabels) == [["alertname": "gatewayBurns"]])
             let text = told[0].alerts[1].annotations["evidence"]
             #expect(text?.hasPrefix("payments makes gateway burn.") == true)
+        }
+    }
+
+    @Test("are not told again when one of them ends and nobody wants to hear of ends")
+    func withoutResolved() async throws {
+        let shop = BurningLab()
+        try await shop.with(sendsResolved: false) { alertmanager in
+            try shop.evaluate("gateway", burns: true)
+            try shop.evaluate("payments", burns: true)
+            try alertmanager.step()
+            shop.lab.advance(seconds: 30)
+            try alertmanager.step()
+            #expect(try shop.told().map(\.names) == [["+payments", "+gateway"]])
+            for service in ["payments", "gateway"] {
+                try shop.evaluate(service, burns: false)
+                shop.lab.advance(seconds: 120)
+                try alertmanager.step()
+                #expect(try shop.told().isEmpty)
+            }
         }
     }
 

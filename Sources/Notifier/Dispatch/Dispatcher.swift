@@ -183,13 +183,13 @@ package struct Dispatcher: Sendable {
         at now: Timestamp, _ change: inout NotifierChange
     ) {
         for integration in config.integrations(of: route.receiver) {
-            let isNeeded = told.contains { one in
+            let needed = told.filter { one in
                 Notified.isNeeded(
                     after: notified[one.group.key(of: integration)], firing: one.firing,
                     resolved: one.resolved, sendsResolved: integration.sendsResolved,
                     repeatInterval: route.repeatInterval, at: now)
             }
-            guard isNeeded else { continue }
+            guard !needed.isEmpty else { continue }
             let life = route.repeatInterval.multipliedReportingOverflow(by: 2)
             let expiresAt = now.advanced(
                 byNanoseconds: life.overflow ? .max : life.partialValue
@@ -211,7 +211,9 @@ package struct Dispatcher: Sendable {
                     integration.sendsResolved ? one.firing.union(one.resolved) : one.firing
                 alerts.merge(one.alerts.filter { worthTelling.contains($0.key) }) { $1 }
             }
-            if alerts.isEmpty { continue }
+            // The end of one group is no news of the others where ends are not told.
+            let isNews = integration.sendsResolved || needed.contains { !$0.firing.isEmpty }
+            if alerts.isEmpty || !isNews { continue }
             change.deliveries.append(delivery(alerts, route, company, burning, integration, now))
         }
     }
