@@ -64,7 +64,8 @@ enum ServeRoutes {
         server.workingDirectory = FileManager.default.currentDirectoryPath
         let prometheus = PrometheusAPI(
             store: store, runner: parts.queries, server: server, rules: parts.rules,
-            events: parts.events, queryLog: parts.queryLog)
+            events: parts.events, queryLog: parts.queryLog,
+            admin: parts.configuration.isAdminAllowed ? store : nil)
         prometheus.register(on: &router)
         prometheus.register(on: &router, prefix: "/prometheus")
         let jaeger = JaegerAPI(
