@@ -60,7 +60,7 @@ package struct QueryError: Error, Equatable, Sendable {
     package init(_ error: StoreError) {
         switch error {
         case .invalidPattern: self.init(.badData, error.description)
-        case .limitExceeded: self.init(.execution, error.description)
+        case .limitExceeded, .unsupported: self.init(.execution, error.description)
         case .overloaded, .closed: self.init(.unavailable, error.description)
         case .writeFailed, .damaged, .incompatible: self.init(.internal, error.description)
         }

@@ -11,7 +11,7 @@ struct StoreRefusal: Sendable {
         case .overloaded(let milliseconds): Int64(max(milliseconds, 1)) &* 1_000_000
         // A full disk or a restart takes longer than a burst.
         case .writeFailed, .closed: 5_000_000_000
-        case .damaged, .incompatible, .limitExceeded, .invalidPattern: nil
+        case .damaged, .incompatible, .limitExceeded, .invalidPattern, .unsupported: nil
         }
     }
 
@@ -30,7 +30,7 @@ struct StoreRefusal: Sendable {
         switch error {
         case .overloaded: .overloaded
         case .writeFailed, .closed: .unavailable
-        case .damaged, .incompatible, .limitExceeded, .invalidPattern: .failed
+        case .damaged, .incompatible, .limitExceeded, .invalidPattern, .unsupported: .failed
         }
     }
 }

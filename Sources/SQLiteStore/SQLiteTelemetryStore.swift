@@ -25,6 +25,7 @@ package final class SQLiteTelemetryStore: Sendable {
     private let lock: FolderLock
     private let alarm: WriteAlarm
     let clock: any Clock
+    let directory: String
     private let events: EventLog
 
     /// What opening found: how much was replayed and what was damaged.
@@ -43,6 +44,7 @@ package final class SQLiteTelemetryStore: Sendable {
         self.clock = clock
         self.events = events
         let directory = configuration.directory
+        self.directory = directory
         do {
             try fileSystem.createDirectory(directory)
         } catch {

@@ -12,6 +12,8 @@ package enum StoreError: Error, Equatable, Sendable {
     case limitExceeded(limit: String, value: Int)
     /// The pattern of a matcher is not a regular expression.
     case invalidPattern(pattern: String, reason: String)
+    /// The store cannot do this, and why.
+    case unsupported(reason: String)
     /// The store is shutting down.
     case closed
 
@@ -19,7 +21,7 @@ package enum StoreError: Error, Equatable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .overloaded, .writeFailed, .closed: true
-        case .damaged, .incompatible, .limitExceeded, .invalidPattern: false
+        case .damaged, .incompatible, .limitExceeded, .invalidPattern, .unsupported: false
         }
     }
 }
@@ -35,6 +37,7 @@ extension StoreError: CustomStringConvertible {
         case .limitExceeded(let limit, let value): "the query exceeds \(limit) (\(value))"
         case .invalidPattern(let pattern, let reason):
             "invalid regular expression \"\(pattern)\": \(reason)"
+        case .unsupported(let reason): reason
         case .closed: "the store is closed"
         }
     }

@@ -9,13 +9,13 @@ import Testing
     private static let day: Int64 = 86_400_000
     private static let now = TemporaryStore.start / 1_000_000
 
-    /// Waits for the first round of retention, which a store makes when it opens.
-    private func days(
-        _ temporary: TemporaryStore, until isDone: ([Int64]) -> Bool
-    ) async throws -> [Int64] {
+    /// Waits until the first round of retention, which a store makes when it opens, left this many files.
+    private func files(_ temporary: TemporaryStore, count: Int) async throws -> [String] {
         while true {
-            let found = try Self.days(temporary.store)
-            if isDone(found) { return found }
+            let names = try FileManager.default.contentsOfDirectory(
+                atPath: temporary.directory + "/metrics"
+            ).filter { $0.hasSuffix(".db") }
+            if names.count <= count { return names.sorted() }
             try await Task.sleep(for: .milliseconds(5))
         }
     }
@@ -53,12 +53,11 @@ import Testing
         let bytes = try #require((size as? NSNumber)?.intValue)
         // Room for two and a half days.
         try temporary.reopen { $0.metricBytesMax = bytes * 5 / 2 }
-        #expect(try await days(temporary) { $0.count <= 2 } == [1, 0])
-        try temporary.reopen { $0.metricBytesMax = 1 }
-        #expect(try await days(temporary) { $0.count <= 1 } == [0])
         #expect(
-            try FileManager.default.contentsOfDirectory(
-                atPath: temporary.directory + "/metrics"
-            ).filter { $0.hasSuffix(".db") } == ["2026-11-21.db"])
+            try await files(temporary, count: 2) == ["2026-11-20.db", "2026-11-21.db"])
+        #expect(try Self.days(temporary.store) == [1, 0])
+        try temporary.reopen { $0.metricBytesMax = 1 }
+        #expect(try await files(temporary, count: 1) == ["2026-11-21.db"])
+        #expect(try Self.days(temporary.store) == [0])
     }
 }

@@ -7,7 +7,7 @@ struct CountAccumulator: GroupAccumulator {
     init(stepCount: Int) { counts = [Double](repeating: 0, count: stepCount) }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) { counts[step] += 1 }
+        for step in values.indices where values[step].isPresentStep { counts[step] += 1 }
     }
 
     func result() -> [Double] { counts.map { $0 == 0 ? StepValue.absent : $0 } }
@@ -20,7 +20,7 @@ struct GroupPresence: GroupAccumulator {
     init(stepCount: Int) { values = [Double](repeating: StepValue.absent, count: stepCount) }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) { self.values[step] = 1 }
+        for step in values.indices where values[step].isPresentStep { self.values[step] = 1 }
     }
 
     func result() -> [Double] { values }
@@ -33,7 +33,7 @@ struct MinimumAccumulator: GroupAccumulator {
     init(stepCount: Int) { minima = [Double](repeating: StepValue.absent, count: stepCount) }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) {
+        for step in values.indices where values[step].isPresentStep {
             // What is absent yet is a NaN too.
             if minima[step] > values[step] || minima[step].isNaN { minima[step] = values[step] }
         }
@@ -49,7 +49,7 @@ struct MaximumAccumulator: GroupAccumulator {
     init(stepCount: Int) { maxima = [Double](repeating: StepValue.absent, count: stepCount) }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) {
+        for step in values.indices where values[step].isPresentStep {
             if maxima[step] < values[step] || maxima[step].isNaN { maxima[step] = values[step] }
         }
     }

@@ -13,7 +13,7 @@ struct VarianceAccumulator: GroupAccumulator {
     }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) {
+        for step in values.indices where values[step].isPresentStep {
             let value = values[step]
             counts[step] += 1
             guard counts[step] > 1 else {
@@ -41,6 +41,6 @@ struct DeviationAccumulator: GroupAccumulator {
     mutating func add(_ values: [Double]) { variance.add(values) }
 
     func result() -> [Double] {
-        variance.result().map { StepValue.isPresent($0) ? $0.squareRoot() : $0 }
+        variance.result().map { $0.isPresentStep ? $0.squareRoot() : $0 }
     }
 }

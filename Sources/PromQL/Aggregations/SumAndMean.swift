@@ -15,8 +15,8 @@ struct SumAccumulator: GroupAccumulator {
             sums.withUnsafeMutableBufferPointer { sums in
                 compensations.withUnsafeMutableBufferPointer { compensations in
                     for step in 0..<min(values.count, sums.count)
-                    where StepValue.isPresent(values[step]) {
-                        guard StepValue.isPresent(sums[step]) else {
+                    where values[step].isPresentStep {
+                        guard sums[step].isPresentStep else {
                             sums[step] = values[step]
                             continue
                         }
@@ -31,7 +31,7 @@ struct SumAccumulator: GroupAccumulator {
     }
 
     mutating func result() -> [Double] {
-        for step in sums.indices where StepValue.isPresent(sums[step]) {
+        for step in sums.indices where sums[step].isPresentStep {
             sums[step] += compensations[step]
         }
         return sums
@@ -45,7 +45,7 @@ struct MeanAccumulator: GroupAccumulator {
     init(stepCount: Int) { means = [CompensatedMean?](repeating: nil, count: stepCount) }
 
     mutating func add(_ values: [Double]) {
-        for step in values.indices where StepValue.isPresent(values[step]) {
+        for step in values.indices where values[step].isPresentStep {
             if means[step]?.add(values[step]) == nil {
                 means[step] = CompensatedMean(first: values[step])
             }

@@ -17,7 +17,7 @@ extension Evaluator {
             for step in 0..<steps.count {
                 let limit = limits[step]
                 let chosen = Self.best(
-                    limit, of: members.filter { StepValue.isPresent(input[$0].values[step]) }
+                    limit, of: members.filter { input[$0].values[step].isPresentStep }
                 ) { Self.precedes(input[$0].values[step], input[$1].values[step], largest) }
                 for member in chosen { output[member][step] = input[member].values[step] }
                 if steps.count == 1 { order += chosen }

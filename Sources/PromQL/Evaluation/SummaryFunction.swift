@@ -76,7 +76,7 @@ extension Windows {
             guard let value = kernel.value(aggregate, start: end &- range, end: end) else {
                 return nil
             }
-            guard StepValue.isPresent(value) else { continue }
+            guard value.isPresentStep else { continue }
             column[index] = value
             isEmpty = false
         }

@@ -57,7 +57,7 @@ extension Windows {
                     let value = kernel.value(
                         samples, Window(samples: lower..<upper, start: start, end: end, step: index)
                     )
-                    if StepValue.isPresent(value) {
+                    if value.isPresentStep {
                         output[index] = value
                         isEmpty = false
                     }

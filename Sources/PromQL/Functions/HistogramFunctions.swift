@@ -115,7 +115,7 @@ extension Evaluator {
             var values = [Double](repeating: StepValue.absent, count: steps.count)
             for step in 0..<steps.count {
                 buckets.buckets.removeAll(keepingCapacity: true)
-                for series in group.series where StepValue.isPresent(series.values[step]) {
+                for series in group.series where series.values[step].isPresentStep {
                     buckets.buckets.append(
                         ClassicBuckets.Bucket(
                             upperBound: series.bound, count: series.values[step]))

@@ -19,7 +19,7 @@ extension PrometheusAPI {
         group.on(.get, "/api/v1/status/flags") { _ in flags() }
         group.on(.get, "/api/v1/status/walreplay") { _ in Self.journalReplay() }
         group.on(.get, "/api/v1/status/self_metrics") { try await selfMetrics($0) }
-        group.on(.get, "/api/v1/features") { _ in Self.features(hasLifecycle: lifecycle != nil) }
+        group.on(.get, "/api/v1/features") { _ in features() }
         group.on(.get, "/api/v1/alertmanagers") { _ in Self.alertmanagers() }
         group.on(.get, "/api/v1/notifications") { _ in
             .json(PrometheusEnvelope.success { $0.array { _ in } })
@@ -31,11 +31,7 @@ extension PrometheusAPI {
                 status: 200, contentType: "application/yaml; charset=utf-8",
                 body: Array(PrometheusContract.openAPI(version: server.version).utf8))
         }
-        for action in ["delete_series", "clean_tombstones", "snapshot"] {
-            group.on([.post, .put], "/api/v1/admin/tsdb/\(action)") { _ in
-                throw PrometheusRefusal.disabled("admin APIs disabled")
-            }
-        }
+        registerAdmin(on: &group)
         for subject in ["metric_names", "label_names", "label_values"] {
             group.on([.get, .post], "/api/v1/search/\(subject)") { _ in
                 throw PrometheusRefusal.disabled("search API disabled")
@@ -149,13 +145,13 @@ extension PrometheusAPI {
     }
 
     /// `/api/v1/features`: what is there of what Prometheus can have, by its names.
-    private static func features(hasLifecycle: Bool) -> HTTPResponse {
+    private func features() -> HTTPResponse {
         let groups: [(StaticString, [(String, Bool)])] = [
             (
                 "api",
                 [
-                    ("admin", false), ("exclude_alerts", true), ("label_values_match", true),
-                    ("lifecycle", hasLifecycle), ("openapi_3.1", true), ("openapi_3.2", false),
+                    ("admin", admin != nil), ("exclude_alerts", true), ("label_values_match", true),
+                    ("lifecycle", lifecycle != nil), ("openapi_3.1", true), ("openapi_3.2", false),
                     ("otlp_write_receiver", true), ("query_stats", true),
                     ("query_warnings", true), ("remote_write_receiver", true),
                     ("search", false), ("time_range_labels", true), ("time_range_series", true),
@@ -174,7 +170,7 @@ extension PrometheusAPI {
                     ("type_and_unit_labels", false), ("without", true),
                 ]
             ),
-            ("promql_functions", functions), ("promql_operators", operators),
+            ("promql_functions", Self.functions), ("promql_operators", Self.operators),
             ("rules", [("concurrent_rule_eval", false), ("keep_firing_for", true)]),
             (
                 "tsdb",

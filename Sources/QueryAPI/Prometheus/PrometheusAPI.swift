@@ -8,8 +8,7 @@ import Telemetry
 /// The HTTP API of Prometheus 3 (prometheus.io/docs/prometheus/latest/querying/api) over a metric store.
 ///
 /// Unknown parameters are ignored, as Prometheus does; paths that are not served are answered 404 with the
-/// list of what is. Deleting, snapshots and the search routes are refused as Prometheus refuses them where
-/// they are not turned on.
+/// list of what is. The search routes are refused as Prometheus refuses them where they are not turned on.
 package struct PrometheusAPI: Sendable {
     let store: any MetricStore
     let runner: QueryRunner
@@ -20,16 +19,20 @@ package struct PrometheusAPI: Sendable {
     let queryLog: QueryLog?
     /// `nil` refuses to reload and to quit on request, as Prometheus does unless it is told otherwise.
     package var lifecycle: PrometheusLifecycle?
+    let admin: (any MetricAdministration)?
 
     /// - Parameters:
     ///   - rules: `nil` shows no rule groups and no alerts.
     ///   - events: `nil` shows no metrics of this program.
     ///   - queryLog: `nil` logs no queries.
+    ///   - admin: `nil` refuses to delete and to copy, as Prometheus does unless it is told otherwise.
     package init(
         store: any MetricStore, runner: QueryRunner, server: ServerFacts,
         options: PromQLOptions = PromQLOptions(), rules: (any RulesSource)? = nil,
-        events: EventLog? = nil, queryLog: QueryLog? = nil
+        events: EventLog? = nil, queryLog: QueryLog? = nil,
+        admin: (any MetricAdministration)? = nil
     ) {
+        self.admin = admin
         self.store = store
         self.runner = runner
         self.options = options

@@ -34,7 +34,8 @@ final class ScrapeClients: Sendable {
         for request: inout HTTPClientRequest, _ access: ScrapeAccess, followsRedirects: Bool
     ) throws(ScrapeFailure) -> HTTPClient {
         var way = Way(
-            followsRedirects: followsRedirects, tls: access.tls, proxy: access.proxy)
+            followsRedirects: followsRedirects, tls: access.tls,
+            proxy: Self.isDirect(request.url, access) ? nil : access.proxy)
         if let name = access.tls?.serverName, !name.isEmpty {
             way.host = try Self.rename(&request, to: name)
         }
@@ -61,6 +62,13 @@ final class ScrapeClients: Sendable {
         }
         guard let kept else { throw ScrapeFailure("the server is shutting down") }
         return kept
+    }
+
+    private static func isDirect(_ url: String, _ access: ScrapeAccess) -> Bool {
+        guard access.proxy != nil, let parts = URLComponents(string: url), let host = parts.host
+        else { return false }
+        return access.directHosts.holds(
+            host: host, port: parts.port ?? (parts.scheme == "https" ? 443 : 80))
     }
 
     /// Puts the name that the certificate must have into the URL, the target's own into `Host`.

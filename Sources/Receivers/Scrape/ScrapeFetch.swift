@@ -45,6 +45,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     private static let listTimeout: Int64 = 10_000
 
     private let clients = ScrapeClients()
+    private let tokens = ScrapeTokens()
     private let version: String
     private let used = Atomic<Int>(0)
 
@@ -60,12 +61,15 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
         request.headers.add(
             name: "x-prometheus-scrape-timeout-seconds",
             value: "\(Double(target.timeout) / 1_000)")
-        try authorize(&request, job.access)
+        try await authorize(&request, job.access)
         let limit = job.limits.bodyBytes > 0 ? job.limits.bodyBytes : ScrapeLimits.bodyBytesStandard
         let client = try clients.client(
             for: &request, job.access, followsRedirects: job.followsRedirects)
         let response = try await exchange(request, client, limit: limit, timeout: target.timeout)
         guard response.status == 200 else {
+            if response.status == 401, case .oauth(let source) = job.access.method {
+                tokens.forget(source)
+            }
             throw ScrapeFailure("server returned HTTP status \(response.status)")
         }
         guard let format = Self.format(response.contentType) ?? job.fallback?.format else {
@@ -81,7 +85,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     ) async throws(ScrapeFailure) -> [UInt8] {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "accept", value: "application/json")
-        try authorize(&request, access)
+        try await authorize(&request, access)
         let client = try clients.client(for: &request, access, followsRedirects: true)
         let response = try await exchange(
             request, client, limit: Self.listBytesMax,
@@ -208,20 +212,45 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
 
     private func authorize(
         _ request: inout HTTPClientRequest, _ access: ScrapeAccess
-    ) throws(ScrapeFailure) {
+    ) async throws(ScrapeFailure) {
         switch access.method {
         case .none: return
         case .basic(let user, let password):
-            request.setBasicAuth(username: user, password: try Self.text(of: password))
+            request.setBasicAuth(username: user, password: try password.trimmed())
         case .header(let type, let credentials):
             request.headers.replaceOrAdd(
-                name: "authorization", value: "\(type) \(try Self.text(of: credentials))")
+                name: "authorization", value: "\(type) \(try credentials.trimmed())")
+        case .oauth(let source):
+            request.headers.replaceOrAdd(name: "authorization", value: try await token(of: source))
         }
     }
 
-    private static func text(of secret: ScrapeAccess.Secret) throws(ScrapeFailure) -> String {
-        guard case .file = secret else { return try secret.content() }
-        let text = try secret.content()
+    private static let tokenBytesMax = 1 << 20
+
+    /// The token that holds, or a new one.
+    private func token(of source: ScrapeOAuth) async throws(ScrapeFailure) -> String {
+        if let known = tokens.token(of: source, at: Self.now) { return known }
+        var request = try source.request()
+        let client = try clients.client(for: &request, source.access, followsRedirects: true)
+        let response = try await exchange(
+            request, client, limit: Self.tokenBytesMax, timeout: Self.listTimeout)
+        guard response.status == 200, !response.isTruncated else {
+            throw ScrapeFailure(
+                "no token: \(source.tokenURL) returned HTTP status \(response.status)")
+        }
+        let token = try ScrapeToken(response.body, at: Self.now, from: source.tokenURL)
+        tokens.keep(token, of: source)
+        return token.value
+    }
+
+    private static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+}
+
+extension ScrapeAccess.Secret {
+    /// Of a file the first word.
+    func trimmed() throws(ScrapeFailure) -> String {
+        guard case .file = self else { return try content() }
+        let text = try content()
         return String(text.drop { $0.isWhitespace }.prefix { !$0.isWhitespace })
     }
 }

@@ -38,7 +38,9 @@ struct ScrapeFileNode {
     }
 
     /// Names of what nobody is shown.
-    private static let secrets: Set<String> = ["password", "credentials", "bearer_token", "key"]
+    private static let secrets: Set<String> = [
+        "password", "credentials", "bearer_token", "client_secret", "key",
+    ]
 
     /// The node as YAML.
     func textWithoutSecrets() throws(ScrapeFileError) -> String {

@@ -91,11 +91,14 @@ package struct ScrapeAccess: Sendable, Hashable {
         case basic(user: String, password: Secret)
         /// `Authorization: TYPE CREDENTIALS`.
         case header(type: String, credentials: Secret)
+        case oauth(ScrapeOAuth)
     }
 
     package var method = Method.none
     package var tls: ScrapeTLS?
     package var proxy: ScrapeProxy?
+    /// Who is asked without the proxy.
+    package var directHosts = ScrapeProxyExceptions()
 
     package init() {}
 }

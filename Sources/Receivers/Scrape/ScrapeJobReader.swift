@@ -209,7 +209,9 @@ extension ScrapeAccess {
                 }
             }
             method = .header(type: type, credentials: credentials)
+        case "oauth2": method = .oauth(try ScrapeOAuth(value, folder))
         case "tls_config": tls = try ScrapeTLS(value, folder)
+        case "no_proxy": directHosts = ScrapeProxyExceptions(try value.text())
         case "proxy_url": proxy = try ScrapeProxy(value)
         case "bearer_token":
             method = .header(type: "Bearer", credentials: .text(try value.text()))

@@ -76,7 +76,8 @@ extension MetricBatch {
         return part.histograms.isEmpty && part.exemplars.isEmpty ? nil : part
     }
 
-    private func filtered(_ keeps: (_ series: UInt32, _ time: Int64) -> Bool) -> MetricBatch {
+    /// The samples, histograms, exemplars and starts that `keeps` accepts, with all series.
+    func filtered(_ keeps: (_ series: UInt32, _ time: Int64) -> Bool) -> MetricBatch {
         var batch = self
         batch.sampleSeries = []
         batch.sampleTimes = []

@@ -186,7 +186,7 @@ extension MetricEngine {
         return prepared
     }
 
-    private static func accepts(_ matchers: [PreparedMatcher], _ labels: Labels) -> Bool {
+    static func accepts(_ matchers: [PreparedMatcher], _ labels: Labels) -> Bool {
         matchers.allSatisfy { matcher in
             var value = labels[matcher.name] ?? ""
             return value.withUTF8 { matcher.accepts(UnsafeRawBufferPointer($0)) }

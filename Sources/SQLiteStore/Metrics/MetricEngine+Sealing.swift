@@ -8,7 +8,9 @@ import Telemetry
 extension MetricEngine {
     /// Writes the whole head into the partitions of its samples' days.
     func seal() throws(StoreError) {
-        repeat { try sealRun() } while state.withLock { $0.headIsMixed }
+        try sealLock.withLock { _ throws(StoreError) in
+            repeat { try sealRun() } while state.withLock { $0.headIsMixed }
+        }
     }
 
     /// Writes the batches at the head's beginning that one registry numbered: nearly always all.
@@ -120,7 +122,7 @@ extension MetricEngine {
     private static func renumber(
         _ samples: DaySamples, _ labels: SeriesIndex, into index: inout NumberedSeries
     ) -> SeriesBlock {
-        var runs: [(number: UInt32, range: Range<Int>)] = []
+        var runs: [(number: UInt32, start: UInt32, count: UInt32)] = []
         var position = 0
         while position < samples.series.count {
             let series = samples.series[position]
@@ -130,7 +132,7 @@ extension MetricEngine {
             let number =
                 index.find(id)
                 ?? labels.labels(series).bytes.withUnsafeBytes { index.add(id, labels: $0) }
-            runs.append((number, position..<end))
+            runs.append((number, UInt32(position), UInt32(end - position)))
             position = end
         }
         runs.sort { $0.number < $1.number }
@@ -138,10 +140,11 @@ extension MetricEngine {
         block.times.reserveCapacity(samples.times.count)
         block.values.reserveCapacity(samples.times.count)
         for run in runs {
+            let range = Int(run.start)..<Int(run.start + run.count)
             block.series.append(run.number)
-            block.counts.append(UInt32(run.range.count))
-            block.times += samples.times[run.range]
-            block.values += samples.values[run.range]
+            block.counts.append(run.count)
+            block.times += samples.times[range]
+            block.values += samples.values[range]
         }
         return block
     }

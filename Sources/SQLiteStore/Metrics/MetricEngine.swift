@@ -50,6 +50,8 @@ final class MetricEngine: MaintainedSignal {
     let readers: BlockReaders
     /// Held while batches of the head are put together.
     let gatherLock = Mutex(())
+    /// Held while the head is written.
+    let sealLock = Mutex(())
     let listings = LabelListings()
     private let pending = Mutex<[PendingRecord]>([])
     private let sealedDays = Mutex<[UTCDay: UInt64]>([:])

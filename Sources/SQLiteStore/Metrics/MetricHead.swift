@@ -50,14 +50,22 @@ struct DaySamples {
     var times: [Int64] = []
     var values: [Double] = []
 
+    init(capacity: Int = 0) {
+        series.reserveCapacity(capacity)
+        times.reserveCapacity(capacity)
+        values.reserveCapacity(capacity)
+    }
+
     /// Distributes the samples of `batches` over days and sorts each day by (series, time); of samples
     /// with equal series and time the last written stays.
     static func split(_ batches: [HeadSamples]) -> [UTCDay: DaySamples] {
         var days: [UTCDay: DaySamples] = [:]
+        let count = batches.reduce(0) { $0 + $1.times.count }
         for batch in batches where !batch.times.isEmpty {
             let firstDay = UTCDay(containingMilliseconds: batch.first)
             if firstDay == UTCDay(containingMilliseconds: batch.last) {
-                days[firstDay, default: DaySamples()].append(batch)
+                // Nearly always all of them: growing would take twice the memory.
+                days[firstDay, default: DaySamples(capacity: count)].append(batch)
             } else {
                 for index in batch.times.indices {
                     let day = UTCDay(containingMilliseconds: batch.times[index])

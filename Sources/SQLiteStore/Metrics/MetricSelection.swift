@@ -205,7 +205,7 @@ final class MetricSelection: SeriesSelection {
 
     /// Sorts by time where parts overlap; of equal times the last written stays.
     static func order(_ columns: inout SampleColumns) {
-        guard !isAscending(columns.times) else { return }
+        if isAscending(columns.times) || SampleOrder.merge(&columns) { return }
         let order = columns.times.indices.sorted { a, b in
             columns.times[a] != columns.times[b] ? columns.times[a] < columns.times[b] : a < b
         }

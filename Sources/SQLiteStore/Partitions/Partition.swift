@@ -74,6 +74,17 @@ final class Partition: Sendable {
         }
     }
 
+    /// Writes what the file holds now into a new one.
+    func copy(to target: String) throws(StoreError) {
+        do {
+            let queue = try DatabaseQueue(path: target)
+            try open().backup(to: queue)
+            try queue.close()
+        } catch {
+            throw StoreError(error, path: target)
+        }
+    }
+
     var isOpen: Bool { pool.withLock { $0 != nil } }
 
     private func open() throws -> DatabasePool {

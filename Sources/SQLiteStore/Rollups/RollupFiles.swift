@@ -50,6 +50,12 @@ final class RollupFiles: Sendable {
         }
     }
 
+    /// Its samples are about to change: what is there of the day says nothing any more.
+    func invalidate(_ day: UTCDay) throws(StoreError) {
+        guard partitions.contains(day) else { return }
+        try partitions.partition(for: day).write { try Partition.setSealedThrough(0, $0) }
+    }
+
     /// The series of a day.
     func series(_ day: UTCDay) throws(StoreError) -> NumberedSeries {
         let partition = partitions.partition(for: day)

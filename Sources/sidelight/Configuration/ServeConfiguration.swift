@@ -67,6 +67,8 @@ struct ServeConfiguration: Sendable {
     var durability: Durability
     var tokenFile: String?
     var isInsecureAllowed: Bool
+    /// Whether samples may be deleted and copied over HTTP.
+    var isAdminAllowed: Bool
     var externalURL: String?
     /// On every alert that is told, unless it has a label of the name.
     var externalLabels: [String: String]
@@ -128,6 +130,7 @@ struct ServeConfiguration: Sendable {
         self.durability = durability
         tokenFile = try settings.optional("token-file")
         isInsecureAllowed = try settings.flag("insecure")
+        isAdminAllowed = try settings.flag("enable-admin-api")
         externalURL = try settings.optional("external-url")
         externalLabels = try ServeConfiguration.labels(try settings.list("external-label"))
         evaluationInterval = try settings.duration("evaluation-interval", default: "15s")

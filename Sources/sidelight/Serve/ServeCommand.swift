@@ -186,6 +186,10 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Bytes of metrics that are kept; the oldest days go first.", valueName: "bytes"))
     var retentionBytesMetrics: String?
+    @Flag(
+        name: [.customLong("enable-admin-api"), .customLong("web.enable-admin-api")],
+        help: "Let /api/v1/admin/tsdb delete series and copy the metrics below the data folder.")
+    var enableAdminAPI = false
     @Option(
         name: .customLong("series-per-target"),
         help: ArgumentHelp(
@@ -248,6 +252,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("durability", durability), ("token-file", tokenFile), ("external-url", externalURL),
             ("evaluation-interval", evaluationInterval), ("log-level", logLevel),
             ("insecure", insecure ? "true" : nil),
+            ("enable-admin-api", enableAdminAPI ? "true" : nil),
             ("alertmanager-config", alertmanagerConfig), ("heartbeat-url", heartbeatURL),
             ("allow-exec-receivers", allowExecReceivers ? "true" : nil),
             ("enable-lifecycle", enableLifecycle ? "true" : nil),

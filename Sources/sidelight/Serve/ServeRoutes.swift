@@ -76,7 +76,8 @@ enum ServeRoutes {
         let server = facts(parts)
         var prometheus = PrometheusAPI(
             store: store, runner: parts.queries, server: server, rules: parts.rules,
-            events: parts.events, queryLog: parts.queryLog)
+            events: parts.events, queryLog: parts.queryLog,
+            admin: parts.configuration.isAdminAllowed ? store : nil)
         prometheus.lifecycle = lifecycle(parts)
         prometheus.register(on: &router)
         prometheus.register(on: &router, prefix: "/prometheus")

@@ -30,6 +30,7 @@ struct APIServer {
         var tokens: TokenSet?
         /// Where queries are logged.
         var queryLogPath: String?
+        var admin: (any MetricAdministration)?
 
         func queryLog(_ events: EventLog) -> QueryLog? {
             queryLogPath.map { QueryLog(path: $0, clock: clock, events: events) }
@@ -52,7 +53,7 @@ struct APIServer {
         var router = Router()
         let prometheus = PrometheusAPI(
             store: setup.store, runner: runner, server: facts, rules: setup.rules,
-            events: events, queryLog: setup.queryLog(events))
+            events: events, queryLog: setup.queryLog(events), admin: setup.admin)
         let jaeger = JaegerAPI(
             store: setup.store, metrics: setup.store, runner: runner)
         for prefix in ["", "/prometheus"] { prometheus.register(on: &router, prefix: prefix) }
