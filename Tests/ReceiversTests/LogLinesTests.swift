@@ -71,7 +71,8 @@ import Testing
         #expect(status == 408, "\(text)")
         let stored = bed.store.logs.reduce(0) { $0 + $1.count }
         #expect(stored > 0)
-        #expect(text.hasPrefix("{\"accepted\":\(stored),\"rejected\":0,\"message\":\"the body did not"))
+        let beginning = "{\"accepted\":\(stored),\"rejected\":0,\"message\":\"the body did not"
+        #expect(text.hasPrefix(beginning))
         let last = try #require(bed.store.logs.last)
         #expect(last.body(last.count - 1).text.hasSuffix("a line"))
     }
