@@ -40,8 +40,8 @@ struct UnifiedRowTests {
         #expect(try times("| response_code=`200`") == [3])
         #expect(try times("| kubernetes_pod_name=`p-1`") == [3])
         #expect(try times("| response_code=``") == [4])
-        #expect(
-            try times("| json | response_code=503 | drop __error__, __error_details__") == [2, 1])
+        let parsed = "| json | response_code=`503` | drop __error__, __error_details__"
+        #expect(try times(parsed).sorted() == [1, 2])
         #expect(try times("| drop response_code | response_code=503").isEmpty)
     }
 

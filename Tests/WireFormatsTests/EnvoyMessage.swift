@@ -87,6 +87,7 @@ enum EnvoyMessage {
         "response_flags_long": .string("UpstreamConnectionFailure,UpstreamRetryLimitExceeded"),
         "response_code_details": .string("upstream_reset"), "bytes_received": .int(17),
         "bytes_sent": .int(91), "duration": .int(6), "upstream_service_time": .double(2.5),
+        "response_duration": .double(3.5), "response_tx_duration": .double(2.5),
         "x_forwarded_for": .string("10.1.1.1"), "user_agent": .string("shop/1.0"),
         "request_id": .string("req-1"), "authority": .string("cart:80"),
         "upstream_host": .string("10.2.2.2:9080"), "upstream_cluster": .string("inbound|9080||"),

@@ -155,7 +155,7 @@ struct LogJoinTests {
             server.url + "/api/sidelight/logs?service=six", type: "application/x-ndjson",
             Array(lines.joined(separator: "\n").utf8))
         #expect(answer.status == 200)
-        let rows = try await questions.rows(#"{service_name="six"} | bytes_sent=7"#)
+        let rows = try await questions.rows(#"{service_name="six"} | json | bytes_sent=7"#)
         let row = try #require(rows.first)
         #expect(try await questions.spans(of: row).map(\.spanId) == [sent.span])
         let known = LogQuestions.Joined(traceId: sent.trace, spanId: sent.span, by: "")
