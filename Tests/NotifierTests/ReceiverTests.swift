@@ -368,6 +368,29 @@ struct ReceiverLab {
             ("{{ (index .Alerts 0).Labels.x }}", "<y>"), ("{{ .CommonLabels.none }}", ""),
             ("{{ (index .Alerts 0).StartsAt.Format \"2006-01-02\" }}", "2023-11-14"),
             (
+                "{{ with (index .Alerts 0).StartsAt }}{{ .Year }} {{ .Month }} {{ .Day }} {{ .Weekday }}{{ end }}",
+                "2023 November 14 Tuesday"
+            ),
+            (
+                "{{ with (index .Alerts 0).StartsAt }}{{ .Hour }}:{{ .Minute }}:{{ .Second }} {{ .YearDay }}{{ end }}",
+                "22:13:20 318"
+            ),
+            (
+                "{{ with (index .Alerts 0).StartsAt }}{{ .IsZero }} {{ .Unix }} {{ .UnixMilli }} {{ .UnixNano }}{{ end }}",
+                "false 1700000000 1700000000000 1700000000000000000"
+            ),
+            ("{{ (index .Alerts 0).StartsAt.String }}", "2023-11-14 22:13:20 +0000 UTC"),
+            ("{{ (index .Alerts 0).EndsAt.IsZero }} {{ (index .Alerts 0).EndsAt.Year }}", "true 1"),
+            (
+                "{{ $a := index .Alerts 0 }}{{ ($a.StartsAt.Add 90000000000).Sub $a.StartsAt }}",
+                "1m30s"
+            ),
+            (
+                "{{ $a := index .Alerts 0 }}{{ $a.StartsAt.Before $a.EndsAt }} {{ $a.StartsAt.After $a.EndsAt }}",
+                "false true"
+            ),
+            ("{{ ((index .Alerts 0).StartsAt | tz \"Europe/Berlin\").Hour }}", "23"),
+            (
                 "{{ range .Alerts }}{{ .StartsAt | tz \"Europe/Berlin\" | date \"15:04 -0700\" }}{{ end }}",
                 "23:13 +0100"
             ),
