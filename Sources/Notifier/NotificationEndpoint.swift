@@ -12,15 +12,18 @@ package struct NotificationEndpoint: Sendable {
     package let kind: String
     /// Never throws: what went wrong is a result.
     let send: @Sendable (_ body: [UInt8], _ now: Timestamp) async -> SendResult
+    /// Nanoseconds until what was refused is tried again.
+    let refusedPause: Int64
 
     package init(
-        name: String, address: String, kind: String,
+        name: String, address: String, kind: String, refusedPause: Int64 = 300_000_000_000,
         send: @escaping @Sendable (_ body: [UInt8], _ now: Timestamp) async -> SendResult
     ) {
         self.name = name
         self.address = address
         self.kind = kind
         self.send = send
+        self.refusedPause = refusedPause
     }
 
     package init(
@@ -31,9 +34,11 @@ package struct NotificationEndpoint: Sendable {
             name: receiver.name, address: receiver.url.description, kind: "webhook", send: send)
     }
 
-    package init(_ integration: Integration, _ carrier: Carrier) {
+    /// - Parameter groupInterval: nanoseconds; at this pace Alertmanager repeats what was refused.
+    package init(_ integration: Integration, _ carrier: Carrier, groupInterval: Int64) {
         self.init(
-            name: integration.key, address: integration.address, kind: integration.kind
+            name: integration.key, address: integration.address, kind: integration.kind,
+            refusedPause: groupInterval
         ) { body, now in
             do {
                 let message = try GroupMessage(body)
@@ -61,34 +66,34 @@ package struct NotificationEndpoint: Sendable {
         } else {
             events.emit(IntegrationRequestFailed(integration: kind, increment: 1))
         }
-        switch outcome {
-        case .retry: return
-        case .delivered: events.emit(IntegrationNotified(integration: kind, increment: 1))
-        case .failed:
-            events.emit(IntegrationNotified(integration: kind, increment: 1))
-            let isRefusal: Bool
-            if case .permanent = result { isRefusal = true } else { isRefusal = false }
-            events.emit(
-                IntegrationFailed(
-                    integration: kind, reason: isRefusal ? "clientError" : "other", increment: 1))
+        switch (result, outcome) {
+        case (.permanent, _): countFailure("clientError", in: events)
+        case (_, .retry): return
+        case (_, .delivered): events.emit(IntegrationNotified(integration: kind, increment: 1))
+        case (_, .failed): countFailure("other", in: events)
         }
+    }
+
+    private func countFailure(_ reason: String, in events: EventLog) {
+        events.emit(IntegrationNotified(integration: kind, increment: 1))
+        events.emit(IntegrationFailed(integration: kind, reason: reason, increment: 1))
     }
 }
 
 /// Counters by Alertmanager's names, so that its alerts on itself work here.
 struct IntegrationNotified: InternalEvent {
     static let counter = "alertmanager_notifications_total"
-    static let help = "Notifications that were delivered or given up, by kind of receiver."
+    static let help = "Notifications that were delivered, refused or given up, by kind of receiver."
 
     var integration: String
     var increment: UInt64
     var labels: [(name: String, value: String)] { [(name: "integration", value: integration)] }
 }
 
-/// A notification was given up.
+/// A notification was refused or given up.
 struct IntegrationFailed: InternalEvent {
     static let counter = "alertmanager_notifications_failed_total"
-    static let help = "Notifications that were given up, by kind of receiver and reason."
+    static let help = "Notifications that were refused or given up, by kind of receiver and reason."
 
     var integration: String
     var reason: String

@@ -59,3 +59,15 @@ struct NotificationReplaced: InternalEvent {
     var receiver: String
     var labels: [(name: String, value: String)] { [(name: "receiver", value: receiver)] }
 }
+
+/// A notification was taken, but not for all that it was meant for.
+struct NotificationPartlyRefused: InternalEvent {
+    static let counter = "sidelight_notifications_partly_refused_total"
+    static let help = "Notifications that were delivered to some of their recipients only."
+
+    var receiver: String
+    var reason: String
+    var labels: [(name: String, value: String)] { [(name: "receiver", value: receiver)] }
+    var level: Logger.Level? { .error }
+    var message: String { "receiver \(receiver) took a notification but for: \(reason)" }
+}

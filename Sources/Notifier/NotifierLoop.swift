@@ -37,7 +37,7 @@ package final class NotifierLoop: Sendable {
     ) {
         outbox = Outbox(
             catalog: catalog,
-            pool: BlockingPool(name: "outbox", threads: 2, capacity: 1_024), events: events)
+            pool: BlockingPool(name: "outbox", threads: 2, capacity: 16_384), events: events)
         state = Mutex(State(lanes: [], names: [], ending: LaneEnding()))
         self.random = random
         self.sender = sender
@@ -84,14 +84,12 @@ package final class NotifierLoop: Sendable {
         let (lanes, ending) = state.withLock { ($0.lanes, $0.ending) }
         await withDiscardingTaskGroup { group in
             for (queue, signal) in lanes {
-                group.addTask { [self] in
-                    await repeating(signal, until: ending) { await queue.deliverDue() }
-                }
+                group.addTask { await queue.run(signal) }
             }
             group.addTask { [self] in
-                await repeating(housekeeping, until: ending) {
-                    await self.giveUpUnclaimed()
-                    return nil
+                while !Task.isCancelled, !ending.hasBegun {
+                    await giveUpUnclaimed()
+                    await housekeeping.wait(atMost: Self.pollInterval)
                 }
             }
         }
@@ -109,7 +107,7 @@ package final class NotifierLoop: Sendable {
         await giveUpUnclaimed()
         let lanes = state.withLock { $0.lanes }
         await withDiscardingTaskGroup { group in
-            for (queue, _) in lanes { group.addTask { _ = await queue.deliverDue() } }
+            for (queue, _) in lanes { group.addTask { await queue.deliverDue() } }
         }
     }
 
@@ -119,25 +117,21 @@ package final class NotifierLoop: Sendable {
         outbox.pool.stop()
     }
 
-    /// Repeats `work` when it says so, when `signal` is raised and now and then.
-    private func repeating(
-        _ signal: WakeSignal, until ending: LaneEnding, _ work: @Sendable () async -> Timestamp?
-    ) async {
-        while !Task.isCancelled, !ending.hasBegun {
-            let next = await work()
-            let now = Timestamp(nanoseconds: clock.wallNanoseconds)
-            let wait = next.map { max(1_000_000, $0.nanoseconds(since: now)) } ?? .max
-            await signal.wait(atMost: min(.nanoseconds(wait), Self.pollInterval))
-        }
-    }
-
     /// Notifications for receivers that are no longer configured cannot be delivered by anyone.
     private func giveUpUnclaimed() async {
         let names = state.withLock { $0.names }.union([Self.inbox])
-        for delivery in await outbox.pending(where: { !names.contains($0.receiver) }) {
-            let reason = "no receiver of this name is configured any more"
-            events.emit(NotificationFailed(receiver: delivery.receiver, reason: reason))
-            guard await outbox.settle(delivery.id, .failed(error: reason)) else { return }
+        let reason = "no receiver of this name is configured any more"
+        for name in await outbox.receivers().subtracting(names).sorted() {
+            var last: Int64 = 0
+            while let batch = await outbox.waiting(for: name, after: last, limit: 256),
+                let newest = batch.last
+            {
+                for delivery in batch {
+                    events.emit(NotificationFailed(receiver: name, reason: reason))
+                    guard await outbox.settle(delivery.id, .failed(error: reason)) else { return }
+                }
+                last = newest.id
+            }
         }
     }
 }

@@ -4,29 +4,20 @@ import Telemetry
 
 /// The catalog's outbox, read and written on threads that may block.
 struct Outbox: Sendable {
-    /// Rows of one reading at first, and at most: the bodies are held in memory.
-    private static let window = 256
-    private static let windowMax = 16_384
-
     let catalog: any Catalog
     let pool: BlockingPool
     let events: EventLog
 
-    /// Undelivered notifications that `isWanted` accepts, oldest first. Looks beyond others' ones:
-    /// what is stuck for one receiver does not hide another's.
-    func pending(where isWanted: @escaping @Sendable (Delivery) -> Bool) async -> [Delivery] {
-        var limit = Self.window
-        while true {
-            let count = limit
-            guard
-                let all = await attempt({ [catalog] in
-                    try catalog.dueDeliveries(at: .distantFuture, limit: count)
-                })
-            else { return [] }
-            let wanted = all.filter(isWanted)
-            if !wanted.isEmpty || all.count < limit || limit >= Self.windowMax { return wanted }
-            limit *= 4
+    /// Undelivered notifications for one receiver beyond `id`, by id; `nil` if they cannot be read.
+    func waiting(for receiver: String, after id: Int64, limit: Int) async -> [Delivery]? {
+        await attempt { [catalog] in
+            try catalog.waitingDeliveries(to: receiver, after: id, limit: limit)
         }
+    }
+
+    /// Receivers with undelivered notifications.
+    func receivers() async -> Set<String> {
+        await attempt { [catalog] in try catalog.waitingReceivers() } ?? []
     }
 
     /// Records an outcome, also while the calling task is being cancelled; false if that failed.

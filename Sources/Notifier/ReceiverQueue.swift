@@ -3,19 +3,27 @@ import Store
 import Synchronization
 import Telemetry
 
-/// Delivers what waits for one receiver, one message at a time.
+/// Delivers what waits for one receiver, a bounded number of messages at a time.
 ///
-/// Messages of one rule group keep their order: while one waits for its next attempt, later ones of the
-/// group wait behind it, so that "resolved" never overtakes "firing". Groups do not wait for each other.
+/// Messages of one group keep their order: while one waits for its next attempt, later ones of the group wait
+/// behind it, so that "resolved" never overtakes "firing". Groups do not wait for each other.
 actor ReceiverQueue {
+    /// Rows of one reading: the bodies are held in memory.
+    private static let window = 256
+    /// Longest sleep: entries that somebody put in without raising the signal are found after it.
+    private static let pollInterval: Duration = .seconds(5)
+
     private let receiver: NotificationEndpoint
     private let outbox: Outbox
     private let policy: RetryPolicy
     private let clock: any Clock
     private let events: EventLog
     private let ending: LaneEnding
+    private var line = WaitingLine()
     /// Outcomes that the catalog has not taken yet: these must not be sent again.
     private var unsaved: [Int64: DeliveryOutcome] = [:]
+    /// The outbox could not be read.
+    private var isStalled = false
 
     init(
         _ receiver: NotificationEndpoint, outbox: Outbox, clock: any Clock,
@@ -23,77 +31,90 @@ actor ReceiverQueue {
     ) {
         self.receiver = receiver
         self.outbox = outbox
-        policy = RetryPolicy(random: random)
+        policy = RetryPolicy(random: random, refusedPause: receiver.refusedPause)
         self.clock = clock
         self.events = events
         self.ending = ending
     }
 
+    /// Sends what is due when its time comes, until others take this one's place or the task is cancelled.
+    func run(_ signal: WakeSignal) async { await work(signal, isOnce: false) }
+
     /// Sends everything whose time has come.
-    /// - Returns: when the next attempt is due; `nil` if nothing waits.
-    func deliverDue() async -> Timestamp? {
-        while !Task.isCancelled, !ending.hasBegun {
-            guard await saveOutcomes() else { return nil }
-            let heads = await heads()
-            let now = Timestamp(nanoseconds: clock.wallNanoseconds)
-            guard let next = heads.first(where: { Self.isDue($0, at: now) }) else {
-                return heads.map(\.nextAttemptAt).min()
+    func deliverDue() async { await work(WakeSignal(), isOnce: true) }
+
+    private func work(_ signal: WakeSignal, isOnce: Bool) async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled, !ending.hasBegun {
+                let (due, next) = await turns()
+                for turn in due {
+                    group.addTask { [self] in
+                        await attempt(turn)
+                        signal.raise()
+                    }
+                }
+                if isOnce, due.isEmpty, line.isIdle { return }
+                let now = Timestamp(nanoseconds: clock.wallNanoseconds)
+                let wait = next.map { max(1_000_000, $0.nanoseconds(since: now)) } ?? .max
+                await signal.wait(atMost: min(.nanoseconds(wait), Self.pollInterval))
             }
-            await attempt(next)
         }
-        return nil
     }
 
-    /// Also if the clock was set back since the next attempt was put down: that time may be long in coming.
-    private static func isDue(_ delivery: Delivery, at now: Timestamp) -> Bool {
-        delivery.nextAttemptAt <= now
-            // No pause is that long.
-            || delivery.nextAttemptAt.nanoseconds(since: now) > RetryPolicy.longestAsked
-            || delivery.createdAt > now && delivery.nextAttemptAt >= delivery.createdAt
-    }
-
-    /// The oldest message of every group.
-    private func heads() async -> [Delivery] {
-        let name = receiver.name
-        let waiting = await outbox.pending { $0.receiver == name }
-        var queues: [[UInt8]: [Delivery]] = [:]
-        var order: [[UInt8]] = []
-        for delivery in waiting where unsaved[delivery.id] == nil {
-            let key = MessageIdentity.group(delivery.body)
-            if queues[key] == nil { order.append(key) }
-            queues[key, default: []].append(delivery)
+    /// What is to be sent now, and when the next attempt is due.
+    private func turns() async -> (due: [WaitingLine.Turn], next: Timestamp?) {
+        guard await saveOutcomes(), await takeIn(), !isStalled else {
+            isStalled = false
+            return ([], nil)
         }
-        var heads: [Delivery] = []
-        for key in order {
-            if let head = await withoutRepetitions(queues[key] ?? []) { heads.append(head) }
-        }
-        return heads
-    }
-
-    /// The first message that is not repeated by the one right behind it. While a receiver is down the
-    /// reminders of firing alerts pile up; only the latest says anything.
-    private func withoutRepetitions(_ queue: [Delivery]) async -> Delivery? {
-        var rest = queue[...]
-        while let head = rest.popFirst() {
-            guard let next = rest.first,
-                MessageIdentity.alerts(head.body) == MessageIdentity.alerts(next.body)
-            else { return head }
-            let outcome = DeliveryOutcome.failed(
-                error: "replaced by a later notification of the same alerts")
+        for id in line.dropReplaced() {
             events.emit(NotificationReplaced(receiver: receiver.name))
-            if !(await outbox.settle(head.id, outcome)) { unsaved[head.id] = outcome }
+            await settle(
+                id, .failed(error: "replaced by a later notification of the same alerts"))
         }
-        return nil
+        return line.turns(at: Timestamp(nanoseconds: clock.wallNanoseconds))
     }
 
-    private func attempt(_ delivery: Delivery) async {
+    /// Reads what came in since; false if that failed.
+    private func takeIn() async -> Bool {
+        while true {
+            guard
+                let fresh = await outbox.waiting(
+                    for: receiver.name, after: line.lastID, limit: Self.window)
+            else { return false }
+            for delivery in fresh { line.append(delivery) }
+            if fresh.count < Self.window { return true }
+        }
+    }
+
+    private func attempt(_ turn: WaitingLine.Turn) async {
+        let found = await outbox.waiting(for: receiver.name, after: turn.id - 1, limit: 1)
+        guard let found else {
+            isStalled = !Task.isCancelled
+            return line.end(turn, nil)
+        }
+        // Somebody else may have dealt with it.
+        guard let delivery = found.first, delivery.id == turn.id else {
+            return line.end(turn, .delivered)
+        }
         let start = Timestamp(nanoseconds: clock.wallNanoseconds)
         let result = await receiver.send(delivery.body, start)
         // A send that was broken off by the shutdown is no attempt; the next start makes it.
-        if Task.isCancelled, case .transient = result { return }
+        if Task.isCancelled, case .transient = result { return line.end(turn, nil) }
         let now = Timestamp(nanoseconds: clock.wallNanoseconds)
         let outcome = policy.outcome(result, of: delivery, at: now)
+        report(result, outcome, of: delivery)
+        await settle(delivery.id, outcome)
+        line.end(turn, outcome, isRefused: result.isRefusal)
+    }
+
+    private func report(
+        _ result: SendResult, _ outcome: DeliveryOutcome, of delivery: Delivery
+    ) {
         receiver.count(result, outcome, in: events)
+        if case .accepted(_, let missed?) = result {
+            events.emit(NotificationPartlyRefused(receiver: receiver.name, reason: missed))
+        }
         switch outcome {
         case .delivered:
             events.emit(
@@ -105,7 +126,10 @@ actor ReceiverQueue {
         case .failed(let reason):
             events.emit(NotificationFailed(receiver: receiver.name, reason: reason))
         }
-        if !(await outbox.settle(delivery.id, outcome)) { unsaved[delivery.id] = outcome }
+    }
+
+    private func settle(_ id: Int64, _ outcome: DeliveryOutcome) async {
+        if !(await outbox.settle(id, outcome)) { unsaved[id] = outcome }
     }
 
     /// False if outcomes still wait to be saved: then nothing more is sent.

@@ -4,15 +4,19 @@ import Telemetry
 
 /// How an attempt to send ended.
 package enum SendResult: Hashable, Sendable {
-    case accepted(status: Int)
+    /// - Parameter missed: who of several did not take it.
+    case accepted(status: Int, missed: String? = nil)
     /// Worth another attempt, not before `retryAfter` nanoseconds if the receiver said so.
     case transient(reason: String, retryAfter: Int64? = nil)
-    /// Will never be taken.
+    /// Not taken as it is: soon is no use, but the receiver or the alerts may be others after a while.
     case permanent(reason: String)
+
+    var isRefusal: Bool { if case .permanent = self { true } else { false } }
 }
 
 /// Decides when a notification is sent again: after 1 s, then twice as long each time, at most 5 min,
-/// shortened by up to half at random so that receivers that were down are not met by all at once.
+/// shortened by up to half at random so that receivers that were down are not met by all at once. What was
+/// refused is tried again after a pause of its own: an address, a password or a template may be mended meanwhile.
 struct RetryPolicy: Sendable {
     static let first: Int64 = 1_000_000_000
     static let longest: Int64 = 300_000_000_000
@@ -24,24 +28,31 @@ struct RetryPolicy: Sendable {
     static let attemptsMin = 20
 
     let random: any RandomSource
+    /// Nanoseconds between attempts at what was refused.
+    var refusedPause: Int64 = 300_000_000_000
 
     func outcome(_ result: SendResult, of delivery: Delivery, at now: Timestamp) -> DeliveryOutcome
     {
         switch result {
         case .accepted: return .delivered
-        case .permanent(let reason): return .failed(error: reason)
+        case .permanent(let reason):
+            let wait = min(max(refusedPause, Self.first), Self.longestAsked)
+            return again(delivery, at: now.advanced(byNanoseconds: wait), reason)
         case .transient(let reason, let asked):
             let wait = max(
                 pause(afterAttempts: delivery.attempts), min(asked ?? 0, Self.longestAsked))
-            let next = now.advanced(byNanoseconds: wait)
-            guard
-                next.nanoseconds(since: delivery.createdAt) <= Self.giveUpAfter
-                    || delivery.attempts + 1 < Self.attemptsMin
-            else {
-                return .failed(error: "given up after 24 hours; the last error: \(reason)")
-            }
-            return .retry(at: next, error: reason)
+            return again(delivery, at: now.advanced(byNanoseconds: wait), reason)
         }
+    }
+
+    private func again(
+        _ delivery: Delivery, at next: Timestamp, _ reason: String
+    ) -> DeliveryOutcome {
+        guard
+            next.nanoseconds(since: delivery.createdAt) <= Self.giveUpAfter
+                || delivery.attempts + 1 < Self.attemptsMin
+        else { return .failed(error: "given up after 24 hours; the last error: \(reason)") }
+        return .retry(at: next, error: reason)
     }
 
     private func pause(afterAttempts attempts: Int) -> Int64 {

@@ -11,6 +11,12 @@ package protocol Catalog: Sendable {
     func alertHistory(limit: Int) throws(StoreError) -> [AlertTransition]
     /// Undelivered notifications whose time has come, oldest first.
     func dueDeliveries(at now: Timestamp, limit: Int) throws(StoreError) -> [Delivery]
+    /// Undelivered notifications for one receiver with ids beyond `id`, by id, whether their time has come or not.
+    func waitingDeliveries(
+        to receiver: String, after id: Int64, limit: Int
+    ) throws(StoreError) -> [Delivery]
+    /// The receivers of all undelivered notifications.
+    func waitingReceivers() throws(StoreError) -> Set<String>
     /// Records the outcome of an attempt.
     func settle(_ delivery: Int64, _ outcome: DeliveryOutcome) throws(StoreError)
     /// All groups that have alerts; may name some that have none.
@@ -18,6 +24,19 @@ package protocol Catalog: Sendable {
 }
 
 extension Catalog {
+    package func waitingDeliveries(
+        to receiver: String, after id: Int64, limit: Int
+    ) throws(StoreError) -> [Delivery] {
+        let all = try dueDeliveries(at: .distantFuture, limit: .max)
+        return Array(
+            all.filter { $0.receiver == receiver && $0.id > id }.sorted { $0.id < $1.id }
+                .prefix(max(0, limit)))
+    }
+
+    package func waitingReceivers() throws(StoreError) -> Set<String> {
+        Set(try dueDeliveries(at: .distantFuture, limit: .max).map(\.receiver))
+    }
+
     /// The groups that the history names: an alert has entered it by a transition.
     package func alertGroups() throws(StoreError) -> Set<RuleGroupKey> {
         Set(try alertHistory(limit: 100_000).map(\.group))

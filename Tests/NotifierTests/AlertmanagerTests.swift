@@ -173,7 +173,7 @@ final class FullCatalog: Catalog, NotifierStore {
         #expect(try lab.waiting().isEmpty)
     }
 
-    @Test("failures of delivery are counted by Alertmanager's names, and kept with their reason")
+    @Test("failures of delivery are counted by Alertmanager's names, and shown with their reason")
     func counters() async throws {
         let lab = OutboxLab()
         let catalog = FullCatalog(lab.store)
@@ -197,10 +197,40 @@ final class FullCatalog: Catalog, NotifierStore {
                 #expect(count("notifications_total") == 1)
                 #expect(count("notifications_failed_total", "clientError") == 1)
                 let entry = try alertmanager.deliveryLog(limit: 10)[0]
-                #expect(entry.state == .failed)
+                #expect(entry.state == .due)
                 #expect(entry.delivery.lastError.hasPrefix("answered 400"))
             }
         }
+    }
+
+    @Test("thousands of messages that wait for a dead receiver do not hide what rules tell")
+    func backlog() async throws {
+        let lab = OutboxLab()
+        let catalog = FullCatalog(lab.store)
+        var dead = CatalogChange()
+        dead.deliveries = (0..<10_001).map { number in
+            Delivery(
+                receiver: "dead", body: Array("{\(number)}".utf8), createdAt: lab.now,
+                nextAttemptAt: lab.now)
+        }
+        try catalog.commit(dead)
+        try await WebhookServer.with([.answer(404), .answer(404), .answer(200)]) { server in
+            try tell(lab, catalog)
+            try await with(lab, catalog, port: server.port) { alertmanager, loop in
+                lab.advance(seconds: 1)
+                try alertmanager.step()
+                #expect(alertmanager.snapshot.alerts.count == 1)
+                #expect(try lab.store.waitingReceivers() == ["dead", "hook/webhook[0]"])
+                // At the group's interval, which is 10 s.
+                for _ in 0..<5 {
+                    lab.advance(seconds: 5)
+                    try alertmanager.step()
+                    await loop.deliverDue()
+                }
+                #expect(server.requests.count == 3)
+            }
+        }
+        #expect(try lab.waiting().isEmpty, "nobody claims the others")
     }
 
     @Test("another configuration delivers elsewhere while the loop runs")

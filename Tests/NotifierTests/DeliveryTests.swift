@@ -1,6 +1,7 @@
 import Notifier
 import Platform
 import Store
+import Synchronization
 import Telemetry
 import Testing
 
@@ -81,22 +82,87 @@ import Testing
         }
     }
 
-    @Test("other answers of 4xx and redirects are final", arguments: [400, 404, 410, 302])
-    func permanent(status: Int) async throws {
+    @Test(
+        "after other answers of 4xx and redirects the receiver is asked again at an interval",
+        arguments: [400, 404, 410, 302])
+    func refused(status: Int) async throws {
         let lab = OutboxLab()
         let reaction = WebhookServer.Reaction.answer(status, headers: [("location", "/elsewhere")])
-        try await WebhookServer.with([reaction]) { server in
+        try await WebhookServer.with([reaction, reaction, .answer(200)]) { server in
+            let receiver = try lab.receiver(port: server.port)
+            try lab.tell(to: [receiver])
+            try await lab.withLoop([receiver]) { loop in
+                for count in [1, 2, 3] {
+                    await loop.deliverDue()
+                    lab.advance(seconds: 299)
+                    await loop.deliverDue()
+                    #expect(server.requests.count == count)
+                    lab.advance(seconds: 1)
+                }
+            }
+        }
+        #expect(try lab.waiting().isEmpty)
+        #expect(lab.count("notifications_delivered") == 1)
+        #expect(lab.count("notification_retries") == 2)
+    }
+
+    @Test("what was refused gives way to later news of its group")
+    func refusedGivesWay() async throws {
+        let lab = OutboxLab()
+        try await WebhookServer.with([.answer(400), .answer(200)]) { server in
             let receiver = try lab.receiver(port: server.port)
             try lab.tell(to: [receiver])
             try await lab.withLoop([receiver]) { loop in
                 await loop.deliverDue()
-                lab.advance(seconds: 3_600)
+                try lab.tell(["Busy", "More"], to: [receiver])
                 await loop.deliverDue()
             }
-            #expect(server.requests.count == 1)
+            #expect(server.bodies.map { $0.contains("More") } == [false, true])
         }
         #expect(try lab.waiting().isEmpty)
-        #expect(lab.count("notification_failures") == 1)
+    }
+
+    @Test("messages that are answered with 500 for hours hold up no others")
+    func poison() async throws {
+        let lab = OutboxLab()
+        try await WebhookServer.with(
+            [.answer(200)], choosing: { $0.body.contains("Poison") ? .answer(500) : nil }
+        ) { server in
+            let receiver = try lab.receiver(port: server.port)
+            for group in 0..<300 {
+                try lab.tell(["Poison"], group: "p\(group)", to: [receiver])
+            }
+            try await lab.withLoop([receiver]) { loop in
+                await loop.deliverDue()
+                for group in 0..<20 { try lab.tell(group: "\(group)", to: [receiver]) }
+                await loop.deliverDue()
+            }
+            #expect(server.bodies.count { !$0.contains("Poison") } == 20)
+            #expect(server.requests.count == 320)
+        }
+        #expect(try lab.waiting().count == 300)
+    }
+
+    @Test("one receiver gets messages of several groups at the same time, of one group in order")
+    func concurrency() async throws {
+        let lab = OutboxLab()
+        try await WebhookServer.with([.hang]) { server in
+            let receiver = try lab.receiver(port: server.port)
+            for group in 0..<40 {
+                try lab.tell(group: "\(group)", to: [receiver])
+                try lab.tell(["Busy"], .resolved, group: "\(group)", to: [receiver])
+            }
+            try await lab.withLoop([receiver]) { loop in
+                let pass = Task { await loop.deliverDue() }
+                while server.requests.count < 16 { try await lab.waitALittle() }
+                pass.cancel()
+                await pass.value
+            }
+            #expect(server.requests.count == 16)
+            #expect(Set(server.bodies).count == 16)
+            #expect(server.bodies.allSatisfy { !$0.contains("\"status\":\"resolved\"") })
+        }
+        #expect(try lab.waiting().count == 80)
     }
 
     @Test("a receiver that hangs is given up for now, and does not hold up another")
@@ -216,14 +282,25 @@ import Testing
     @Test("resolved does not overtake firing, and other groups do not wait")
     func order() async throws {
         let lab = OutboxLab()
-        try await WebhookServer.with([.answer(500), .answer(200)]) { server in
+        let isDown = Atomic(true)
+        try await WebhookServer.with(
+            [.answer(200)],
+            choosing: { request in
+                let isBusy = isDown.load(ordering: .acquiring) && request.body.contains("Busy")
+                return isBusy ? .answer(500) : nil
+            }
+        ) { server in
             let receiver = try lab.receiver(port: server.port)
             try lab.tell(to: [receiver])
             try lab.tell(["Busy"], .resolved, to: [receiver])
             try lab.tell(["Other"], group: "h", to: [receiver])
             try await lab.withLoop([receiver]) { loop in
                 await loop.deliverDue()
-                #expect(server.bodies.map { $0.contains("Other") } == [false, true])
+                #expect(
+                    server.bodies.map { $0.contains("Other") }.sorted { !$0 && $1 } == [
+                        false, true,
+                    ])
+                isDown.store(false, ordering: .releasing)
                 lab.advance(seconds: 1)
                 await loop.deliverDue()
             }

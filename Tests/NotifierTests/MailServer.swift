@@ -9,7 +9,7 @@ final class MailServer: Sendable {
     struct Manner: Sendable {
         var offersTLS = true
         var offersAuth = true
-        /// Answers instead of the usual ones, by the first word of the command.
+        /// Answers instead of the usual ones, by the command or its first word.
         var answers: [String: String] = [:]
         /// Speaks before TLS begins, as somebody in between may.
         var speaksEarly = false
@@ -122,7 +122,9 @@ private final class MailHandler: ChannelInboundHandler {
         }
         server.heard(line)
         let word = line.split(separator: " ").first.map(String.init) ?? ""
-        if let answer = server.manner.answers[word] { return say(answer, context) }
+        if let answer = server.manner.answers[line] ?? server.manner.answers[word] {
+            return say(answer, context)
+        }
         switch word {
         case "EHLO":
             var offers = ["250-here"]

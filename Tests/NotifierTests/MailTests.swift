@@ -8,7 +8,8 @@ import Testing
 @Suite("Mails", .timeLimit(.minutes(5))) struct MailTests {
     /// Sends one alert by mail and gives what became of it.
     private func send(
-        _ server: MailServer, _ more: String = "tls_config: {insecure_skip_verify: true}"
+        _ server: MailServer, _ more: String = "tls_config: {insecure_skip_verify: true}",
+        to: String = "a@example, B <b@example>"
     ) async throws -> DeliveryLogEntry {
         let lab = OutboxLab()
         let carrier = HTTPCarrier()
@@ -19,7 +20,7 @@ import Testing
             receivers:
               - name: mail
                 email_configs:
-                  - to: 'a@example, B <b@example>'
+                  - to: '\(to)'
                     text: "ä {{ .Status }}\\n.point"
                     headers: {x-own: '{{ .CommonLabels.severity }}'}
                     \(more)
@@ -91,16 +92,60 @@ import Testing
         }
     }
 
-    @Test("are tried again after 4xx and given up after 5xx")
-    func refusals() async throws {
-        for (answer, state) in [("450 later", DeliveryLogEntry.State.due), ("550 never", .failed)] {
+    @Test("are tried again if nobody's box takes them", arguments: ["450 later", "550 never"])
+    func refusals(answer: String) async throws {
+        do {
             var manner = MailServer.Manner()
             manner.answers = ["RCPT": answer]
             try await MailServer.with(manner) { server in
                 let entry = try await send(server)
-                #expect(entry.state == state)
+                #expect(entry.state == .due)
+                #expect(server.mails.isEmpty)
                 #expect(entry.delivery.lastError.contains(answer))
             }
+        }
+    }
+
+    @Test("go to all others where one recipient is not known")
+    func oneRefused() async throws {
+        var manner = MailServer.Manner()
+        manner.answers = ["RCPT TO:<a@example>": "550 no such user"]
+        try await MailServer.with(manner) { server in
+            let entry = try await send(server)
+            #expect(entry.state == .delivered, "\(entry.delivery.lastError)")
+            #expect(server.commands.contains("RCPT TO:<b@example>"))
+            #expect(server.mails.count == 1)
+        }
+    }
+
+    @Test("go without a password to a server that does not ask for one")
+    func withoutAuthentication() async throws {
+        var manner = MailServer.Manner()
+        manner.offersTLS = false
+        manner.offersAuth = false
+        try await MailServer.with(manner) { server in
+            let entry = try await send(
+                server,
+                """
+                require_tls: false
+                        auth_username: me
+                        auth_password: hush
+                """)
+            #expect(entry.state == .delivered, "\(entry.delivery.lastError)")
+            #expect(!server.commands.contains { $0.hasPrefix("AUTH") })
+            #expect(server.mails.count == 1)
+        }
+    }
+
+    @Test("go to recipients whose names hold commas")
+    func commas() async throws {
+        try await MailServer.with { server in
+            let entry = try await send(
+                server, to: #""Foo, Bar \" (x" <x@example>, q@example (one, two), <r@example>"#)
+            #expect(entry.state == .delivered, "\(entry.delivery.lastError)")
+            let recipients = server.commands.filter { $0.hasPrefix("RCPT") }
+            #expect(
+                recipients == ["RCPT TO:<x@example>", "RCPT TO:<q@example>", "RCPT TO:<r@example>"])
         }
     }
 

@@ -33,13 +33,21 @@ final class WebhookServer: Sendable {
     private let state = Mutex(State())
     private let channel = Mutex<(any Channel)?>(nil)
 
-    private init(_ reactions: [Reaction]) { state.withLock { $0.reactions = reactions } }
+    /// What to do with a request, if that depends on what it says.
+    private let choice: @Sendable (Request) -> Reaction?
+
+    private init(_ reactions: [Reaction], _ choice: @escaping @Sendable (Request) -> Reaction?) {
+        self.choice = choice
+        state.withLock { $0.reactions = reactions }
+    }
 
     /// Runs `body` with a server that reacts by `reactions`, in order; the last one goes on.
     static func with<Value>(
-        _ reactions: [Reaction], _ body: (WebhookServer) async throws -> Value
+        _ reactions: [Reaction],
+        choosing choice: @escaping @Sendable (Request) -> Reaction? = { _ in nil },
+        _ body: (WebhookServer) async throws -> Value
     ) async throws -> Value {
-        let server = WebhookServer(reactions)
+        let server = WebhookServer(reactions, choice)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -70,6 +78,7 @@ final class WebhookServer: Sendable {
     fileprivate func received(_ request: Request) -> Reaction {
         state.withLock { state in
             state.requests.append(request)
+            if let chosen = choice(request) { return chosen }
             let reaction = state.reactions.first ?? .answer(200)
             if state.reactions.count > 1 { state.reactions.removeFirst() }
             return reaction

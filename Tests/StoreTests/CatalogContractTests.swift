@@ -92,9 +92,17 @@ import Testing
         #expect(again.map(\.body) == [[2], [3]])
         #expect(again[0].attempts == 1)
         #expect(again[0].lastError == "503")
+        let waiting = try store.catalog.waitingDeliveries(to: "hook", after: 0, limit: 10)
+        #expect(waiting.map(\.body) == [[2], [3]])
+        #expect(try store.catalog.waitingDeliveries(to: "other", after: 0, limit: 10).isEmpty)
+        let later = try store.catalog.waitingDeliveries(
+            to: "hook", after: waiting[0].id, limit: 10)
+        #expect(later.map(\.body) == [[3]])
+        #expect(try store.catalog.waitingReceivers() == ["hook"])
         try store.catalog.settle(again[0].id, .failed(error: "410"))
         try store.catalog.settle(again[1].id, .delivered)
         #expect(try store.catalog.dueDeliveries(at: instant(1_000), limit: 10).isEmpty)
+        #expect(try store.catalog.waitingReceivers().isEmpty)
     }
 }
 

@@ -77,7 +77,14 @@ package final class Alertmanager: Sendable {
 
     private func endpoints(_ config: AlertmanagerConfig) -> [NotificationEndpoint] {
         let carrier = Carrier(http: carrier, templates: config.templates, random: random)
-        return others + config.integrations.map { NotificationEndpoint($0, carrier) }
+        let routes = config.route.all
+        return others
+            + config.integrations.map { integration in
+                let pauses = routes.filter { $0.receiver == integration.receiver }
+                    .map(\.groupInterval)
+                return NotificationEndpoint(
+                    integration, carrier, groupInterval: pauses.min() ?? config.route.groupInterval)
+            }
     }
 
     // MARK: Rules
@@ -131,9 +138,8 @@ package final class Alertmanager: Sendable {
 
     /// A few entries of the outbox at once; false if there were none.
     private func takeIn() throws(StoreError) -> Bool {
-        let waiting = try store.dueDeliveries(at: .distantFuture, limit: 10_000).filter {
-            $0.receiver == NotifierLoop.inbox
-        }
+        let waiting = try store.waitingDeliveries(
+            to: NotifierLoop.inbox, after: 0, limit: 10_000)
         guard !waiting.isEmpty else { return false }
         try change { dispatcher, now in
             var change = NotifierChange()

@@ -13,7 +13,8 @@ struct SMTPConnection: Sendable {
     /// Whether TLS begins with the connection (port 465) rather than by STARTTLS.
     let isImplicit: Bool
 
-    func send(_ envelope: SMTPDialogue.Envelope) async throws {
+    /// - Returns: the recipients that the server does not take, with what it says; `nil` if it takes all.
+    func send(_ envelope: SMTPDialogue.Envelope) async throws -> String? {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connectTimeout(.seconds(10))
             .connect(host: host, port: port) { [self] channel in
@@ -25,7 +26,7 @@ struct SMTPConnection: Sendable {
                         wrappingChannelSynchronously: channel)
                 }
             }
-        try await channel.executeThenClose { inbound, outbound in
+        return try await channel.executeThenClose { inbound, outbound in
             var dialogue = SMTPDialogue(envelope, isEncrypted: isImplicit)
             var reader = ReplyReader(inbound.makeAsyncIterator())
             while true {
@@ -46,6 +47,8 @@ struct SMTPConnection: Sendable {
             }
             // The mail is taken: whether the farewell arrives changes nothing.
             try await outbound.write(ByteBuffer(string: "QUIT\r\n"))
+            let refused = dialogue.refused.map { "\($0.recipient) (\($0.reply.text))" }
+            return refused.isEmpty ? nil : refused.joined(separator: ", ")
         }
     }
 

@@ -40,6 +40,8 @@ struct SMTPDialogue: Sendable {
     private let envelope: Envelope
     private var state = State.greeting
     private var isEncrypted: Bool
+    /// Recipients that the server does not take, with what it says.
+    private(set) var refused: [(recipient: String, reply: Reply)] = []
 
     /// - Parameter isEncrypted: whether the connection began with TLS.
     init(_ envelope: Envelope, isEncrypted: Bool) {
@@ -56,7 +58,13 @@ struct SMTPDialogue: Sendable {
     /// - Throws: refusals; those of 4xx may pass.
     mutating func next(_ reply: Reply) throws(SendTrouble) -> Action {
         let isOpening = state == .greeting || state == .startTLS
-        try expect(reply, isOpening ? [220] : [])
+        if case .recipient(let index) = state, (500..<600).contains(reply.code) {
+            refused.append((envelope.recipients[index], reply))
+            // One that is not known there keeps the mail from nobody else.
+            if refused.count == envelope.recipients.count { try expect(reply, []) }
+        } else {
+            try expect(reply, isOpening ? [220] : [])
+        }
         switch state {
         case .greeting: return hello()
         case .hello: return try greeted(reply)
@@ -112,7 +120,10 @@ struct SMTPDialogue: Sendable {
             state = .startTLS
             return say("STARTTLS")
         }
-        guard envelope.password != nil, !envelope.user.isEmpty else { return sender() }
+        // A server that asks for no password is given none.
+        guard envelope.password != nil, !envelope.user.isEmpty,
+            offers.contains(where: { $0 == "AUTH" || $0.hasPrefix("AUTH ") })
+        else { return sender() }
         return try authenticate(offers)
     }
 

@@ -81,13 +81,9 @@ struct EmailIntegration: IntegrationSettings {
         do {
             let envelope = try envelope(message, carrier, now)
             let result = try await HTTPCarrier.within(timeout) { [connection] in
-                try await connection.send(envelope)
-                return true
+                SendResult.accepted(status: 250, missed: try await connection.send(envelope))
             }
-            guard result != nil else {
-                return .transient(reason: "the mail server is not done within \(timeout)")
-            }
-            return .accepted(status: 250)
+            return result ?? .transient(reason: "the mail server is not done within \(timeout)")
         } catch let trouble as SendTrouble {
             return trouble.result
         } catch {
@@ -116,7 +112,7 @@ struct EmailIntegration: IntegrationSettings {
             boundary: "sidelight-\(token)")
         return SMTPDialogue.Envelope(
             hello: host, from: Self.address(from),
-            recipients: to.split(separator: ",").map { Self.address(String($0)) },
+            recipients: MailAddresses.split(to).map(Self.address),
             message: mail.bytes, requiresTLS: requiresTLS, user: user, identity: identity,
             password: try password?.read(), host: connection.host)
     }
@@ -126,7 +122,8 @@ struct EmailIntegration: IntegrationSettings {
         if let start = text.lastIndex(of: "<"), let end = text.lastIndex(of: ">"), start < end {
             return String(text[text.index(after: start)..<end])
         }
-        return text.trimmingCharacters(in: .whitespaces)
+        let bare = text.prefix { $0 != "(" }
+        return bare.trimmingCharacters(in: .whitespaces)
     }
 }
 

@@ -44,6 +44,8 @@ package struct HTTPCarrier: Sendable {
         configuration.timeout.connect = .minutes(2)
         // Repeating is the outbox's business: it remembers, counts and spreads.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Several messages of several receivers may go to one host; none waits for another's connection.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 

@@ -156,7 +156,9 @@ extension TemplateValue {
             return .labels(texts.filter { !removed.contains($0.key) })
         case (.list(let values), "Join", .string(let separator)?):
             return .string(values.map(\.text).joined(separator: separator))
-        default: throw RenderFailure(reason: "\(name) does not belong to \(typeName)")
+        default:
+            if arguments.count == 1, let value = timeMethod(name, arguments[0]) { return value }
+            throw RenderFailure(reason: "\(name) does not belong to \(typeName)")
         }
     }
 }

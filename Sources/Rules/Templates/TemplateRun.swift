@@ -229,7 +229,9 @@ struct TemplateRun {
     ) throws(RenderFailure) -> TemplateValue {
         var receiver = command.operands[0]
         let name = receiver.takeLast() ?? ""
-        guard ["Format", "Remove", "Join"].contains(name) else {
+        guard
+            ["Format", "Remove", "Join"].contains(name) || TemplateValue.timeMethods.contains(name)
+        else {
             throw RenderFailure(reason: "can't give argument to non-function")
         }
         let value = try value(of: receiver, dot)

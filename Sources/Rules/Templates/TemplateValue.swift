@@ -117,12 +117,14 @@ indirect enum TemplateValue: Sendable, Hashable {
         case (.map(let values), _): return values[name] ?? .nothing
         case (.sample(let sample), "Labels"): return .texts(sample.labelTexts)
         case (.sample(let sample), "Value"): return .number(sample.value)
-        case (.time(let time), "Unix"): return .int(Timestamp(nanoseconds: time).wholeSeconds)
         case (.time, "UTC"), (.time, "Local"): return self
         case (.zonedTime(let time, _, _), "UTC"), (.zonedTime(let time, _, _), "Local"):
             return .time(time)
-        case (.zonedTime(let time, _, _), "Unix"):
-            return .int(Timestamp(nanoseconds: time).wholeSeconds)
+        case (.time, _), (.zonedTime, _):
+            guard let value = timeField(name) else {
+                throw RenderFailure(reason: "can't evaluate field \(name) in type \(typeName)")
+            }
+            return value
         case (.record(let record), _):
             guard let value = record.fields[name] else {
                 throw RenderFailure(
@@ -171,12 +173,4 @@ extension Labels {
 
 extension TemplateSurroundings.Sample {
     var labelTexts: [String: String] { labels.texts }
-}
-
-extension Timestamp {
-    /// Seconds since the epoch, rounded down.
-    fileprivate var wholeSeconds: Int64 {
-        let (quotient, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-        return rest < 0 ? quotient - 1 : quotient
-    }
 }

@@ -86,6 +86,7 @@ package final class CatalogFile: Catalog {
                     CREATE INDEX delivery_due ON delivery(state, next_attempt_at);
                     """)
         }
+        registerOutboxIndex(&migrator)
         migrator.registerMigration("alerts kept firing") { db in
             try db.execute(sql: "ALTER TABLE alert ADD COLUMN keep_firing_since INTEGER")
         }
