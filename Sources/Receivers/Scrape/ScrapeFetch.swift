@@ -61,7 +61,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
         request.headers.add(
             name: "x-prometheus-scrape-timeout-seconds",
             value: "\(Double(target.timeout) / 1_000)")
-        try await authorize(&request, job.access)
+        try await authorize(&request, job.access, timeout: target.timeout)
         let limit = job.limits.bodyBytes > 0 ? job.limits.bodyBytes : ScrapeLimits.bodyBytesStandard
         let client = try clients.client(
             for: &request, job.access, followsRedirects: job.followsRedirects)
@@ -85,7 +85,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     ) async throws(ScrapeFailure) -> [UInt8] {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "accept", value: "application/json")
-        try await authorize(&request, access)
+        try await authorize(&request, access, timeout: Self.listTimeout)
         let client = try clients.client(for: &request, access, followsRedirects: true)
         let response = try await exchange(
             request, client, limit: Self.listBytesMax,
@@ -211,7 +211,7 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     }
 
     private func authorize(
-        _ request: inout HTTPClientRequest, _ access: ScrapeAccess
+        _ request: inout HTTPClientRequest, _ access: ScrapeAccess, timeout: Int64
     ) async throws(ScrapeFailure) {
         switch access.method {
         case .none: return
@@ -221,19 +221,22 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
             request.headers.replaceOrAdd(
                 name: "authorization", value: "\(type) \(try credentials.trimmed())")
         case .oauth(let source):
-            request.headers.replaceOrAdd(name: "authorization", value: try await token(of: source))
+            request.headers.replaceOrAdd(
+                name: "authorization", value: try await token(of: source, timeout: timeout))
         }
     }
 
     private static let tokenBytesMax = 1 << 20
 
     /// The token that holds, or a new one.
-    private func token(of source: ScrapeOAuth) async throws(ScrapeFailure) -> String {
+    private func token(
+        of source: ScrapeOAuth, timeout: Int64
+    ) async throws(ScrapeFailure) -> String {
         if let known = tokens.token(of: source, at: Self.now) { return known }
         var request = try source.request()
         let client = try clients.client(for: &request, source.access, followsRedirects: true)
         let response = try await exchange(
-            request, client, limit: Self.tokenBytesMax, timeout: Self.listTimeout)
+            request, client, limit: Self.tokenBytesMax, timeout: timeout)
         guard response.status == 200, !response.isTruncated else {
             throw ScrapeFailure(
                 "no token: \(source.tokenURL) returned HTTP status \(response.status)")

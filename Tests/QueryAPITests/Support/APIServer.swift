@@ -138,7 +138,7 @@ extension APIServer {
         request.method = .init(rawValue: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
-        let response = try await rawBodyClient.execute(request, timeout: .seconds(20))
+        let response = try await rawBodyClient.execute(request, timeout: .minutes(5))
         let content = try await response.body.collect(upTo: 64 << 20)
         return Answer(
             status: Int(response.status.code),
