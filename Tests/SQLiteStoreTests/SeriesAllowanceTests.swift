@@ -79,4 +79,46 @@ import Testing
         _ = try await temporary.append(batch(2..<3, minute: 0, value: Telemetry.Sample.staleMarker))
         #expect(try content(temporary.store)[Self.overflow] == [3])
     }
+
+    @Test("a request that is sent again adds nothing, requests of other series add at each time")
+    func sumsOnce() async throws {
+        let temporary = try TemporaryStore { $0.seriesPerTargetMax = 1 }
+        _ = try await temporary.append(batch(0..<1, minute: 0))
+        func shard(_ user: Int, _ value: Double) -> MetricBatch {
+            var batch = MetricBatch()
+            let series = batch.append(
+                Labels([
+                    "__name__": "requests", "instance": "a", "job": "shop", "user": "\(user)",
+                ]))
+            for minute in [1, 2] as [Int64] {
+                batch.append(series: series, time: Self.now + minute * 60_000, value: value)
+            }
+            return batch
+        }
+        for (user, value) in [(1, 5.0), (2, 7), (1, 5), (3, 1), (2, 7)] {
+            _ = try await temporary.append(shard(user, value))
+        }
+        #expect(try content(temporary.store)[Self.overflow] == [13, 13])
+    }
+
+    @Test("series that have ended make room on their target")
+    func freesPlaces() async throws {
+        let temporary = try TemporaryStore { $0.seriesPerTargetMax = 2 }
+        _ = try await temporary.append(batch(0..<3, minute: 0))
+        try temporary.store.seal()
+        temporary.clock.advance(byNanoseconds: 600_000_000_000)
+        // Of the two that were let in one goes on.
+        _ = try await temporary.append(batch(1..<4, minute: 10))
+        try temporary.store.seal()
+        temporary.clock.advance(byNanoseconds: 600_000_000_000)
+        _ = try await temporary.append(batch(1..<2, minute: 20))
+        _ = try await temporary.append(batch(3..<4, minute: 20))
+        try temporary.store.seal()
+        _ = try await temporary.append(batch(3..<5, minute: 21))
+        let content = try content(temporary.store)
+        #expect(content[Self.series(0)] == [1])
+        #expect(content[Self.series(1)] == [1, 1, 1])
+        #expect(content[Self.series(3)] == [1])
+        #expect(content[Self.overflow] == [1, 2, 1, 1])
+    }
 }

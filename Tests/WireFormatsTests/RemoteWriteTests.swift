@@ -107,7 +107,7 @@ struct RemoteWriteTests {
             { writer in
                 series([("__name__", "h")])(&writer)
                 writer.message(4) {
-                    $0.varint(1, 9)
+                    $0.varint(1, 14)
                     $0.double(3, 2.5)
                     $0.sint32(4, -1)
                     $0.varint(6, 1)
@@ -126,7 +126,7 @@ struct RemoteWriteTests {
         #expect(sample.histogram.schema == -1)
         #expect(sample.histogram.positiveCounts == [2, 5, 6])
         #expect(sample.histogram.positiveSpans == [.init(offset: -3, length: 3)])
-        #expect(sample.histogram.count == 9)
+        #expect(sample.histogram.count == 14)
         #expect(sample.histogram.zeroCount == 1)
         #expect(sample.histogram.resetHint == .gauge)
     }
@@ -145,5 +145,112 @@ struct RemoteWriteTests {
         #expect(decoded.batch.histograms.isEmpty)
         #expect(decoded.batch.sampleCount == 1)
         #expect(NeutralDump.rejections(decoded.rejections) == ["rejected invalid_histogram 1"])
+    }
+
+    /// What is wrong with a histogram, and its fields.
+    private static let faults: [(String, @Sendable (inout ProtobufWriter) -> Void)] = [
+        (
+            "its count is not the sum of its buckets",
+            {
+                $0.varint(1, 99)
+                $0.message(11) { span in span.varint(2, 2) }
+                $0.packedVarints(12, [1, 1].map { Varint.zigzag($0) })
+            }
+        ),
+        (
+            "its count is below the sum of its buckets",
+            {
+                $0.varint(1, 2)
+                $0.double(3, .nan)
+                $0.message(11) { span in span.varint(2, 2) }
+                $0.packedVarints(12, [1, 1].map { Varint.zigzag($0) })
+            }
+        ),
+        (
+            "a count is negative",
+            {
+                $0.double(2, 1)
+                $0.message(11) { span in span.varint(2, 1) }
+                $0.double(13, -1)
+            }
+        ),
+        ("its zero threshold is negative or not finite", { $0.double(5, .nan) }),
+        ("its zero threshold is negative or not finite", { $0.double(5, -5) }),
+        (
+            "its spans leave the range of buckets",
+            {
+                $0.varint(1, 2)
+                for _ in 0..<2 {
+                    $0.message(11) { span in
+                        span.sint32(1, Int32.max)
+                        span.varint(2, 1)
+                    }
+                }
+                $0.packedVarints(12, [1, 0].map { Varint.zigzag($0) })
+            }
+        ),
+        (
+            "its custom bounds are not finite and ascending",
+            {
+                $0.sint32(4, -53)
+                $0.double(16, 2)
+                $0.double(16, 1)
+            }
+        ),
+        (
+            "its custom bounds are not finite and ascending",
+            {
+                $0.sint32(4, -53)
+                $0.double(16, .nan)
+            }
+        ),
+        (
+            "it has more buckets than its custom bounds make",
+            {
+                $0.varint(1, 3)
+                $0.sint32(4, -53)
+                $0.message(11) { span in span.varint(2, 3) }
+                $0.packedVarints(12, [1, 0, 0].map { Varint.zigzag($0) })
+                $0.double(16, 1)
+            }
+        ),
+        (
+            "a span has a negative offset",
+            {
+                $0.varint(1, 1)
+                $0.sint32(4, -53)
+                $0.message(11) { span in
+                    span.sint32(1, -3)
+                    span.varint(2, 1)
+                }
+                $0.packedVarints(12, [Varint.zigzag(1)])
+                $0.double(16, 1)
+            }
+        ),
+        (
+            "it has custom bounds and a zero bucket",
+            {
+                $0.varint(1, 1)
+                $0.sint32(4, -53)
+                $0.varint(6, 1)
+                $0.double(16, 1)
+            }
+        ),
+        ("its schema is neither -4 to 8 nor -53", { $0.sint32(4, 9) }),
+    ]
+
+    @Test("histograms that contradict themselves are refused one by one, with the reason")
+    func namesFaults() throws {
+        for (reason, fields) in Self.faults {
+            let decoded = try decode([
+                { writer in
+                    series([("__name__", "h")])(&writer)
+                    writer.message(4) { fields(&$0) }
+                    writer.message(4) { $0.varint(15, 7) }
+                }
+            ])
+            #expect(decoded.batch.histograms.map(\.time) == [7], "\(reason)")
+            #expect(decoded.rejectionMessage.contains(reason), "\(decoded.rejectionMessage)")
+        }
     }
 }

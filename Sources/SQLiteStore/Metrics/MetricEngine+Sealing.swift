@@ -56,6 +56,7 @@ extension MetricEngine {
             }
         }
         for part in samples.values { registry.use(part.series, at: last.arrival) }
+        registry.freePlaces(at: last.arrival)
         if registry.isMostlyIdle(at: last.arrival) {
             state.withLock { state in
                 if state.registry === registry {

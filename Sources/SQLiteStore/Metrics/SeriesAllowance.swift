@@ -6,25 +6,22 @@ import Telemetry
 ///
 /// A label that holds user ids or timestamps makes series without end. The first `seriesMax` of a metric
 /// on a target are kept; the samples of all others become one series with the labels `__name__`, `job`,
-/// `instance` and `__overflow__="true"`, whose value at a time is the sum of theirs. Counted are series
-/// since the program started, or since the registry began anew.
+/// `instance` and `__overflow__="true"`, whose value at a time is the sum of theirs at that time, in
+/// however many requests they come and however often (`FoldedSums`). Counted are series that were written
+/// in the last quarter of an hour.
 struct SeriesAllowance: Sendable {
     /// The label of the series that stands for those beyond the bound.
     static let label = "__overflow__"
     /// Offenders that are remembered; further ones are bounded, but not named.
     private static let offendersMax = 1_000
 
-    /// A metric on a target that has too many series.
-    private struct Offender {
-        var overflow: SeriesOverflow
-        /// Milliseconds, and the sum of the samples of that time so far.
-        var time = Int64.min
-        var sum = 0.0
-    }
-
     private let seriesMax: Int
     private var counts: [UInt64: UInt32] = [:]
-    private var offenders: [UInt64: Offender] = [:]
+    /// Whether a series was not admitted since slots were counted last.
+    private var isFull = false
+    /// By metric and target.
+    private var offenders: [UInt64: SeriesOverflow] = [:]
+    private var sums = FoldedSums()
     /// Of all offenders, also those that are not named.
     private(set) var foldedSamples = 0
     /// Offenders that came since they were asked for last.
@@ -34,21 +31,35 @@ struct SeriesAllowance: Sendable {
 
     /// The worst first.
     var overflows: [SeriesOverflow] {
-        offenders.values.map(\.overflow).sorted {
+        offenders.values.sorted {
             ($1.foldedSamples, $0.metric, $0.instance) < ($0.foldedSamples, $1.metric, $1.instance)
         }
     }
 
     /// Counts a new series.
     /// - Parameter labels: canonical label bytes.
-    /// - Returns: false if its metric has too many on its target already.
-    mutating func admits(_ labels: UnsafeRawBufferPointer) -> Bool {
+    /// - Returns: where it was counted, 0 if nowhere; `nil` if its metric has too many on its target
+    ///   already.
+    mutating func admit(_ labels: UnsafeRawBufferPointer) -> UInt64? {
         let key = Target.key(labels)
         guard counts[key, default: 0] >= seriesMax else {
             counts[key, default: 0] += 1
-            return true
+            return key
         }
-        return labels.elementsEqual(Target(labels).overflowLabels.bytes)
+        if labels.elementsEqual(Target(labels).overflowLabels.bytes) { return 0 }
+        isFull = true
+        return nil
+    }
+
+    /// Counts anew which series are alive, if others want to be let in.
+    /// - Parameter places: where each series was counted; those for which `isAlive` is false have ended.
+    mutating func recount(_ places: [UInt64], isAlive: (Int) -> Bool) {
+        guard isFull else { return }
+        isFull = false
+        counts.removeAll(keepingCapacity: true)
+        for index in places.indices where places[index] != 0 && isAlive(index) {
+            counts[places[index], default: 0] += 1
+        }
     }
 
     /// The batch with the samples of the series `beyond` added up. Native histograms and exemplars keep
@@ -69,7 +80,9 @@ struct SeriesAllowance: Sendable {
             var value = batch.sampleValues[index]
             let place: UInt32
             if let target = targets[series] {
-                value = sum(value, at: time, target.key)
+                let id = batch.seriesIDs[Int(series)]
+                guard let sum = sum(value, at: time, of: id, target.key) else { continue }
+                value = sum
                 place = overflows[target.key] ?? folded.append(target.overflowLabels)
                 overflows[target.key] = place
             } else {
@@ -99,7 +112,7 @@ struct SeriesAllowance: Sendable {
         let overflow = SeriesOverflow(
             metric: target.metric, job: target.job, instance: target.instance,
             seriesMax: seriesMax)
-        offenders[target.key] = Offender(overflow: overflow)
+        offenders[target.key] = overflow
         unnamed.append(overflow)
     }
 
@@ -108,18 +121,22 @@ struct SeriesAllowance: Sendable {
         return unnamed
     }
 
-    /// The sum of all samples of that time so far; of equal times the last one stays.
-    private mutating func sum(_ value: Double, at time: Int64, _ key: UInt64) -> Double {
+    /// The sum of all samples of that time so far; of equal times the last one stays. `nil` if it is no
+    /// longer known.
+    private mutating func sum(
+        _ value: Double, at time: Int64, of series: SeriesID, _ key: UInt64
+    ) -> Double? {
         foldedSamples += 1
-        guard var offender = offenders[key] else { return value }
-        offender.overflow.foldedSamples += 1
-        offender.overflow.lastTime = max(offender.overflow.lastTime, time)
-        if value.bitPattern != Sample.staleMarker.bitPattern {
-            offender.sum = time == offender.time ? offender.sum + value : value
-            offender.time = time
+        if var offender = offenders[key] {
+            offender.foldedSamples += 1
+            offender.lastTime = max(offender.lastTime, time)
+            offenders[key] = offender
         }
-        offenders[key] = offender
-        return offender.time == time ? offender.sum : value
+        // A marker says that one of many has ended; alone it says that they all have.
+        if value.bitPattern == Sample.staleMarker.bitPattern {
+            return sums.sum(of: key, at: time) ?? value
+        }
+        return sums.add(value, of: series.hash.low, at: time, to: key)
     }
 }
 

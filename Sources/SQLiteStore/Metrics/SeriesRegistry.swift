@@ -13,6 +13,8 @@ final class SeriesRegistry: Sendable {
         var definedAt: [UInt64] = []
         /// Per series: when it was last sealed, or came, in seconds.
         var lastUse: [UInt32] = []
+        /// Per series: where the allowance counts it; 0 if nowhere.
+        var places: [UInt64] = []
         var allowance: SeriesAllowance
         var starts = SeriesStartMarks()
 
@@ -97,6 +99,15 @@ final class SeriesRegistry: Sendable {
         }
     }
 
+    /// Series that have ended make room for others on their targets.
+    func freePlaces(at now: Timestamp) {
+        let limit = now.seconds - Self.idleMax
+        state.withLock { state in
+            let lastUse = state.lastUse
+            state.allowance.recount(state.places) { Int64(lastUse[$0]) >= limit }
+        }
+    }
+
     /// A registry begins anew at most once an hour: every series that is still written is then
     /// journalled with its labels once more.
     private static let ageMin: Int64 = 3_600
@@ -133,13 +144,14 @@ extension SeriesRegistry.State {
             labels.removeAll(keepingCapacity: true)
             batch.appendLabels(of: index, to: &labels)
             labels.withUnsafeBytes { labels in
-                guard admitsAll || allowance.admits(labels) else {
+                guard let place = admitsAll ? 0 : allowance.admit(labels) else {
                     beyond.append(index)
                     return
                 }
                 numbers[index] = series.add(id, labels: labels)
                 definedAt.append(0)
                 lastUse.append(.max)
+                places.append(place)
                 needsLabels[index] = true
             }
         }

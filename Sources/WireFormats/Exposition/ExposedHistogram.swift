@@ -58,7 +58,10 @@ struct ExposedHistogram {
             case Field.bucket: buckets.append(try Self.bucket(try message.message("bucket")))
             case Field.countFloat:
                 let count = try message.double("sample_count_float")
-                if count > 0 { wire.histogram.count = count }
+                if count > 0 {
+                    wire.histogram.count = count
+                    wire.isFloat = true
+                }
             case Field.schema: wire.histogram.schema = try message.sint32("schema")
             case Field.zeroThreshold:
                 wire.histogram.zeroThreshold = try message.double("zero_threshold")
@@ -67,7 +70,10 @@ struct ExposedHistogram {
                 if wire.histogram.zeroCount == 0 { wire.histogram.zeroCount = count }
             case Field.zeroCountFloat:
                 let count = try message.double("zero_count_float")
-                if count > 0 { wire.histogram.zeroCount = count }
+                if count > 0 {
+                    wire.histogram.zeroCount = count
+                    wire.isFloat = true
+                }
             case Field.created: created = try message.timestamp("created_timestamp")
             case Field.exemplar: exemplars.append(try message.message("exemplar"))
             default: try native(key, &message)

@@ -277,11 +277,12 @@ extension ExpositionProtobufDecoder {
     }
 
     private mutating func native(_ exposed: ExposedHistogram) throws(DecodeError) {
-        guard let histogram = exposed.wire.native else {
+        let histogram: NativeHistogram
+        do throws(HistogramFault) { histogram = try exposed.wire.native() } catch {
             return tally.add(
                 .invalidHistogram,
                 example: String(decoding: family.prefix(200), as: UTF8.self)
-                    + ": its spans, counts or schema are wrong")
+                    + ": \(error.rawValue)")
         }
         guard let series = series() else { return }
         self.exposed.batch.histograms.append(

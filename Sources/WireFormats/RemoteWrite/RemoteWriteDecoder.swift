@@ -233,11 +233,10 @@ struct RemoteWriteDecoder {
         try WireLimits.checkItems(batch.histograms.count)
         var raw = RemoteWriteHistogram()
         try raw.read(message)
-        guard let histogram = raw.native else {
-            tally.add(
-                .invalidHistogram,
-                example: "a histogram at \(raw.time) ms: its spans, counts or schema are wrong")
-            return
+        let histogram: NativeHistogram
+        do throws(HistogramFault) { histogram = try raw.native() } catch {
+            return tally.add(
+                .invalidHistogram, example: "a histogram at \(raw.time) ms: \(error.rawValue)")
         }
         batch.histograms.append(
             HistogramSample(series: series, time: raw.time, histogram: histogram))

@@ -22,9 +22,6 @@ struct RemoteWriteHistogram {
         static let startTimestamp = ProtobufKey.varint(17)
     }
 
-    /// Schemas of Prometheus's exponential buckets.
-    private static let exponentialSchemas: ClosedRange<Int32> = -4...8
-
     private(set) var time: Int64 = 0
     /// Milliseconds at which counting began; 0 is unknown. Remote write 2.0 only.
     private(set) var startTime: Int64 = 0
@@ -34,6 +31,8 @@ struct RemoteWriteHistogram {
     var positiveDeltas: [UInt64] = []
     var negativeCounts: [Double] = []
     var positiveCounts: [Double] = []
+    /// Whether the count is one of weights, which need not be the sum of the buckets.
+    var isFloat = false
 
     mutating func read(_ message: ProtobufReader) throws(DecodeError) {
         var message = message
@@ -42,7 +41,9 @@ struct RemoteWriteHistogram {
             switch key {
             case 0: return
             case Field.countInt: histogram.count = Double(try message.varint("count_int"))
-            case Field.countFloat: histogram.count = try message.double("count_float")
+            case Field.countFloat:
+                histogram.count = try message.double("count_float")
+                isFloat = true
             case Field.sum: histogram.sum = try message.double("sum")
             case Field.schema: histogram.schema = try message.sint32("schema")
             case Field.zeroThreshold:
@@ -102,46 +103,5 @@ struct RemoteWriteHistogram {
             default: try message.skip(key)
             }
         }
-    }
-
-    /// With absolute counts; `nil` if schema, spans and counts do not fit together.
-    var native: NativeHistogram? {
-        let isCustom = histogram.schema == NativeHistogram.customBucketsSchema
-        guard isCustom || Self.exponentialSchemas.contains(histogram.schema),
-            isCustom || histogram.customBounds.isEmpty,
-            let negative = Self.absolute(negativeDeltas, negativeCounts),
-            let positive = Self.absolute(positiveDeltas, positiveCounts),
-            Self.fits(histogram.negativeSpans, negative.count),
-            Self.fits(histogram.positiveSpans, positive.count)
-        else { return nil }
-        var native = histogram
-        native.negativeCounts = negative
-        native.positiveCounts = positive
-        return native
-    }
-
-    private static func absolute(_ deltas: [UInt64], _ counts: [Double]) -> [Double]? {
-        guard deltas.count + counts.count <= WireLimits.histogramBucketsMax else { return nil }
-        guard counts.isEmpty else { return deltas.isEmpty ? counts : nil }
-        var running: Int64 = 0
-        var absolute: [Double] = []
-        absolute.reserveCapacity(deltas.count)
-        for delta in deltas {
-            let (next, overflow) = running.addingReportingOverflow(Varint.unzigzag(delta))
-            guard !overflow, next >= 0 else { return nil }
-            running = next
-            absolute.append(Double(running))
-        }
-        return absolute
-    }
-
-    /// Whether the spans hold exactly `count` buckets; only the first may start below its predecessor.
-    private static func fits(_ spans: [NativeHistogram.Span], _ count: Int) -> Bool {
-        var buckets: UInt64 = 0
-        for (index, span) in spans.enumerated() {
-            if index > 0, span.offset < 0 { return false }
-            buckets += UInt64(span.length)
-        }
-        return buckets == UInt64(count)
     }
 }

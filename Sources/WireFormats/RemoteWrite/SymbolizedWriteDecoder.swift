@@ -216,10 +216,10 @@ struct SymbolizedWriteDecoder {
         try WireLimits.checkItems(write.batch.histograms.count)
         var raw = RemoteWriteHistogram()
         try raw.read(message)
-        guard let histogram = raw.native else {
+        let histogram: NativeHistogram
+        do throws(HistogramFault) { histogram = try raw.native() } catch {
             return tally.add(
-                .invalidHistogram,
-                example: "a histogram at \(raw.time) ms: its spans, counts or schema are wrong")
+                .invalidHistogram, example: "a histogram at \(raw.time) ms: \(error.rawValue)")
         }
         write.batch.histograms.append(
             HistogramSample(series: series, time: raw.time, histogram: histogram))
