@@ -239,6 +239,10 @@ extension MetricEngine {
     }
 
     func expire(at now: Timestamp) throws(StoreError) {
+        try expiryLock.withLock { _ throws(StoreError) in try expireHoldingLock(at: now) }
+    }
+
+    private func expireHoldingLock(at now: Timestamp) throws(StoreError) {
         let horizon = max(
             UTCDay(containing: now.advanced(byNanoseconds: -configuration.metricRetention)),
             firstDayWithinBytes(at: now))

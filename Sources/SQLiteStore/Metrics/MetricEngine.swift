@@ -52,6 +52,8 @@ final class MetricEngine: MaintainedSignal {
     let gatherLock = Mutex(())
     /// Held while the head is written.
     let sealLock = Mutex(())
+    /// Held while days go: who asks for it meanwhile finds them gone.
+    let expiryLock = Mutex(())
     let listings = LabelListings()
     private let pending = Mutex<[PendingRecord]>([])
     private let sealedDays = Mutex<[UTCDay: UInt64]>([:])
