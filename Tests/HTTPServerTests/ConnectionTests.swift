@@ -93,6 +93,7 @@ import Testing
     func endlessBody(takesLateBodies: Bool) async throws {
         var limits = HTTPLimits()
         limits.bodyTimeout = .milliseconds(300)
+        limits.lateBodyGrace = .seconds(30)
         let events = EventLog.forTests
         try await withServer(
             limits: limits, events: events,
