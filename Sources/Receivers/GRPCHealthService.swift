@@ -17,7 +17,9 @@ package struct GRPCHealthService: RegistrableRPCService {
                 fullyQualifiedService: "grpc.health.v1.Health", method: "Check"),
             deserializer: GRPCRawMessage(), serializer: GRPCRawMessage()
         ) { [services] request, _ in
-            let service = try Self.service(try await ServerRequest(stream: request).message)
+            // `HealthCheckRequest { service = 1 }`; empty asks about the whole port.
+            let service = try GRPCRawMessage.name(
+                in: try await ServerRequest(stream: request).message)
             guard service.isEmpty || services.contains(service) else {
                 throw RPCError(code: .notFound, message: "there is no service \(service) here")
             }
@@ -26,27 +28,6 @@ package struct GRPCHealthService: RegistrableRPCService {
         }
     }
 
-    /// `HealthCheckRequest { service = 1 }`; empty asks about the whole port.
-    private static func service(_ message: [UInt8]) throws -> String {
-        var service = ""
-        do throws(DecodeError) {
-            try message.decoded { (bytes) throws(DecodeError) in
-                var reader = ProtobufReader(bytes)
-                while true {
-                    switch try reader.nextKey() {
-                    case 0: return
-                    case ProtobufKey.length(1):
-                        service = String(
-                            decoding: try reader.bytes("service"), as: UTF8.self)
-                    case let key: try reader.skip(key)
-                    }
-                }
-            }
-        } catch {
-            throw RPCError(code: .invalidArgument, message: "\(error)")
-        }
-        return service
-    }
 }
 
 /// Messages that are read and written by hand.
@@ -55,5 +36,26 @@ struct GRPCRawMessage: MessageSerializer, MessageDeserializer {
 
     func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) -> [UInt8] {
         bytes.withUnsafeBytes { Array($0) }
+    }
+
+    /// The text in field 1 of a message that says no more than a name.
+    static func name(in message: [UInt8]) throws(RPCError) -> String {
+        var name = ""
+        do throws(DecodeError) {
+            try message.decoded { (bytes) throws(DecodeError) in
+                var reader = ProtobufReader(bytes)
+                while true {
+                    switch try reader.nextKey() {
+                    case 0: return
+                    case ProtobufKey.length(1):
+                        name = String(decoding: try reader.bytes("name"), as: UTF8.self)
+                    case let key: try reader.skip(key)
+                    }
+                }
+            }
+        } catch {
+            throw RPCError(code: .invalidArgument, message: "\(error)")
+        }
+        return name
     }
 }

@@ -13,10 +13,10 @@ enum JaegerQueryMessages {
         _ message: [UInt8]
     ) throws(HTTPError) -> (service: String, kind: String) {
         var (service, kind) = ("", "")
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
-            case ProtobufKey.length(1): service = try text(&reader, "service")
-            case ProtobufKey.length(2): kind = try text(&reader, "span_kind")
+            case ProtobufKey.length(1): service = try QueryMessage.text(&reader, "service")
+            case ProtobufKey.length(2): kind = try QueryMessage.text(&reader, "span_kind")
             default: try reader.skip(key)
             }
         }
@@ -29,9 +29,9 @@ enum JaegerQueryMessages {
     /// `GetTraceRequest { trace_id = 1, … }`: the times and `raw_traces` change nothing.
     static func trace(_ message: [UInt8]) throws(HTTPError) -> TraceID {
         var id = ""
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
-            case ProtobufKey.length(1): id = try text(&reader, "trace_id")
+            case ProtobufKey.length(1): id = try QueryMessage.text(&reader, "trace_id")
             default: try reader.skip(key)
             }
         }
@@ -48,7 +48,7 @@ enum JaegerQueryMessages {
         var start: Timestamp?
         var end: Timestamp?
         var filter: Result<JaegerFilter, any Error>?
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             guard key == ProtobufKey.length(1) else { return try reader.skip(key) }
             var inner = try reader.message("query")
             while inner.remaining > 0 {
@@ -81,7 +81,7 @@ enum JaegerQueryMessages {
     /// `raw_traces` change nothing.
     static func binaryTrace(_ message: [UInt8]) throws(HTTPError) -> TraceID {
         var bytes: [UInt8] = []
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
             case ProtobufKey.length(1): bytes = Array(try reader.bytes("trace_id"))
             default: try reader.skip(key)
@@ -100,7 +100,7 @@ enum JaegerQueryMessages {
     static func range(_ message: [UInt8], now: Timestamp) throws(HTTPError) -> TimeRange {
         var start: Timestamp?
         var end: Timestamp?
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
             case ProtobufKey.length(1): start = try time(&reader, "start_time")
             case ProtobufKey.length(2): end = try time(&reader, "end_time")
@@ -118,21 +118,12 @@ enum JaegerQueryMessages {
     ) throws(DecodeError) {
         switch key {
         case ProtobufKey.length(1):
-            let service = try text(&reader, "service_name")
+            let service = try QueryMessage.text(&reader, "service_name")
             query.service = service.isEmpty ? nil : JaegerProcesses.stored(service: service)
-        case ProtobufKey.length(2): query.operation = try text(&reader, "operation_name")
+        case ProtobufKey.length(2):
+            query.operation = try QueryMessage.text(&reader, "operation_name")
         case ProtobufKey.length(3):
-            var entry = try reader.message("attributes")
-            var tag = (key: "", value: "")
-            while entry.remaining > 0 {
-                let key = try entry.nextKey()
-                switch key {
-                case ProtobufKey.length(1): tag.key = try text(&entry, "key")
-                case ProtobufKey.length(2): tag.value = try text(&entry, "value")
-                default: try entry.skip(key)
-                }
-            }
-            query.tags.append(tag)
+            query.tags.append(try QueryMessage.entry(&reader, "attributes"))
         case ProtobufKey.length(6):
             query.durationMin = try nanoseconds(&reader, "duration_min")
         case ProtobufKey.length(7):
@@ -142,26 +133,6 @@ enum JaegerQueryMessages {
             if depth > 0 { query.limit = depth }
         default: try reader.skip(key)
         }
-    }
-
-    private static func read(
-        _ message: [UInt8],
-        _ body: (inout ProtobufReader, _ key: UInt32) throws(DecodeError) -> Void
-    ) throws(HTTPError) {
-        do throws(DecodeError) {
-            try message.withUnsafeBufferPointer { (bytes) throws(DecodeError) in
-                var reader = ProtobufReader(UnsafeRawBufferPointer(bytes))
-                while reader.remaining > 0 { try body(&reader, try reader.nextKey()) }
-            }
-        } catch {
-            throw .badRequest("\(error)")
-        }
-    }
-
-    private static func text(
-        _ reader: inout ProtobufReader, _ name: StaticString
-    ) throws(DecodeError) -> String {
-        String(decoding: try reader.bytes(name), as: UTF8.self)
     }
 
     private static func time(

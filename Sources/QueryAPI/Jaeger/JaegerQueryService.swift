@@ -81,15 +81,7 @@ package struct JaegerQueryService: RegistrableRPCService {
         }
         calls.register("GetDependencies", on: &router) { [api] message, send in
             let graph = try await api.graph(try JaegerQueryMessages.range(message, now: api.now))
-            var writer = ProtobufWriter()
-            for (link, count) in graph.links() {
-                writer.message(1) {
-                    $0.string(1, link.parent)
-                    $0.string(2, link.child)
-                    $0.varint(3, UInt64(clamping: count))
-                }
-            }
-            try await send(writer.bytes)
+            try await send(graph.protobuf)
         }
     }
 

@@ -12,7 +12,7 @@ enum TempoStreamMessages {
     static func search(_ message: [UInt8]) throws(HTTPError) -> Parameters {
         var entries: [Entry] = []
         var tags: [String] = []
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
             case ProtobufKey.length(1): tags.append(try pair(&reader))
             case ProtobufKey.varint(2): try add("minDuration", "ms", &reader, &entries)
@@ -32,7 +32,7 @@ enum TempoStreamMessages {
     /// `SearchTagsRequest`
     static func tags(_ message: [UInt8]) throws(HTTPError) -> Parameters {
         var entries: [Entry] = []
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
             case ProtobufKey.length(1): try addText("scope", &reader, &entries)
             case ProtobufKey.length(2): try addText("q", &reader, &entries)
@@ -51,9 +51,9 @@ enum TempoStreamMessages {
     ) throws(HTTPError) -> (tag: String, parameters: Parameters) {
         var entries: [Entry] = []
         var tag = ""
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
-            case ProtobufKey.length(1): tag = text(try reader.bytes("tagName"))
+            case ProtobufKey.length(1): tag = try QueryMessage.text(&reader, "tagName")
             case ProtobufKey.length(2): try addText("q", &reader, &entries)
             case ProtobufKey.varint(4): try add("start", "", &reader, &entries)
             case ProtobufKey.varint(5): try add("end", "", &reader, &entries)
@@ -77,9 +77,9 @@ enum TempoStreamMessages {
     /// `QueryRangeRequest`, and `QueryInstantRequest`, which has its first fields. Times in nanoseconds.
     static func range(_ message: [UInt8]) throws(HTTPError) -> Range {
         var range = Range()
-        try read(message) { (reader, key) throws(DecodeError) in
+        try QueryMessage.read(message) { (reader, key) throws(DecodeError) in
             switch key {
-            case ProtobufKey.length(1): range.query = text(try reader.bytes("query"))
+            case ProtobufKey.length(1): range.query = try QueryMessage.text(&reader, "query")
             case ProtobufKey.varint(2):
                 range.start = Timestamp(unixNanoseconds: try reader.varint("start"))
             case ProtobufKey.varint(3):
@@ -157,24 +157,6 @@ enum TempoStreamMessages {
 
     // MARK: Fields
 
-    private static func read(
-        _ message: [UInt8],
-        _ body: (inout ProtobufReader, _ key: UInt32) throws(DecodeError) -> Void
-    ) throws(HTTPError) {
-        do throws(DecodeError) {
-            try message.withUnsafeBufferPointer { (bytes) throws(DecodeError) in
-                var reader = ProtobufReader(UnsafeRawBufferPointer(bytes))
-                while reader.remaining > 0 { try body(&reader, try reader.nextKey()) }
-            }
-        } catch {
-            throw .badRequest("\(error)")
-        }
-    }
-
-    private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
-        String(decoding: bytes, as: UTF8.self)
-    }
-
     /// A number with its unit; zero is none.
     private static func add(
         _ name: String, _ unit: String, _ reader: inout ProtobufReader, _ entries: inout [Entry]
@@ -186,21 +168,12 @@ enum TempoStreamMessages {
     private static func addText(
         _ name: String, _ reader: inout ProtobufReader, _ entries: inout [Entry]
     ) throws(DecodeError) {
-        entries.append(Entry(name: name, value: text(try reader.bytes("text"))))
+        entries.append(Entry(name: name, value: try QueryMessage.text(&reader, "text")))
     }
 
     /// An entry of a map as logfmt.
     private static func pair(_ reader: inout ProtobufReader) throws(DecodeError) -> String {
-        var entry = try reader.message("tags")
-        var (name, value) = ("", "")
-        while entry.remaining > 0 {
-            let key = try entry.nextKey()
-            switch key {
-            case ProtobufKey.length(1): name = text(try entry.bytes("key"))
-            case ProtobufKey.length(2): value = text(try entry.bytes("value"))
-            default: try entry.skip(key)
-            }
-        }
+        let (name, value) = try QueryMessage.entry(&reader, "tags")
         let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
         return "\(name)=\"\(escaped)\""
     }

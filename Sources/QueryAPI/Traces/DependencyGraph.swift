@@ -1,6 +1,7 @@
 import QueryCore
 import Store
 import Telemetry
+import WireFormats
 
 /// Which service calls which, counted from spans and their parents.
 struct DependencyGraph: Sendable {
@@ -107,6 +108,21 @@ struct DependencyGraph: Sendable {
         calls.filter { service.isEmpty || $0.key.parent == service || $0.key.child == service }
             .map { (link: $0.key, calls: Int(min($0.value, 0x1p53).rounded())) }
             .sorted { ($0.link.parent, $0.link.child) < ($1.link.parent, $1.link.child) }
+    }
+}
+
+extension DependencyGraph {
+    /// `DependenciesResponse` of `api_v3` and `GetDependenciesResponse` of `api_v2`, which have the same fields.
+    var protobuf: [UInt8] {
+        var writer = ProtobufWriter()
+        for (link, count) in links() {
+            writer.message(1) {
+                $0.string(1, link.parent)
+                $0.string(2, link.child)
+                $0.varint(3, UInt64(clamping: count))
+            }
+        }
+        return writer.bytes
     }
 }
 

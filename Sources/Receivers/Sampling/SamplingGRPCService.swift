@@ -32,23 +32,7 @@ struct SamplingGRPCService: RegistrableRPCService {
 
     /// `SamplingStrategyParameters`.
     private static func service(_ message: [UInt8]) throws -> String {
-        var service = ""
-        do throws(DecodeError) {
-            try message.decoded { (bytes) throws(DecodeError) in
-                var reader = ProtobufReader(bytes)
-                while true {
-                    switch try reader.nextKey() {
-                    case 0: return
-                    case ProtobufKey.length(1):
-                        let text = try reader.bytes("service_name")
-                        service = String(decoding: text, as: UTF8.self)
-                    case let key: try reader.skip(key)
-                    }
-                }
-            }
-        } catch {
-            throw RPCError(code: .invalidArgument, message: "\(error)")
-        }
+        let service = try GRPCRawMessage.name(in: message)
         guard !service.isEmpty else {
             throw RPCError(code: .invalidArgument, message: "service_name is missing")
         }

@@ -16,7 +16,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
     var limit = 50
     @Option(help: ArgumentHelp("text (default) or json.", valueName: "format"))
     var output: AlertsOutput = .text
-    @OptionGroup var target: AlertsTarget
+    @OptionGroup var target: ServerOptions
 
     private struct Answer: Decodable {
         struct Delivery: Decodable {

@@ -19,7 +19,7 @@ struct DryRunCommand: AsyncParsableCommand {
     var time: String?
     @Option(help: ArgumentHelp("text (default) or json.", valueName: "format"))
     var output: AlertsOutput = .text
-    @OptionGroup var target: AlertsTarget
+    @OptionGroup var target: ServerOptions
 
     mutating func run() async throws {
         var items = labels.map { ("label", $0) }
@@ -38,31 +38,6 @@ struct DryRunCommand: AsyncParsableCommand {
 /// Forms of an answer.
 enum AlertsOutput: String, ExpressibleByArgument {
     case text, json
-}
-
-/// Which server is asked.
-struct AlertsTarget: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
-    var server: String?
-    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
-    var tokenFile: String?
-
-    func get(_ path: String) async throws -> [UInt8] {
-        do {
-            let address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
-            return try await QueryClient(address: address).get(path)
-        } catch let error as ConfigurationError {
-            try Failure.exit(.usage, error.description)
-        } catch let error as QueryClient.Failure {
-            try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
-        }
-    }
 }
 
 /// What `/api/sidelight/alerts/dry-run` answers.

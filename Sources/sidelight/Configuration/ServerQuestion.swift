@@ -17,12 +17,7 @@ struct ServerQuestion {
     func ask<Answer: Decodable>(_ request: some Encodable) async throws -> Answer {
         let address: ServerAddress
         do {
-            address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+            address = try ServerAddress(server: server, tokenFile: tokenFile)
         } catch let error as ConfigurationError {
             try Failure.exit(.usage, error.description)
         }

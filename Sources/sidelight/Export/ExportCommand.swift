@@ -92,24 +92,15 @@ struct ExportCommand: AsyncParsableCommand {
     }
 
     private func request(_ now: Timestamp) throws(ConfigurationError) -> ExportRequest {
-        let range = TimeRange(
-            start: try TimeArgument.parse(from, flag: "--from", now: now),
-            end: try TimeArgument.parse(to, flag: "--to", now: now))
-        guard !range.isEmpty else {
-            throw ConfigurationError(description: "--from \(from) is not before --to \(to)")
-        }
-        return ExportRequest(range: range, signals: try ExportRequest.signals(signal))
+        ExportRequest(
+            range: try TimeArgument.range(from: from, to: to, now: now),
+            signals: try ExportRequest.signals(signal))
     }
 
     /// `nil` for a data directory.
     private func address() throws -> ServerAddress? {
         guard data != nil else {
-            return try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+            return try ServerAddress(server: server, tokenFile: tokenFile)
         }
         guard server == nil else {
             throw ConfigurationError(description: "--server and --data exclude each other")

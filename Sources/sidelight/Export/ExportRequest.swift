@@ -20,28 +20,6 @@ struct ExportRequest: Sendable {
     }
 }
 
-/// Times as people write them: RFC 3339, seconds since the epoch, `now`, `now-2h`.
-enum TimeArgument {
-    /// - Throws: `ConfigurationError` that names `flag`.
-    static func parse(
-        _ text: String, flag: String, now: Timestamp
-    ) throws(ConfigurationError) -> Timestamp {
-        if text == "now" { return now }
-        if text.hasPrefix("now-"), let ago = DurationText.nanoseconds(String(text.dropFirst(4))) {
-            return now.advanced(byNanoseconds: -ago)
-        }
-        if let seconds = Int64(text) { return Timestamp(seconds: seconds) }
-        if let seconds = Double(text), seconds.magnitude < 9e9 {
-            return Timestamp(nanoseconds: Int64((seconds * 1e9).rounded()))
-        }
-        if let time = RFC3339.parse(text) { return time }
-        throw ConfigurationError(
-            description:
-                "\(flag) is \"\(text)\", expected a time such as 2026-11-21T12:00:00Z, seconds "
-                + "since 1970, now or now-2h")
-    }
-}
-
 /// What an export holds.
 struct ExportCounts: Sendable {
     var spans = 0

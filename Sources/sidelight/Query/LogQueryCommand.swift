@@ -41,15 +41,10 @@ struct LogQueryCommand: AsyncParsableCommand {
     var delayFor: Int = 0
     @Option(help: ArgumentHelp("table (default), json or csv.", valueName: "format"))
     var output: QueryOutput = .table
-    @Option(
-        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
-    var server: String?
-    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
-    var tokenFile: String?
+    @OptionGroup var target: ServerOptions
 
     mutating func run() async throws {
-        do {
-            let address = try self.address()
+        try await target.ask { client in
             let isMetric = try self.isMetric()
             let now = Timestamp(nanoseconds: SystemClock().wallNanoseconds)
             if follow {
@@ -57,27 +52,21 @@ struct LogQueryCommand: AsyncParsableCommand {
                     throw ConfigurationError(
                         description: "--follow takes a query of lines, and no --to")
                 }
-                let start = try from.map { text throws(ConfigurationError) in
-                    try TimeArgument.parse(text, flag: "--from", now: now).nanoseconds
-                }
+                let start = try TimeArgument.parse(from, flag: "--from", now: now)?.nanoseconds
                 let items = [
                     ("query", expression), ("limit", String(limit)),
                     ("delay_for", String(delayFor)),
                 ]
-                try await LogFollow(address: address, output: output) { next in
+                try await LogFollow(address: client.address, output: output) { next in
                     let time = (next ?? start).map { [("start", String($0))] } ?? []
                     return "/loki/api/v1/tail?" + QueryClient.encoded(items + time)
                 }.run()
             } else {
-                let answer = try await QueryClient(address: address).get(
+                let answer = try await client.get(
                     try path(now, isMetric: isMetric),
                     headers: output == .json ? [] : [LokiHeader.shortLabels])
                 try LogQueryPrinter(output: output).print(answer)
             }
-        } catch let error as ConfigurationError {
-            try Failure.exit(.usage, error.description)
-        } catch let error as QueryClient.Failure {
-            try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
         }
     }
 
@@ -92,32 +81,18 @@ struct LogQueryCommand: AsyncParsableCommand {
 
     private func path(_ now: Timestamp, isMetric: Bool) throws(ConfigurationError) -> String {
         var items = [("query", expression)]
-        let end = try to.map { text throws(ConfigurationError) in
-            try TimeArgument.parse(text, flag: "--to", now: now)
-        }
+        let last = try TimeArgument.parse(to, flag: "--to", now: now) ?? now
         if isMetric, from == nil {
-            items.append(("time", String((end ?? now).nanoseconds)))
+            items.append(("time", String(last.nanoseconds)))
             return "/loki/api/v1/query?" + QueryClient.encoded(items)
         }
-        let last = end ?? now
-        let hour: Int64 = 3_600_000_000_000
-        let start = try from.map { text throws(ConfigurationError) in
-            try TimeArgument.parse(text, flag: "--from", now: now)
-        }
-        items.append(
-            ("start", String((start ?? last.advanced(byNanoseconds: -hour)).nanoseconds)))
+        let first =
+            try TimeArgument.parse(from, flag: "--from", now: now)
+            ?? last.advanced(byNanoseconds: -TimeArgument.hourNanoseconds)
+        items.append(("start", String(first.nanoseconds)))
         items.append(("end", String(last.nanoseconds)))
         items.append(("limit", String(limit)))
         if let step { items.append(("step", step)) }
         return "/loki/api/v1/query_range?" + QueryClient.encoded(items)
-    }
-
-    private func address() throws -> ServerAddress {
-        try ServerAddress(
-            Settings(
-                flags: [
-                    "server": server.map { [$0] } ?? [],
-                    "token-file": tokenFile.map { [$0] } ?? [],
-                ], environment: ProcessInfo.processInfo.environment, file: nil))
     }
 }

@@ -30,49 +30,31 @@ struct MetricQueryCommand: AsyncParsableCommand {
     var step: String?
     @Option(help: ArgumentHelp("table (default), json or csv.", valueName: "format"))
     var output: QueryOutput = .table
-    @Option(
-        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
-    var server: String?
-    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
-    var tokenFile: String?
+    @OptionGroup var target: ServerOptions
 
     /// Values of a range whose step is not given.
     private static let stepsWanted: Int64 = 250
 
     mutating func run() async throws {
-        do {
-            let address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+        try await target.ask { client in
             let path = try path(Timestamp(nanoseconds: SystemClock().wallNanoseconds))
-            let answer = try await QueryClient(address: address).get(path)
+            let answer = try await client.get(path)
             try MetricQueryPrinter(output: output, terminal: Terminal.current).print(answer)
-        } catch let error as ConfigurationError {
-            try Failure.exit(.usage, error.description)
-        } catch let error as QueryClient.Failure {
-            try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
         }
     }
 
     private func path(_ now: Timestamp) throws(ConfigurationError) -> String {
-        let end = try to.map { text throws(ConfigurationError) in
-            try TimeArgument.parse(text, flag: "--to", now: now)
-        }
-        let last = end ?? now
+        let last = try TimeArgument.parse(to, flag: "--to", now: now) ?? now
         var items = [("query", expression)]
-        guard let from else {
+        guard let first = try TimeArgument.parse(from, flag: "--from", now: now) else {
             guard step == nil else {
                 throw ConfigurationError(description: "--step needs --from")
             }
             items.append(("time", Self.seconds(last)))
             return "/api/v1/query?" + QueryClient.encoded(items)
         }
-        let first = try TimeArgument.parse(from, flag: "--from", now: now)
         guard first < last else {
-            throw ConfigurationError(description: "--from \(from) is not before --to")
+            throw ConfigurationError(description: "--from is not before --to")
         }
         items.append(("start", Self.seconds(first)))
         items.append(("end", Self.seconds(last)))

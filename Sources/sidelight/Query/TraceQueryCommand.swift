@@ -34,36 +34,20 @@ struct TraceQueryCommand: AsyncParsableCommand {
     var spans: Int = 3
     @Option(help: ArgumentHelp("table (default), json or csv.", valueName: "format"))
     var output: QueryOutput = .table
-    @Option(
-        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
-    var server: String?
-    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
-    var tokenFile: String?
-
-    private static let hourNanoseconds: Int64 = 3_600_000_000_000
+    @OptionGroup var target: ServerOptions
 
     mutating func run() async throws {
-        do {
-            let address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+        try await target.ask { client in
             let isMetric = try self.isMetric()
             let path = try path(
                 Timestamp(nanoseconds: SystemClock().wallNanoseconds), isMetric: isMetric)
-            let answer = try await QueryClient(address: address).get(path)
+            let answer = try await client.get(path)
             guard isMetric, output != .json else {
                 return try TraceQueryPrinter(output: output).print(answer)
             }
             let content = try JSONDecoder().decode(TraceMetricAnswer.self, from: Data(answer))
             MetricQueryPrinter(output: output, terminal: Terminal.current)
                 .print(content.asMetrics)
-        } catch let error as ConfigurationError {
-            try Failure.exit(.usage, error.description)
-        } catch let error as QueryClient.Failure {
-            try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
         }
     }
 
@@ -77,14 +61,10 @@ struct TraceQueryCommand: AsyncParsableCommand {
     }
 
     private func path(_ now: Timestamp, isMetric: Bool) throws(ConfigurationError) -> String {
-        let end = try to.map { text throws(ConfigurationError) in
-            try TimeArgument.parse(text, flag: "--to", now: now)
-        }
-        let last = end ?? now
-        let start = try from.map { text throws(ConfigurationError) in
-            try TimeArgument.parse(text, flag: "--from", now: now)
-        }
-        let first = start ?? last.advanced(byNanoseconds: -Self.hourNanoseconds)
+        let last = try TimeArgument.parse(to, flag: "--to", now: now) ?? now
+        let first =
+            try TimeArgument.parse(from, flag: "--from", now: now)
+            ?? last.advanced(byNanoseconds: -TimeArgument.hourNanoseconds)
         guard first < last else {
             throw ConfigurationError(description: "--from is not before --to")
         }

@@ -83,10 +83,7 @@ struct RulesBacktestCommand: AsyncParsableCommand {
         var request = BacktestRequest(files: [], from: from, to: to)
         let now = Timestamp(nanoseconds: SystemClock().wallNanoseconds)
         do throws(ConfigurationError) {
-            let start = try TimeArgument.parse(from, flag: "--from", now: now)
-            guard start < (try TimeArgument.parse(to, flag: "--to", now: now)) else {
-                throw ConfigurationError(description: "--from \(from) is not before --to \(to)")
-            }
+            _ = try TimeArgument.range(from: from, to: to, now: now)
         } catch {
             try Failure.exit(.usage, error.description)
         }

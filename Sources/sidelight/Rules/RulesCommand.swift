@@ -72,12 +72,7 @@ struct RulesCheckCommand: AsyncParsableCommand {
             return recording.name
         }
         do {
-            let address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
+            let address = try ServerAddress(server: server, tokenFile: tokenFile)
             let check = RuleServerCheck(
                 client: QueryClient(address: address), recorded: Set(recorded))
             for file in files {

@@ -30,11 +30,7 @@ struct SLOSuggestCommand: AsyncParsableCommand {
         var suggestions: [Suggestion]
     }
 
-    @Option(
-        help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
-    var server: String?
-    @Option(help: ArgumentHelp("File with the server's bearer token.", valueName: "file"))
-    var tokenFile: String?
+    @OptionGroup var target: ServerOptions
     @Option(help: ArgumentHelp("Time to look back.", valueName: "duration"))
     var period = "30d"
     @Option(help: ArgumentHelp("Services, the busiest first.", valueName: "count"))
@@ -55,26 +51,13 @@ struct SLOSuggestCommand: AsyncParsableCommand {
 
     private func specifications() async throws -> String {
         let query = QueryClient.encoded([("period", period), ("limit", "\(limit)")])
-        do {
-            let address = try ServerAddress(
-                Settings(
-                    flags: [
-                        "server": server.map { [$0] } ?? [],
-                        "token-file": tokenFile.map { [$0] } ?? [],
-                    ], environment: ProcessInfo.processInfo.environment, file: nil))
-            let bytes = try await QueryClient(address: address)
-                .get("/api/sidelight/slos/suggestions?\(query)")
-            let answer = try JSONDecoder().decode(Answer.self, from: Data(bytes))
-            guard !answer.suggestions.isEmpty else {
-                try Failure.exit(
-                    .checkFailed, "there is not enough traffic in \(period) to suggest anything")
-            }
-            return answer.suggestions.map(Self.text).joined(separator: "---\n")
-        } catch let error as ConfigurationError {
-            try Failure.exit(.usage, error.description)
-        } catch let error as QueryClient.Failure {
-            try Failure.exit(error.isUsage ? .usage : .unreachable, error.description)
+        let bytes = try await target.get("/api/sidelight/slos/suggestions?\(query)")
+        let answer = try JSONDecoder().decode(Answer.self, from: Data(bytes))
+        guard !answer.suggestions.isEmpty else {
+            try Failure.exit(
+                .checkFailed, "there is not enough traffic in \(period) to suggest anything")
         }
+        return answer.suggestions.map(Self.text).joined(separator: "---\n")
     }
 
     private static func text(_ suggestion: Answer.Suggestion) -> String {

@@ -67,10 +67,7 @@ struct SamplingBacktestCommand: AsyncParsableCommand {
     private func request() throws -> SamplingRequest {
         let now = Timestamp(nanoseconds: SystemClock().wallNanoseconds)
         do throws(ConfigurationError) {
-            let start = try TimeArgument.parse(from, flag: "--from", now: now)
-            guard start < (try TimeArgument.parse(to, flag: "--to", now: now)) else {
-                throw ConfigurationError(description: "--from \(from) is not before --to \(to)")
-            }
+            _ = try TimeArgument.range(from: from, to: to, now: now)
         } catch {
             try Failure.exit(.usage, error.description)
         }
