@@ -20,9 +20,15 @@ struct CommandLineTests {
         #expect(command.allSatisfy { outcome.output.contains($0) })
     }
 
-    @Test("the help of serve names every flag of its contract")
+    @Test("the help of serve names every setting and every flag of its contract")
     func serveFlags() async throws {
         let help = try await Subprocess.run(["serve", "--help"]).output
+        let settings = try await Subprocess.run(["serve", "--print-config"]).output
+        let names = settings.split(separator: "\n").map { $0.prefix { $0 != ":" } }
+        #expect(names.count > 50)
+        for name in names {
+            #expect(help.contains("--\(name) ") || help.contains("--\(name)\n"), "\(name)")
+        }
         for flag in [
             "--config", "--data", "--listen", "--otlp-grpc", "--otlp-http", "--zipkin", "--rules",
             "--retention", "--durability", "--token-file", "--insecure", "--print-config", "--slos",

@@ -105,6 +105,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Private key for it, PEM.", valueName: "file"))
     var syslogTLSKey: String?
     @Option(
+        name: .customLong("syslog-tls-ca"),
         help: ArgumentHelp(
             "Authorities that sign senders' certificates, which they then need.", valueName: "file")
     )
