@@ -56,7 +56,7 @@ extension Redaction {
         }
         let values = taken
         func plain(_ text: String) -> String {
-            masked(text, without: values, readsNames: false)
+            masked(text, without: values)
         }
         span.name = plain(span.name)
         span.statusMessage = plain(span.statusMessage)

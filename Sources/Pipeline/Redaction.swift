@@ -12,6 +12,10 @@ extension Stage where Batch == LogBatch {
 
 /// The rules of a stage, by what they look at.
 struct Redaction: Sendable {
+    /// Of a value that stands behind a field's name in a line and under another name beside it: others have
+    /// shorter ones by chance.
+    private static let toldBytesMin = 3
+
     private(set) var fields: [String: RedactionRule] = [:]
     private(set) var patterns: [(rule: RedactionRule, pattern: Pattern)] = []
 
@@ -64,9 +68,12 @@ struct Redaction: Sendable {
 
     private func redact(_ record: inout LogRecord) {
         var taken: [String] = []
-        record.attributes = redacted(record.attributes, &taken)
         if case .string(let body) = record.body {
-            record.body = .string(masked(body, without: taken, readsNames: true))
+            record.attributes = replacing(told(in: body), in: record.attributes)
+        }
+        record.attributes = redacted(record.attributes, isRecord: true, &taken)
+        if case .string(let body) = record.body {
+            record.body = .string(masked(unescaped(body, without: taken), without: taken))
         } else {
             record.body = redacted(record.body, &taken) ?? .empty
         }
@@ -75,28 +82,72 @@ struct Redaction: Sendable {
         record.eventName = redacted(record.eventName)
     }
 
-    /// `text` with what the patterns match replaced, and values of fields masked.
-    /// - Parameters:
-    ///   - values: of fields that were taken out.
-    ///   - readsNames: whether what stands behind a field's name, as in logfmt or JSON, is its value too:
-    ///     a text that no format was recognised in may still tell it.
-    func masked(_ text: String, without values: [String], readsNames: Bool) -> String {
+    /// The values that stand behind names of fields in a line, plain and as JSON reads them: what the line calls
+    /// by that name may be kept under one of the vocabulary.
+    private func told(in line: String) -> [String: RedactionRule] {
+        var told: [String: RedactionRule] = [:]
+        guard !fields.isEmpty else { return told }
+        let bytes = Array(line.utf8)
+        bytes.withUnsafeBytes { all in
+            for (name, rule) in fields {
+                for range in TextCuts.values(of: name, in: all)
+                where range.count >= Self.toldBytesMin {
+                    let text = String(decoding: all[range], as: UTF8.self)
+                    told[text] = rule
+                    if text.contains("\\"), let read = JSONLiteral.text(of: "\"\(text)\"") {
+                        told[read] = rule
+                    }
+                }
+            }
+        }
+        return told
+    }
+
+    private func replacing(
+        _ told: [String: RedactionRule], in attributes: [Attribute]
+    ) -> [Attribute] {
+        guard !told.isEmpty else { return attributes }
+        return attributes.compactMap { attribute in
+            guard rule(of: attribute.key, isRecord: true) == nil,
+                let rule = told[attribute.value.text]
+            else { return attribute }
+            guard rule.action != .drop else { return nil }
+            let text = rule.replacement(for: attribute.value.text.utf8)
+            return Attribute(attribute.key, .string(text))
+        }
+    }
+
+    /// `text` with what the patterns match replaced, values of fields masked, and what stands behind a
+    /// field's name, as in logfmt, JSON or a query: also a text that no format was recognised in tells it.
+    /// - Parameter values: of fields that were taken out.
+    func masked(_ text: String, without values: [String]) -> String {
         let bytes = Array(text.utf8)
         var cuts = TextCuts()
         bytes.withUnsafeBytes { all in
             for value in Set(values) where !value.isEmpty { cuts.add(value: value, in: all) }
-            if readsNames {
-                for name in fields.keys { cuts.add(valuesOf: name, in: all) }
-            }
+            for name in fields.keys { cuts.add(valuesOf: name, in: all) }
             for (rule, pattern) in patterns { cuts.add(pattern, rule, in: all) }
         }
         return cuts.isEmpty ? text : String(decoding: cuts.applied(to: bytes), as: UTF8.self)
     }
 
-    /// - Parameter taken: gets the values of fields that are concerned.
-    func redacted(_ attributes: [Attribute], _ taken: inout [String]) -> [Attribute] {
+    /// A line in JSON with those of its escaped texts replaced that say, when they are read, what is to be masked.
+    private func unescaped(_ line: String, without values: [String]) -> String {
+        JSONLiteral.replacing(in: line) { text in
+            let masked = masked(text, without: values)
+            return masked == text ? nil : masked
+        }
+    }
+
+    /// - Parameters:
+    ///   - isRecord: whether names end at the last full stop, too: an object of a document is kept as
+    ///     attributes with its name and a full stop before theirs.
+    ///   - taken: gets the values of fields that are concerned.
+    func redacted(
+        _ attributes: [Attribute], isRecord: Bool = false, _ taken: inout [String]
+    ) -> [Attribute] {
         attributes.compactMap { attribute in
-            if let rule = fields[attribute.key] {
+            if let rule = rule(of: attribute.key, isRecord: isRecord) {
                 let text = attribute.value.text
                 taken.append(text)
                 guard rule.action != .drop else { return nil }
@@ -106,93 +157,25 @@ struct Redaction: Sendable {
         }
     }
 
+    private func rule(of name: String, isRecord: Bool) -> RedactionRule? {
+        if let rule = fields[name] { return rule }
+        guard isRecord, let dot = name.lastIndex(of: ".") else { return nil }
+        return fields[String(name[name.index(after: dot)...])]
+    }
+
     private func redacted(_ value: AttributeValue, _ taken: inout [String]) -> AttributeValue? {
         switch value {
         case .string(let text): return .string(redacted(text))
         case .array(let elements): return .array(elements.compactMap { redacted($0, &taken) })
         case .map(let members): return .map(redacted(members, &taken))
-        case .empty, .bool, .int, .double, .bytes: return value
+        case .int, .double:
+            guard !patterns.isEmpty else { return value }
+            let text = value.text
+            let masked = redacted(text)
+            return masked == text ? value : .string(masked)
+        case .empty, .bool, .bytes: return value
         }
     }
 
-    /// `text` with what the patterns match replaced.
-    func redacted(_ text: String) -> String {
-        patterns.isEmpty ? text : masked(text, without: [], readsNames: false)
-    }
-}
-
-/// Tells quickly which rows of a batch rules may concern, from its interned texts.
-struct RedactionConcern {
-    private var keys: Set<StringID> = []
-    private var texts: Set<StringID> = []
-    private let hasPatterns: Bool
-    private let fields: [[UInt8]]
-
-    init(_ strings: StringTable, fields: Set<String>, patterns: [Pattern]) {
-        hasPatterns = !patterns.isEmpty
-        self.fields = fields.map { Array($0.utf8) }
-        for field in fields {
-            if let id = strings.id(of: field) { keys.insert(id) }
-        }
-        guard hasPatterns else { return }
-        for index in 1..<max(1, strings.count) {
-            let id = StringID(truncatingIfNeeded: index)
-            let isConcerned = strings.withBytes(of: id) { text in
-                patterns.contains { $0.contains(text) }
-            }
-            if isConcerned { texts.insert(id) }
-        }
-    }
-
-    func concerns(_ batch: LogBatch, row: Int) -> Bool {
-        concerns(batch.bodyTypes[row], batch.bodyPayloads[row])
-            || namesField(batch, row: row) || texts.contains(batch.severityTexts[row])
-            || texts.contains(batch.eventNames[row])
-            || concerns(batch.attributes, batch.attributeRange(row))
-            || concerns(
-                batch.shared.attributes,
-                batch.shared.resources[Int(batch.resourceIndices[row])].attributes)
-            || concerns(
-                batch.shared.attributes,
-                batch.shared.scopes[Int(batch.scopeIndices[row])].attributes)
-    }
-
-    /// Whether a text body has the name of a field in it.
-    private func namesField(_ batch: LogBatch, row: Int) -> Bool {
-        guard !fields.isEmpty, batch.bodyTypes[row] == .string else { return false }
-        let id = StringID(truncatingIfNeeded: batch.bodyPayloads[row])
-        return batch.strings.withBytes(of: id) { text in
-            fields.contains { TextCuts.first($0, in: text, from: 0) != nil }
-        }
-    }
-
-    private func concerns(_ cells: AttributeColumns, _ range: Range<Int>) -> Bool {
-        range.contains { cell in
-            keys.contains(cells.keys[cell]) || concerns(cells.types[cell], cells.payloads[cell])
-        }
-    }
-
-    func concerns(_ batch: SpanBatch, row: Int) -> Bool {
-        texts.contains(batch.names[row]) || texts.contains(batch.statusMessages[row])
-            || concerns(batch.attributes, batch.attributeRange(row))
-            || batch.eventRange(row).contains { event in
-                texts.contains(batch.events.names[event])
-                    || concerns(batch.events.attributes, batch.events.attributeRange(event))
-            }
-            || batch.linkRange(row).contains { link in
-                concerns(batch.links.attributes, batch.links.attributeRange(link))
-            }
-            || concerns(
-                batch.shared.attributes,
-                batch.shared.resources[Int(batch.resourceIndices[row])].attributes)
-    }
-
-    /// What is inside arrays and maps is looked at when they are redacted.
-    private func concerns(_ type: AttributeType, _ payload: UInt64) -> Bool {
-        switch type {
-        case .string: texts.contains(StringID(truncatingIfNeeded: payload))
-        case .array, .map: true
-        case .empty, .bool, .int, .double, .bytes: false
-        }
-    }
+    func redacted(_ text: String) -> String { masked(text, without: []) }
 }

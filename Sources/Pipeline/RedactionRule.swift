@@ -4,8 +4,10 @@ import Telemetry
 /// What is done about personal data in log records and spans before they are stored: `drop:FIELD`, `hash:FIELD`,
 /// `mask:FIELD`, or the same with `/PATTERN/` for whatever a regular expression matches in a text.
 ///
-/// A field is an attribute by its name, also inside maps; where the record has its line as text too, the
-/// field's value is replaced there as well. A hash is the same for equal values, so that they can still
+/// A field is an attribute by its name, also inside maps, and of log records also behind a full stop, as in
+/// `kubernetes.password`; where the record has its line as text too, the field's value is replaced there as
+/// well, and so is what stands behind the name in any text (`?token=…`). What a line calls by the rule's name and
+/// is kept under another goes, too. Numbers are texts for patterns. A hash is the same for equal values, so that they can still
 /// be counted and followed; it hides them from readers, not from somebody who tries all possible ones.
 package struct RedactionRule: Sendable {
     enum Action: String, Sendable {

@@ -79,16 +79,25 @@ struct TextCuts {
     /// Adds what stands behind a field's name and `=` or `:`, the name in quotation marks or not: in logfmt,
     /// JSON, a query, or text that has been cut off or holds one of these.
     mutating func add(valuesOf name: String, in text: UnsafeRawBufferPointer) {
-        let name = Array(name.utf8)
-        var start = 0
-        while let found = Self.first(name, in: text, from: start) {
-            start = found + name.count
-            guard found == 0 || !Self.isWordByte(text[found - 1]), text.indices.contains(start),
-                let value = Self.value(in: text, from: start)
-            else { continue }
+        for value in Self.values(of: name, in: text) {
             cuts.append(Cut(range: value, replacement: RedactionRule.maskText))
+        }
+    }
+
+    /// Where the values stand that `add(valuesOf:in:)` adds.
+    static func values(of name: String, in text: UnsafeRawBufferPointer) -> [Range<Int>] {
+        let name = Array(name.utf8)
+        var values: [Range<Int>] = []
+        var start = 0
+        while let found = first(name, in: text, from: start) {
+            start = found + name.count
+            guard found == 0 || !isWordByte(text[found - 1]), text.indices.contains(start),
+                let value = value(in: text, from: start)
+            else { continue }
+            values.append(value)
             start = value.upperBound
         }
+        return values
     }
 
     /// What is assigned to the name that ends at `offset`; `nil` if nothing is.

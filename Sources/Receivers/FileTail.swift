@@ -1,5 +1,5 @@
-import Glibc
 import Platform
+import Telemetry
 import WireFormats
 
 /// Reads one path as it grows, through renaming (rotation), truncation and restarts. It decides what is
@@ -12,6 +12,21 @@ struct FileTail {
         /// The end of what was being stored: read again exactly so after a crash, so that the store
         /// recognises it.
         var pendingEnd: Int64?
+        /// What stands before the offset: another file may have the same identity, or the file other content.
+        var mark: Mark?
+    }
+
+    /// Tells some bytes from others.
+    struct Mark: Hashable, Sendable {
+        var count: Int
+        var hash: UInt64
+
+        init(count: Int, hash: UInt64) {
+            self.count = count
+            self.hash = hash
+        }
+
+        init(_ bytes: [UInt8]) { self.init(count: bytes.count, hash: ContentHash(bytes).low) }
     }
 
     enum Step {
@@ -19,6 +34,8 @@ struct FileTail {
         case lines([UInt8])
         /// A line over `LogLines.lineBytesMax` was passed over.
         case oversizedLine(bytes: Int)
+        /// What was written behind the position cannot be found any more.
+        case lost(reason: String)
         /// Nothing to read now.
         case wait
     }
@@ -27,23 +44,29 @@ struct FileTail {
     private static let quietLooksMax = 4
 
     /// A line with its time hardly ever is longer.
-    private static let beforeBytesMax: Int64 = 256
+    private static let markBytesMax: Int64 = 256
 
     let path: String
     private(set) var position: Position?
     private var file: FollowedFile?
     private var quietLooks = 0
     private var isSkipping = false
-    /// The bytes before the current position when it was reached.
-    private var before: [UInt8] = []
     /// The end of the lines that are being stored.
-    private var lastRead: [UInt8] = []
+    private var lastRead = Mark([])
     private let chunkBytesMax: Int
+    /// Followed by themselves.
+    private let others: [String]
 
-    /// - Parameter position: from before a restart.
-    init(path: String, position: Position?, chunkBytesMax: Int = LogLines.lineBytesMax + 1) {
+    /// - Parameters:
+    ///   - position: from before a restart.
+    ///   - others: paths and patterns of all that is followed.
+    init(
+        path: String, position: Position?, others: [String] = [],
+        chunkBytesMax: Int = LogLines.lineBytesMax + 1
+    ) {
         self.path = path
         self.position = position
+        self.others = others
         self.chunkBytesMax = chunkBytesMax
     }
 
@@ -52,18 +75,18 @@ struct FileTail {
 
     /// What to do next. After `lines`, call `begin` before storing and `finish` after.
     mutating func next() throws(FileError) -> Step {
-        guard let file = try opened(), var position else { return .wait }
+        let known = position
+        guard let file = try opened(), var position else { return lost(known) ?? .wait }
+        if let lost = lost(known) { return lost }
         let length = file.length
         var beginsAnew = length < position.offset
-        if !beginsAnew { beginsAnew = try isReplaced(file, position.offset) }
+        if !beginsAnew { beginsAnew = try isReplaced(file, position) }
         if beginsAnew {
-            // Truncated in place, and perhaps filled again: begins anew.
-            position.offset = 0
-            position.pendingEnd = nil
+            // Truncated in place, or another file, and perhaps filled again: begins anew.
+            position = Position(identity: position.identity, offset: 0)
             isSkipping = false
-            before = []
         }
-        if before.isEmpty { try remember(file, position.offset) }
+        if position.mark == nil { position.mark = try mark(file, position.offset) }
         self.position = position
         if let end = position.pendingEnd, end > position.offset, end <= length {
             let bytes = try file.read(at: position.offset, count: Int(end - position.offset))
@@ -78,22 +101,36 @@ struct FileTail {
         if bytes.count >= chunkBytesMax {
             isSkipping = true
             self.position?.offset += Int64(bytes.count)
-            before = []
+            self.position?.mark = nil
             return .oversizedLine(bytes: bytes.count)
         }
-        return leave(file, rest: bytes)
+        return try leave(file, rest: bytes)
+    }
+
+    /// If the file that `known` is of is gone, what is missed of it.
+    private func lost(_ known: Position?) -> Step? {
+        guard let known, position?.identity != known.identity else { return nil }
+        return .lost(
+            reason:
+                "the file that was read up to byte \(known.offset) is not there any more, under no"
+                + " name: lines that were written to it since then are missed")
     }
 
     /// Whether other bytes stand before the position than when it was reached.
-    private func isReplaced(_ file: FollowedFile, _ offset: Int64) throws(FileError) -> Bool {
-        guard !before.isEmpty, offset >= before.count else { return false }
-        return try file.read(at: offset - Int64(before.count), count: before.count) != before
+    private func isReplaced(
+        _ file: FollowedFile, _ position: Position
+    ) throws(FileError) -> Bool {
+        guard let mark = position.mark, mark.count > 0, position.offset >= mark.count else {
+            return false
+        }
+        return Mark(try file.read(at: position.offset - Int64(mark.count), count: mark.count))
+            != mark
     }
 
-    /// Remembers what stands before `offset`.
-    private mutating func remember(_ file: FollowedFile, _ offset: Int64) throws(FileError) {
-        let count = min(offset, Self.beforeBytesMax)
-        before = try file.read(at: offset - count, count: Int(count))
+    /// Of what stands before `offset`.
+    private func mark(_ file: FollowedFile, _ offset: Int64) throws(FileError) -> Mark {
+        let count = min(offset, Self.markBytesMax)
+        return Mark(try file.read(at: offset - count, count: Int(count)))
     }
 
     /// The lines of `count` bytes are about to be stored.
@@ -106,25 +143,25 @@ struct FileTail {
     mutating func finish(count: Int) {
         position?.offset += Int64(count)
         position?.pendingEnd = nil
-        before = lastRead
+        position?.mark = lastRead
     }
 
     private mutating func lines(_ bytes: [UInt8]) -> Step {
-        lastRead = Array(bytes.suffix(Int(Self.beforeBytesMax)))
+        lastRead = Mark(Array(bytes.suffix(Int(Self.markBytesMax))))
         return .lines(bytes)
     }
 
     private mutating func skip(_ bytes: [UInt8]) -> Step {
         let end = bytes.firstIndex(of: 0x0A)
         isSkipping = end == nil
-        before = []
+        position?.mark = nil
         position?.offset += Int64(end.map { $0 + 1 } ?? bytes.count)
         return .wait
     }
 
     /// At the end of the file: once its path names another one and its writer is quiet, what is left is
     /// the last line, and the other one is next.
-    private mutating func leave(_ file: FollowedFile, rest: [UInt8]) -> Step {
+    private mutating func leave(_ file: FollowedFile, rest: [UInt8]) throws(FileError) -> Step {
         guard FileIdentity(path: path) != file.identity else {
             quietLooks = 0
             return .wait
@@ -132,11 +169,27 @@ struct FileTail {
         quietLooks += 1
         guard quietLooks >= Self.quietLooksMax else { return .wait }
         guard rest.isEmpty else { return lines(rest) }
-        self.file = nil
-        position = nil
-        before = []
+        self.file = try rotated(after: file)
+        position = self.file.map { Position(identity: $0.identity, offset: 0) }
         quietLooks = 0
         return .wait
+    }
+
+    /// The oldest file that was written after `file` and has been rotated, too: if both happened while nobody
+    /// read, it is next.
+    private func rotated(after file: FollowedFile) throws(FileError) -> FollowedFile? {
+        guard let left = file.modified else { return nil }
+        var next: (file: FollowedFile, time: Int64)?
+        for name in RotatedNames.of(path) where !RotatedNames.isOf(others, name) {
+            guard let identity = FileIdentity(path: name), identity != file.identity,
+                identity != FileIdentity(path: path)
+            else { continue }
+            let other = try FollowedFile(name)
+            guard let time = other.modified, time > left, next.map({ time < $0.time }) ?? true
+            else { continue }
+            next = (other, time)
+        }
+        return next?.file
     }
 
     /// The file to read: the open one; or the one that was read before the restart, also under another
@@ -145,9 +198,14 @@ struct FileTail {
         if let file { return file }
         if let known = position, FileIdentity(path: path) != known.identity {
             if let name = Self.find(known.identity, besides: path) {
-                file = try FollowedFile(name)
-                if file?.identity == known.identity { return file }
-                file = nil
+                // Another file may have the number of one that was removed.
+                let found = try FollowedFile(name)
+                if found.identity == known.identity, found.length >= known.offset,
+                    try !isReplaced(found, known)
+                {
+                    file = found
+                    return found
+                }
             }
             position = nil
         }
@@ -162,18 +220,6 @@ struct FileTail {
 
     /// The path of a file that was renamed within its directory.
     static func find(_ identity: FileIdentity, besides path: String) -> String? {
-        let slash = path.lastIndex(of: "/")
-        let directory = slash.map { String(path[..<$0]) } ?? "."
-        guard let handle = opendir(directory.isEmpty ? "/" : directory) else { return nil }
-        defer { closedir(handle) }
-        while let entry = readdir(handle) {
-            guard UInt64(entry.pointee.d_ino) == identity.inode else { continue }
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            let candidate = directory + "/" + name
-            if FileIdentity(path: candidate) == identity { return candidate }
-        }
-        return nil
+        RotatedNames.directory(of: path).first { FileIdentity(path: $0) == identity }
     }
 }

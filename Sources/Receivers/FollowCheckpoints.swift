@@ -1,7 +1,7 @@
 import Platform
 
 /// How far each followed file has been stored, kept in a small file that is replaced as a whole: a line
-/// `DEVICE INODE OFFSET PENDING-END PATH` for each.
+/// `DEVICE INODE OFFSET PENDING-END =COUNT:MARK PATH` for each; programs of before wrote no mark.
 struct FollowCheckpoints {
     private(set) var positions: [String: FileTail.Position] = [:]
     private let path: String
@@ -22,10 +22,21 @@ struct FollowCheckpoints {
             guard words.count == 5, let device = UInt64(words[0]), let inode = UInt64(words[1]),
                 let offset = Int64(words[2]), let end = Int64(words[3]), offset >= 0
             else { continue }
-            positions[String(words[4])] = FileTail.Position(
+            let (mark, path) = Self.marked(words[4])
+            positions[String(path)] = FileTail.Position(
                 identity: FileIdentity(device: device, inode: inode), offset: offset,
-                pendingEnd: end > offset ? end : nil)
+                pendingEnd: end > offset ? end : nil, mark: mark)
         }
+    }
+
+    /// `=COUNT:HASH PATH` or `PATH`.
+    private static func marked(_ text: Substring) -> (mark: FileTail.Mark?, path: Substring) {
+        guard text.first == "=", let space = text.firstIndex(of: " "),
+            let colon = text[..<space].firstIndex(of: ":"),
+            let count = Int(text[text.index(after: text.startIndex)..<colon]), count >= 0,
+            let hash = UInt64(text[text.index(after: colon)..<space], radix: 16)
+        else { return (nil, text) }
+        return (FileTail.Mark(count: count, hash: hash), text[text.index(after: space)...])
     }
 
     /// Remembers that `followed` is a file that was read under another name.
@@ -46,7 +57,11 @@ struct FollowCheckpoints {
         for (followed, position) in positions.sorted(by: { $0.key < $1.key }) {
             let identity = position.identity
             text += "\(identity.device) \(identity.inode) \(position.offset)"
-            text += " \(position.pendingEnd ?? 0) \(followed)\n"
+            text += " \(position.pendingEnd ?? 0) "
+            if let mark = position.mark {
+                text += "=\(mark.count):\(String(mark.hash, radix: 16)) "
+            }
+            text += "\(followed)\n"
         }
         let new = path + ".new"
         do { try files.remove(new) } catch { if !error.isMissing { throw error } }

@@ -52,6 +52,13 @@ final class FollowedFile: Sendable {
         return fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
     }
 
+    /// When it was last written, in nanoseconds; `nil` if it cannot be told.
+    var modified: Int64? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+    }
+
     /// Reads at most `count` bytes at `offset`; fewer at the end of the file.
     func read(at offset: Int64, count: Int) throws(FileError) -> [UInt8] {
         var code: Int32 = 0

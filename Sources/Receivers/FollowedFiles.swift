@@ -24,6 +24,8 @@ struct FollowedFiles: Sendable {
 
     private var followed: [Followed] = []
     private let patterns: [FileFollower.Source]
+    /// Paths and patterns.
+    private let names: [String]
     private var nextScan = Int64.min
     private var isFull = false
     private var checkpoints: FollowCheckpoints
@@ -35,6 +37,7 @@ struct FollowedFiles: Sendable {
         self.checkpoints = checkpoints
         self.ingest = ingest
         patterns = sources.filter(\.isPattern)
+        names = sources.map(\.path)
         for source in sources where !source.isPattern { follow(source.path, source) }
     }
 
@@ -48,7 +51,7 @@ struct FollowedFiles: Sendable {
         ]
         let names = Set(own.map(\.key))
         options.resource = own + options.resource.filter { !names.contains($0.key) }
-        let tail = FileTail(path: path, position: checkpoints.positions[path])
+        let tail = FileTail(path: path, position: checkpoints.positions[path], others: names)
         followed.append(Followed(tail: tail, options: options, isFound: isFound))
     }
 
@@ -127,6 +130,9 @@ struct FollowedFiles: Sendable {
         try left(before, index)
         switch step {
         case .wait: return false
+        case .lost(let reason):
+            ingest.events.emit(FollowedFileFailed(path: followed[index].tail.path, reason: reason))
+            return true
         case .oversizedLine:
             ingest.events.emit(
                 ItemsRejected(

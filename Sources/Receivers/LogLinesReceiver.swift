@@ -8,7 +8,8 @@ import WireFormats
 ///
 /// Query parameters: `service` is the `service.name` of all lines; `label` names fields whose values
 /// identify a stream (separated by commas, repeatable). Answers `{"accepted":N,"rejected":M}`, and with
-/// rejections their reasons as `message`. Whatever the content type says, each line is told by itself.
+/// rejections their reasons as `message`. Whatever the content type says, each line is told by itself, but for
+/// bodies that are an array or a sequence of objects, and `application/json` over several lines (`JSONDocuments`).
 ///
 /// Of a body that has not ended in time (`HTTPLimits.bodyTimeout`) the whole lines are stored, and the answer
 /// is the same with status 408: a stream without end is to be cut into requests by its sender. What comes
@@ -40,13 +41,16 @@ package struct LogLinesReceiver: Sendable {
             let end = request.body.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
             request.body.removeSubrange(end...)
         }
+        let objects =
+            request.isTruncated
+            ? nil : JSONDocuments.lines(request.body, isJSON: Self.isJSON(request))
         let decoded = try decode {
-            try LogLines.decode(request.body, options: options, receivedAt: now)
+            try LogLines.decode(objects ?? request.body, options: options, receivedAt: now)
         }
-        let identity = Self.identity(request)
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(
-                decoded, digest: decoded.retryDigest(identity, receivedAt: now), by: .logLines)
+                decoded, digest: decoded.retryDigest(request.retryIdentity, receivedAt: now),
+                by: .logLines)
         }
         guard request.isTruncated else { return .json(Self.answer(receipt, receipt.message)) }
         let reasons = [
@@ -70,14 +74,6 @@ package struct LogLinesReceiver: Sendable {
         return json
     }
 
-    /// The query decides what is stored as much as the body does.
-    private static func identity(_ request: HTTPRequest) -> ContentHash {
-        let query = ContentHash(Array(request.rawQuery.utf8))
-        let body = ContentHash(request.body)
-        let words = [query.high, query.low, body.high, body.low]
-        return words.withUnsafeBytes { ContentHash($0) }
-    }
-
     private func options(_ request: HTTPRequest) throws(HTTPError) -> LogLineOptions {
         var fields: [String] = []
         for list in request.parameters.all("label") {
@@ -96,6 +92,14 @@ package struct LogLinesReceiver: Sendable {
         options.labelFields = fields
         options.resource = service.map { [$0] } ?? []
         return options
+    }
+
+    /// Rather than lines of it.
+    private static func isJSON(_ request: HTTPRequest) -> Bool {
+        switch request.contentType?.essence {
+        case "application/json", "application/json-seq": true
+        default: false
+        }
     }
 
     private static func checkType(_ request: HTTPRequest) throws(HTTPError) {

@@ -1,10 +1,32 @@
+import HTTPServer
 import Telemetry
 import WireFormats
 
 extension Decoded<LogBatch> {
-    /// `digest`, unless records had no time of their own and got that of their arrival: sent twice, such
-    /// a body is two events as likely as one retry, and losing an event is worse than showing one twice.
+    /// More lines than this with times of their own are the same twice only if they are sent again.
+    private static let alikeLinesMax = 16
+
+    /// `digest`, if a body that is sent twice is a retry rather than two events: if one of its records has a time
+    /// of its own that is finer than seconds, or many have one. Records without a time have that of their arrival;
+    /// access logs in whole seconds are often alike. Losing an event is worse than showing one twice.
     func retryDigest(_ digest: ContentHash, receivedAt: Timestamp) -> ContentHash? {
-        batch.times.contains(receivedAt) ? nil : digest
+        var count = 0
+        for time in batch.times where time != receivedAt {
+            count += 1
+            guard time.nanoseconds % 1_000_000_000 == 0, count <= Self.alikeLinesMax else {
+                return digest
+            }
+        }
+        return nil
+    }
+}
+
+extension HTTPRequest {
+    /// What is the same for retries: path and query decide what is stored as much as the body does.
+    var retryIdentity: ContentHash {
+        let target = ContentHash(Array("\(path)?\(rawQuery)".utf8))
+        let body = ContentHash(body)
+        let words = [target.high, target.low, body.high, body.low]
+        return words.withUnsafeBytes { ContentHash($0) }
     }
 }

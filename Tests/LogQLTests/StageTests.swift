@@ -49,6 +49,22 @@ struct StageTests {
     }
 
     @Test(
+        "ip() looks for addresses in a value, with a port too; a line without the label fails",
+        arguments: [
+            ("a=ip(\"10.0.0.0/8\")", "a=10.0.0.6:4000", true),
+            ("a!=ip(\"10.0.0.0/8\")", "a=10.0.0.6:4000", false),
+            ("a=ip(\"10.0.0.0/8\")", "a=11.0.0.6:4000", false),
+            ("a!=ip(\"10.0.0.0/8\")", "a=11.0.0.6", true),
+            ("a=ip(\"2001:db8::/32\")", "a=[2001:db8::1]:443", true),
+            ("a=ip(\"10.0.0.6\")", "a=\"1.2.3.4, 10.0.0.6\"", true),
+            ("b!=ip(\"10.0.0.0/8\")", "a=10.0.0.6", false),
+        ])
+    func addresses(filter: String, line: String, passes: Bool) throws {
+        #expect(try (run("| logfmt | \(filter)", on: line) != nil) == passes)
+        #expect(try (run("| \(filter)", on: line) != nil) == passes, "as columns")
+    }
+
+    @Test(
         "logfmt reads pairs, quoted values and flags",
         arguments: [
             ("a=1 b=\"x y\" c", "a=1 b=x y"), ("a=\"q\\\"t\\n\" b.c=2", "a=q\"t\n b_c=2"),

@@ -95,6 +95,19 @@ struct LokiDiscoveryTests {
         #expect(answer.text == expected)
     }
 
+    @Test(
+        "facets count each line once, whether the query parses it or not",
+        arguments: ["", "%7Cjson"])
+    func facetCounts(parser: String) async throws {
+        let facets = try await get(
+            "/api/sidelight/logs/facets?query=%7Bservice_name%3D%22shop%22%7D\(parser)"
+        ).text
+        #expect(
+            facets.contains(
+                #"{"field":"status","cardinality":2,"values":[{"value":"200","count":8},"#
+                    + #"{"value":"500","count":2}]}"#), "\(facets)")
+    }
+
     @Test("volumes are bytes by the labels asked for, the largest first")
     func volumes() async throws {
         let all = "query=%7Bservice_name%3D~%22.%2B%22%7D"

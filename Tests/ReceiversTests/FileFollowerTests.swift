@@ -143,6 +143,72 @@ struct FileFollowerTests {
     }
 
     @Test(
+        "a file with the number of one that was removed, or that has other content, begins anew after a restart",
+        .timeLimit(.minutes(5)), arguments: [true, false])
+    func replacedMeanwhile(isTruncated: Bool) async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        try folder.append("old 1\nold 2\n")
+        let first = try folder.follow(bed)
+        await wait(bed, for: 2)
+        await first.stop()
+        // Whether a file system gives a new file the number of a removed one cannot be relied on.
+        let file = try #require(FileHandle(forUpdatingAtPath: folder.log))
+        if isTruncated { try file.truncate(atOffset: 0) }
+        try file.write(contentsOf: Array("new 1\nnew 2\nnew 3\nnew 4\n".utf8))
+        try file.close()
+        let second = try folder.follow(bed)
+        await wait(bed, for: 6)
+        await second.stop()
+        #expect(bodies(bed) == ["old 1", "old 2", "new 1", "new 2", "new 3", "new 4"])
+    }
+
+    @Test(
+        "files that were rotated one after the other while nobody read are read in their order",
+        .timeLimit(.minutes(5)))
+    func rotatedTwice() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        try folder.append("1\n")
+        let first = try folder.follow(bed)
+        await wait(bed, for: 1)
+        await first.stop()
+        try write("left alone\n", "/shop.log.note", folder)
+        try folder.append("2\n")
+        try folder.rotate(to: "/shop.log.2")
+        try folder.append("3\n")
+        try folder.rotate(to: "/shop.log.1")
+        for (name, seconds) in [("/shop.log.2", -20.0), ("/shop.log.1", -10.0)] {
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: seconds)],
+                ofItemAtPath: folder.path + name)
+        }
+        try folder.append("4\n")
+        let second = try folder.follow(bed)
+        await wait(bed, for: 4)
+        await second.stop()
+        #expect(bodies(bed) == ["1", "2", "3", "4"])
+    }
+
+    @Test(
+        "it is said when the file that was read before a restart is gone",
+        .timeLimit(.minutes(5)))
+    func lost() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        try folder.append("1\n")
+        let first = try folder.follow(bed)
+        await wait(bed, for: 1)
+        await first.stop()
+        try write("2\n", "/shop.log.next", folder)
+        try FileManager.default.removeItem(atPath: folder.log)
+        try FileManager.default.moveItem(
+            atPath: folder.path + "/shop.log.next", toPath: folder.log)
+        let second = try folder.follow(bed)
+        await wait(bed, for: 2)
+        await second.stop()
+        #expect(bodies(bed) == ["1", "2"])
+        #expect(bed.count("sidelight_receiver_followed_file_failures_total", folder.log) == 1)
+    }
+
+    @Test(
         "a piece whose storing was cut off is stored again as the same piece",
         .timeLimit(.minutes(5)))
     func crash() async throws {

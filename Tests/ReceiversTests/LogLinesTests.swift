@@ -35,22 +35,59 @@ import Testing
         #expect(attributes.contains(Attribute("app", .string("shop"))))
     }
 
-    @Test("a retry is recognised when all lines have times, and by its labels too")
+    @Test("a retry is recognised by lines with exact times or by many, and by its labels too")
     func retries() async throws {
         let bed = TestBed()
+        let exact = Self.timed.replacing(":19Z", with: ":19.001Z")
+        let many = String(repeating: Self.timed, count: 20)
         try await bed.withHTTP { server in
             for (query, body) in [
-                ("", Self.timed), ("", Self.timed), ("?service=a", Self.timed),
-                ("", Self.timed + "no time\n"),
+                ("", exact), ("", exact), ("?service=a", exact), ("", exact + "no time\n"),
+                ("", many), ("", Self.timed), ("", Self.timed + "no time\n"), ("", "no time\n"),
             ] {
                 _ = try await server.post(Self.path + query, Array(body.utf8))
             }
         }
         let digests = bed.store.digests
-        #expect(digests.count == 4)
+        try #require(digests.count == 8)
         #expect(digests[0] != nil && digests[0] == digests[1])
         #expect(digests[2] != nil && digests[2] != digests[0])
-        #expect(digests[3] == nil)
+        #expect(digests[3] != nil && digests[4] != nil)
+        // Equal lines of whole seconds are events of their own: three probes in a second.
+        #expect(digests[5] == nil && digests[6] == nil && digests[7] == nil)
+    }
+
+    @Test(
+        "objects that are not one a line are told apart",
+        arguments: [
+            ("[{\"m\":\"a\"},\n {\"m\":\"b\"}]", "application/json"),
+            ("\u{1E}{\"m\":\"a\"}\n\u{1E}{\n \"m\":\"b\"}\n", "application/json-seq"),
+            ("{\n  \"m\":\"a\"\n}\n{\"m\":\"b\"}\n", "application/json"),
+            ("[{\"m\":\"a\"},{\"m\":\"b\"}]", "text/plain"),
+            ("{\"m\":\"a\"}\n{\"m\":\"b\"}\n", "application/json"),
+        ])
+    func documents(body: String, type: String) async throws {
+        let bed = TestBed()
+        let answer = try await bed.withHTTP { server in
+            try await server.post(Self.path, Array(body.utf8), type: type)
+        }
+        #expect(answer.text == "{\"accepted\":2,\"rejected\":0}\n")
+        let batch = try #require(bed.store.logs.first)
+        #expect((0..<2).map { LogLine.string(batch, row: $0) } == [#"{"m":"a"}"#, #"{"m":"b"}"#])
+    }
+
+    @Test(
+        "what only begins like such objects is lines",
+        arguments: ["[1,2]\n[notice] x", "[{\"m\":1},\nx", "{\n\"m\"", "[] a\nb"])
+    func linesAfterAll(body: String) async throws {
+        let bed = TestBed()
+        _ = try await bed.withHTTP { server in
+            try await server.post(Self.path, Array(body.utf8), type: "application/json")
+        }
+        let batch = try #require(bed.store.logs.first)
+        #expect(
+            (0..<batch.count).map { LogLine.string(batch, row: $0) }
+                == body.split(separator: "\n").map(String.init))
     }
 
     @Test("of a body without an end the whole lines that came in time are stored, and 408 says so")

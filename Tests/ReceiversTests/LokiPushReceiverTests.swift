@@ -129,6 +129,40 @@ struct ElasticsearchReceiverTests {
         #expect(bed.store.logs.map(\.count) == [1])
     }
 
+    @Test("the same body for two indices is two requests, each with its retries")
+    func indices() async throws {
+        let bed = TestBed()
+        let body =
+            "{\"create\":{}}\n{\"@timestamp\":\"2023-11-14T22:13:19.123Z\",\"message\":\"m\"}\n"
+        try await bed.withHTTP { server in
+            for path in ["/a/_bulk", "/b/_bulk", "/b/_bulk"] {
+                _ = try await server.post(path, Array(body.utf8))
+            }
+        }
+        let digests = bed.store.digests
+        try #require(digests.count == 3)
+        #expect(digests[0] != nil && digests[0] != digests[1] && digests[1] == digests[2])
+    }
+
+    @Test("a document that shall go through a pipeline is refused, the others are taken")
+    func pipelines() async throws {
+        let bed = TestBed()
+        let body = """
+            {"index":{"pipeline":"p"}}
+            {"message":"a"}
+            {"index":{"pipeline":"_none"}}
+            {"message":"b"}
+
+            """
+        let answer = try await bed.withHTTP { server in
+            try await server.post("/_bulk", Array(body.utf8))
+        }
+        let statuses = answer.text.split(separator: "\"status\":").dropFirst().map { $0.prefix(3) }
+        #expect(statuses == ["400", "201"])
+        #expect(answer.text.contains("ingest pipelines are not run here (p)"))
+        #expect(bed.store.logs.first?.body(0) == .string("b"))
+    }
+
     @Test("what is no bulk body is refused whole")
     func refused() async throws {
         let bed = TestBed()

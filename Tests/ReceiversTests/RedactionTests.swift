@@ -136,6 +136,89 @@ struct RedactionTests {
         #expect(lines(batch) == ["pay *** and *** now", #"{"a":["x ***"],"b":2}"#])
     }
 
+    /// Whether a text stands anywhere in a batch: in lines, fields or the table of texts.
+    private func holds(_ batch: LogBatch, _ text: String) -> Bool {
+        (0..<batch.strings.count).contains { batch.strings[StringID($0)].contains(text) }
+            || lines(batch).contains { $0.contains(text) }
+            || (0..<batch.count).contains { row in
+                batch.record(at: row).attributes.contains { $0.value.text.contains(text) }
+            }
+    }
+
+    @Test(
+        "numbers are texts for patterns, in fields, arrays, objects and lines",
+        arguments: [
+            #"{"card":4111111111111111,"a":"x"}"#, #"{"o":{"card":[4111111111111111]},"a":"x"}"#,
+            "card=4111111111111111 a=x", #"{"card":4111111111111111.0,"a":"x"}"#,
+        ])
+    func numbers(_ line: String) throws {
+        let batch = try run([line, #"{"n":7}"#], [#"mask:/\d{16}/"#])
+        #expect(!holds(batch, "4111111111111111"), "\(lines(batch))")
+        #expect(lines(batch)[0].contains("***") && lines(batch)[0].contains("x"))
+        #expect(lines(batch)[1] == #"{"n":7}"#)
+    }
+
+    @Test("what a line calls by the rule's name goes under the vocabulary's name, too")
+    func vocabulary() throws {
+        let line =
+            #"{"remote_addr":"192.0.2.77","request_method":"GET","request_uri":"/a","status":200,"#
+            + #""body_bytes_sent":5,"request_time":0.1,"http_user_agent":"curl","request":"GET /a HTTP/1.1"}"#
+        let known = try run([line], [])
+        #expect(
+            known.record(at: 0).attributes.contains(
+                Attribute("downstream_remote_address", .string("192.0.2.77"))))
+        for rule in ["drop:remote_addr", "mask:remote_addr", "hash:remote_addr"] {
+            let batch = try run([line], [rule])
+            #expect(!holds(batch, "192.0.2.77"), "\(rule): \(lines(batch))")
+            #expect(batch.record(at: 0).attributes.contains(Attribute("path", .string("/a"))))
+        }
+    }
+
+    @Test("what stands behind a field's name goes from fields, too")
+    func insideFields() throws {
+        let batch = try run(
+            [
+                #"{"path":"/cb?token=SECRET3&x=1","code":200}"#,
+                #"192.0.2.7 - - [04/Mar/2026:05:06:07 +0000] "GET /cb?token=SECRET3 HTTP/1.1" 200 9 "-" "c""#,
+            ], ["drop:token"])
+        #expect(!holds(batch, "SECRET3"), "\(lines(batch))")
+        #expect(lines(batch)[0] == #"{"path":"/cb?token=***&x=1","code":200}"#)
+    }
+
+    @Test("escapes of JSON hide nothing")
+    func escapes() throws {
+        let line = #"{"password":"x","msg":"to bob\u0040example.com \u00e9","n":1}"#
+        let batch = try run([line], [#"mask:/[a-z]+@example\.com/"#])
+        #expect(!holds(batch, "example.com") && !holds(batch, "bob"), "\(lines(batch))")
+        #expect(lines(batch)[0].contains("to *** é"))
+        #expect(lines(try run([line], ["drop:absent"])) == [line])
+    }
+
+    @Test("names behind a full stop are names of records, not of resources")
+    func parts() throws {
+        var batch = LogBatch()
+        let resource = batch.append(Resource([Attribute("service.name", .string("cart"))]))
+        let scope = batch.append(Scope(name: "s"))
+        var record = LogRecord(time: Self.now, observedTime: Self.now, body: .string("b"))
+        record.attributes = [
+            Attribute("kubernetes.password", .string("SECRET17")),
+            Attribute("kubernetes.passwords", .string("kept")),
+        ]
+        batch.append(record, resource: resource, scope: scope)
+        let rules = try ["drop:password", "drop:name"].map { try RedactionRule($0) }
+        let result = Pipeline(limits: IngestLimits(), redaction: rules).run(batch, at: Self.now)
+            .batch
+        #expect(
+            result.record(at: 0).attributes == [
+                Attribute("kubernetes.passwords", .string("kept"))
+            ])
+        #expect(!holds(result, "SECRET17"))
+        #expect(
+            result.resource(at: result.resourceIndices[0]).attributes == [
+                Attribute("service.name", .string("cart"))
+            ])
+    }
+
     @Test("what was taken out is nowhere in the batch")
     func strings() throws {
         let batch = try run(

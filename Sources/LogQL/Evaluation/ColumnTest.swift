@@ -41,7 +41,7 @@ struct ColumnTest {
             return values(name, batch, columnOf) { text.accepts($0) ? .holds : .fails }
         case .address(let name, let addresses, let isNegated):
             return values(name, batch, columnOf) {
-                addresses.contains($0) != isNegated ? .holds : .fails
+                !$0.isEmpty && addresses.isFound(in: $0) != isNegated ? .holds : .fails
             }
         case .quantity(let name, let comparison, let literal):
             return values(name, batch, columnOf) {

@@ -95,20 +95,24 @@ extension LogQLEngine {
                         && logfmt.run(line, into: &labels) == nil
                         ? "logfmt" : ""
                 }
+                // A field that is in the line and beside it is one.
+                var noted: Set<String> = []
                 if !parser.isEmpty {
-                    Self.note(labels.parsed.withFlagWords, parser, in: &found)
+                    Self.note(labels.parsed.withFlagWords, parser, in: &found, &noted)
                 }
-                Self.note(entry.parsed, "", in: &found)
-                Self.note(entry.metadata, "", in: &found)
+                Self.note(entry.parsed, "", in: &found, &noted)
+                Self.note(entry.metadata, "", in: &found, &noted)
             }
         }
         return found
     }
 
     private static func note(
-        _ labels: Labels, _ parser: String, in found: inout [String: FoundField]
+        _ labels: Labels, _ parser: String, in found: inout [String: FoundField],
+        _ noted: inout Set<String>
     ) {
-        for pair in labels.pairs where !pair.name.hasPrefix("__") {
+        for pair in labels.pairs
+        where !pair.name.hasPrefix("__") && noted.insert(pair.name).inserted {
             let isKnown = found[pair.name]?.counts[pair.value] != nil
             guard isKnown || found[pair.name]?.counts.count ?? 0 < valuesMax else { continue }
             found[pair.name, default: FoundField()].counts[pair.value, default: 0] += 1

@@ -48,7 +48,7 @@ indirect enum LabelTest: Sendable {
         case .address(let name, let addresses, let isNegated):
             guard labels.failure == nil else { return true }
             return labels.withValue(of: name, batch, row: row) {
-                addresses.contains($0) != isNegated
+                !$0.isEmpty && addresses.isFound(in: $0) != isNegated
             }
         case .all(let parts):
             for part in parts where !part.accepts(&labels, batch, row: row) { return false }

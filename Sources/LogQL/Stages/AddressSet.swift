@@ -31,15 +31,7 @@ struct AddressSet: Sendable, Hashable {
         address.isV6 == first.isV6 && first.bits <= address.bits && address.bits <= last.bits
     }
 
-    /// Whether the whole text is an address of the set.
-    func contains(_ text: UnsafeRawBufferPointer) -> Bool {
-        guard let address = IPAddress(Substring(decoding: text, as: UTF8.self)) else {
-            return false
-        }
-        return contains(address)
-    }
-
-    /// Whether an address of the set stands somewhere in a line.
+    /// Whether an address of the set stands somewhere in a line or value, which may have a port behind it.
     /// - Complexity: O(length): runs of characters that addresses are made of are looked at once each.
     func isFound(in line: UnsafeRawBufferPointer) -> Bool {
         var offset = 0

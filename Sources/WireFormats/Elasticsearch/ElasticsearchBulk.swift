@@ -33,14 +33,14 @@ package enum ElasticsearchBulk {
         try WireLimits.checkBody(body.count)
         var decoder = BulkDecoder(bodyBytes: body.count, options: options, receivedAt: receivedAt)
         var offset = 0
-        var pending: (action: String, index: String)?
+        var pending: BulkAction?
         while offset < body.count {
             let end = LogLines.lineEnd(in: body, from: offset)
             let line = UnsafeRawBufferPointer(rebasing: body[offset..<end])
             let isEmpty = line.allSatisfy { $0 <= 0x20 }
             if !isEmpty || pending != nil {
                 if let action = pending {
-                    try decoder.document(line, action.action, index: action.index)
+                    try decoder.document(line, action)
                     pending = nil
                 } else {
                     pending = try decoder.action(line, at: offset, defaultIndex: index)
@@ -49,7 +49,7 @@ package enum ElasticsearchBulk {
             offset = end + 1
         }
         if let pending {
-            decoder.refuse(pending.action, pending.index, "the document is missing")
+            decoder.refuse(pending, "the document is missing")
         }
         let items = decoder.items
         return (decoder.finish(), items)
@@ -65,6 +65,14 @@ package enum ElasticsearchBulk {
     }
 }
 
+/// What is to be done with the document that follows.
+private struct BulkAction {
+    var name = ""
+    var index: String
+    /// The ingest pipeline that it shall go through.
+    var pipeline: String?
+}
+
 private struct BulkDecoder: ~Copyable {
     private var lines: LogLineDecoder
     private(set) var items: [ElasticsearchBulk.Item] = []
@@ -77,39 +85,40 @@ private struct BulkDecoder: ~Copyable {
 
     consuming func finish() -> Decoded<LogBatch> { lines.finish() }
 
-    mutating func refuse(_ action: String, _ index: String, _ reason: String) {
+    mutating func refuse(_ action: BulkAction, _ reason: String) {
         let number = items.count + 1
         lines.tally.add(.malformedItem, example: "action \(number): \(reason)")
-        items.append(ElasticsearchBulk.Item(action: action, index: index, error: reason))
+        items.append(
+            ElasticsearchBulk.Item(action: action.name, index: action.index, error: reason))
     }
 
     /// The action of a line whose document follows; `nil` if none does, or it is refused with it.
     mutating func action(
         _ line: UnsafeRawBufferPointer, at offset: Int, defaultIndex: String
-    ) throws(DecodeError) -> (action: String, index: String)? {
+    ) throws(DecodeError) -> BulkAction? {
         var reader = JSONReader(line)
-        var name: String?
-        var index = defaultIndex
+        var action = BulkAction(index: defaultIndex)
         do {
             try reader.beginObject()
             while let key = try reader.nextKey() {
-                name = String(decoding: key.bytes, as: UTF8.self)
+                action.name = String(decoding: key.bytes, as: UTF8.self)
                 try reader.beginObject()
                 while let key = try reader.nextKey() {
                     switch key {
-                    case "_index": index = String(decoding: try reader.string(), as: UTF8.self)
+                    case "_index": action.index = try text(&reader)
+                    case "pipeline": action.pipeline = try text(&reader)
                     default: try reader.skipValue()
                     }
                 }
             }
             try reader.end()
         } catch {
-            name = nil
+            action.name = ""
         }
-        switch name {
-        case "create", "index", "update": return (name ?? "", index)
+        switch action.name {
+        case "create", "index", "update": return action
         case "delete":
-            refuse("delete", index, "delete is not supported: logs are only added")
+            refuse(action, "delete is not supported: logs are only added")
             return nil
         default:
             throw .malformed(
@@ -117,20 +126,27 @@ private struct BulkDecoder: ~Copyable {
         }
     }
 
+    private func text(_ reader: inout JSONReader) throws(DecodeError) -> String {
+        String(decoding: try reader.string(), as: UTF8.self)
+    }
+
     mutating func document(
-        _ line: UnsafeRawBufferPointer, _ action: String, index: String
+        _ line: UnsafeRawBufferPointer, _ action: BulkAction
     ) throws(DecodeError) {
-        guard action != "update" else {
-            return refuse(action, index, "update is not supported: logs are only added")
+        guard action.name != "update" else {
+            return refuse(action, "update is not supported: logs are only added")
+        }
+        if let pipeline = action.pipeline, !pipeline.isEmpty, pipeline != "_none" {
+            return refuse(action, "ingest pipelines are not run here (\(pipeline))")
         }
         guard line.count <= LogLines.lineBytesMax else {
-            return refuse(action, index, "the document is over \(LogLines.lineBytesMax) bytes")
+            return refuse(action, "the document is over \(LogLines.lineBytesMax) bytes")
         }
         let facts: Facts
         do { facts = try Facts(of: line) } catch {
-            return refuse(action, index, "the document is no object: \(error)")
+            return refuse(action, "the document is no object: \(error)")
         }
-        let resource = resource(facts, index: index)
+        let resource = resource(facts, index: action.index)
         var known = LogRecordFields()
         known.time = facts.time?.withUnsafeBytes { LogFieldText.time($0) } ?? nil
         known.hasUnreadableTime = known.time == nil && facts.time != nil
@@ -145,7 +161,8 @@ private struct BulkDecoder: ~Copyable {
         } else {
             try lines.line(line, number: items.count + 1, known: known, resource: resource)
         }
-        items.append(ElasticsearchBulk.Item(action: action, index: index, error: nil))
+        items.append(
+            ElasticsearchBulk.Item(action: action.name, index: action.index, error: nil))
     }
 
     private mutating func resource(_ facts: Facts, index: String) -> UInt32 {

@@ -72,7 +72,7 @@ struct TailSession: Sendable {
         return streams
     }
 
-    /// Batches that have waited long enough; none when the task is cancelled.
+    /// What has arrived when the first of it has waited long enough; none when the task is cancelled.
     private func due(_ queue: TailQueue) async -> (items: [TailQueue.Item], dropped: [LogBatch]) {
         await queue.waitUntilFilled()
         let now = runner.clock.monotonicNanoseconds
@@ -81,7 +81,6 @@ struct TailSession: Sendable {
             if wait > 0 {
                 do { try await Task.sleep(nanoseconds: UInt64(wait)) } catch { return ([], []) }
             }
-            return queue.take(until: first)
         }
         return queue.take(until: .max)
     }
