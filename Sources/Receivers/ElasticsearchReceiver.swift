@@ -71,7 +71,7 @@ package struct ElasticsearchReceiver: Sendable {
             items = decodedItems
             return decoded
         }
-        let digest = decoded.retryDigest(ContentHash(request.body), receivedAt: now)
+        let digest = decoded.retryDigest(ContentHash(ofBody: request.body), receivedAt: now)
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: digest, by: .elasticsearch)
         }
