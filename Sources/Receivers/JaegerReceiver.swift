@@ -25,7 +25,8 @@ package struct JaegerReceiver: Sendable {
         let encoding = try Self.encoding(request)
         let decoded = try decode { try JaegerSpans.decode(thrift: request.body, encoding) }
         let receipt = try await storing { () throws(StoreError) in
-            try await ingest.store(decoded, digest: ContentHash(request.body), by: .jaegerHTTP)
+            try await ingest.store(
+                decoded, digest: ContentHash(ofBody: request.body), by: .jaegerHTTP)
         }
         return accepted(receipt)
     }

@@ -43,7 +43,8 @@ package struct OTLPHTTPReceiver: Sendable {
             }
         }
         return try await answer(.traces, encoding) { () throws(StoreError) in
-            try await ingest.store(decoded, digest: ContentHash(request.body), by: .otlpHTTP)
+            try await ingest.store(
+                decoded, digest: ContentHash(ofBody: request.body), by: .otlpHTTP)
         }
     }
 
@@ -57,7 +58,8 @@ package struct OTLPHTTPReceiver: Sendable {
             }
         }
         return try await answer(.metrics, encoding) { () throws(StoreError) in
-            try await ingest.store(decoded, digest: ContentHash(request.body), by: .otlpHTTP)
+            try await ingest.store(
+                decoded, digest: ContentHash(ofBody: request.body), by: .otlpHTTP)
         }
     }
 
@@ -75,7 +77,7 @@ package struct OTLPHTTPReceiver: Sendable {
             }
         }
         return try await answer(.logs, encoding) { () throws(StoreError) in
-            let digest = decoded.retryDigest(ContentHash(request.body), receivedAt: now)
+            let digest = decoded.retryDigest(ContentHash(ofBody: request.body), receivedAt: now)
             return try await ingest.store(decoded, digest: digest, by: .otlpHTTP)
         }
     }

@@ -25,7 +25,7 @@ extension HTTPRequest {
     /// What is the same for retries: path and query decide what is stored as much as the body does.
     var retryIdentity: ContentHash {
         let target = ContentHash(Array("\(path)?\(rawQuery)".utf8))
-        let body = ContentHash(body)
+        let body = ContentHash(ofBody: body)
         let words = [target.high, target.low, body.high, body.low]
         return words.withUnsafeBytes { ContentHash($0) }
     }

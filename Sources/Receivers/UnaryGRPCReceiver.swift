@@ -139,7 +139,7 @@ struct UnaryGRPCReceiver: Sendable {
                 do throws(DecodeError) {
                     let batch = try decode(bytes, now)
                     return .success(
-                        Export(batch: batch, digest: ContentHash(bytes), receivedAt: now))
+                        Export(batch: batch, digest: ContentHash(ofBody: bytes), receivedAt: now))
                 } catch {
                     return .failure(.undecodable(error))
                 }

@@ -37,7 +37,7 @@ package struct ZipkinReceiver: Sendable {
         let now = ingest.now
         let decoded = try decode { try read(request.body, now) }
         let receipt = try await storing { () throws(StoreError) in
-            try await ingest.store(decoded, digest: ContentHash(request.body), by: .zipkin)
+            try await ingest.store(decoded, digest: ContentHash(ofBody: request.body), by: .zipkin)
         }
         return accepted(receipt)
     }

@@ -79,7 +79,7 @@ struct JournalReplayer {
         let isSealed = try isSealed(record, in: spans.partitions)
         let isDerived = derived.map { record.sequence <= $0.through } ?? true
         if isSealed && isDerived { return }
-        let batch = try SpanBatchCodec.decode(record.payload)
+        let batch = try JournalledSpans.decode(record.payload)
         if !isDerived { derived?.prepare(batch)(record.sequence, record.arrival) }
         if !isSealed {
             spans.admit(batch, sequence: record.sequence, arrival: record.arrival)

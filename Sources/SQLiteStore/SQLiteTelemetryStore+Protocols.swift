@@ -15,7 +15,7 @@ extension SQLiteTelemetryStore: SpanStore {
             prepare: {
                 let derive = derived?.prepare(batch)
                 return JournalledBatch(
-                    payload: SpanBatchCodec.encode(batch, effort: .journal)
+                    payload: JournalledSpans.encode(batch)
                 ) { sequence, arrival in
                     spans.admit(batch, sequence: sequence, arrival: arrival)
                     derive?(sequence, arrival)

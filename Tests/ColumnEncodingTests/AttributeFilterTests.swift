@@ -36,6 +36,29 @@ struct AttributeFilterTests {
         }
     }
 
+    @Test("knows a text under each of the keys that have it in turn")
+    func sharedTexts() throws {
+        var batch = SpanBatch()
+        let resource = batch.append(Resource())
+        let scope = batch.append(Scope())
+        for row in 0..<40 {
+            var span = SpanRecord(
+                traceID: TraceID(high: 1, low: 1), spanID: SpanID(UInt64(row + 1)), name: "a",
+                start: .zero, duration: 1)
+            span.attributes = [
+                Attribute("source", .string("pod-\(row % 7)")),
+                Attribute("target", .string("pod-\(row % 3)")),
+                Attribute("port", .int(Int64(row % 2))),
+            ]
+            batch.append(span, resource: resource, scope: scope)
+        }
+        let filter = try #require(built(batch))
+        for pod in 0..<7 { #expect(filter.mayHave(key: "source", text: "pod-\(pod)")) }
+        for pod in 0..<3 { #expect(filter.mayHave(key: "target", text: "pod-\(pod)")) }
+        for port in 0..<2 { #expect(filter.mayHave(key: "port", text: "\(port)")) }
+        #expect(!filter.mayHave(key: "target", text: "pod-6"))
+    }
+
     @Test("denies most of what is not there, and a key at another place")
     func fewFalsePositives() throws {
         var mesh = MeshSpans(seed: 8)

@@ -32,6 +32,26 @@ struct GathererTests {
         expectEqual(gatherer.batch(rows[...]), merger.take())
     }
 
+    @Test("columns that are zero in some sources and not in others are gathered", arguments: 0..<4)
+    func sparseColumns(seed: Int) {
+        var batches = RandomBatches(seed: UInt64(seed) + 150)
+        var sources = (0..<3).map { _ in batches.spans(30) }
+        let zeros = [UInt32](repeating: 0, count: 30)
+        for index in sources.indices where index > 0 || seed % 2 == 0 {
+            sources[index].flags = zeros
+            sources[index].traceStates = zeros
+            sources[index].statusMessages = zeros
+            sources[index].droppedAttributeCounts = zeros
+            sources[index].droppedEventCounts = zeros
+        }
+        let rows = order(sources.map(\.count), &batches.random)
+        var merger = SpanBatchMerger()
+        for source in sources { _ = merger.add(source) }
+        for row in rows { merger.append(row: row.row, of: row.source) }
+        var gatherer = SpanBatchGatherer(sources)
+        expectEqual(gatherer.batch(rows[...]), merger.take())
+    }
+
     @Test("log records are those that copying them one by one gives", arguments: 0..<12)
     func logs(seed: Int) {
         var batches = RandomBatches(seed: UInt64(seed) + 200)

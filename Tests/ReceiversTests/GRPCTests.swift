@@ -88,7 +88,7 @@ import WireFormats
         #expect(bed.store.logs.map(\.count) == [2, 2, 2])
         #expect(bed.store.metrics.count == 3)
         #expect(
-            bed.store.digests.first == ContentHash(OTLPTraces.encode(Samples.spans(3))))
+            bed.store.digests.first == ContentHash(ofBody: OTLPTraces.encode(Samples.spans(3))))
         #expect(bed.count("sidelight_receiver_items_total", "traces", "otlp_grpc") == 9)
     }
 

@@ -71,7 +71,7 @@ import WireFormats
                 #expect(answer.status == 200)
             }
         }
-        #expect(bed.store.digests == Array(repeating: ContentHash(body), count: 4))
+        #expect(bed.store.digests == Array(repeating: ContentHash(ofBody: body), count: 4))
         #expect(bed.store.spans.map(\.count) == [10, 10, 10, 10])
     }
 

@@ -35,7 +35,7 @@ import WireFormats
             #expect(packed.status == 202)
         }
         #expect(bed.store.spans.map(\.count) == [2, 2, 2, 2])
-        #expect(bed.store.digests == Array(repeating: ContentHash(sent), count: 4))
+        #expect(bed.store.digests == Array(repeating: ContentHash(ofBody: sent), count: 4))
         #expect(bed.count("sidelight_receiver_items_total", "traces", "zipkin") == 8)
     }
 

@@ -72,4 +72,23 @@ struct ContentHashTests {
         let hashes = (0..<64).map { ContentHash([UInt8](repeating: 0, count: $0)) }
         #expect(Set(hashes).count == hashes.count)
     }
+
+    @Test("a body's differs when any of its bytes does, or its length", arguments: [63, 64, 200])
+    func bodies(length: Int) {
+        let body = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        var hashes: Set<ContentHash> = [ContentHash(ofBody: body), ContentHash(ofBody: body + [0])]
+        for index in body.indices {
+            var other = body
+            other[index] ^= 0x10
+            hashes.insert(ContentHash(ofBody: other))
+            if index >= 16 {
+                // Sixteen bytes in the place of others.
+                other = body
+                other.swapAt(index, index - 16)
+                hashes.insert(ContentHash(ofBody: other))
+            }
+        }
+        #expect(hashes.count == 2 + length + max(0, length - 16))
+        #expect(ContentHash(ofBody: body) == ContentHash(ofBody: Array(body)))
+    }
 }

@@ -6,6 +6,7 @@ extension GatherPlan {
     func strings(
         _ strings: inout StringUnion, _ column: (Int) -> [StringID]
     ) -> [StringID] {
+        if isZero(column) { return [StringID](repeating: 0, count: rows) }
         let old = self.column(column)
         return [StringID](unsafeUninitializedCapacity: rows) { out, count in
             old.withUnsafeBufferPointer { old in

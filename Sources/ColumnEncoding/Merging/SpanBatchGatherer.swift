@@ -27,14 +27,14 @@ package struct SpanBatchGatherer: ~Copyable {
         batch.statuses = plan.column { sources[$0].statuses }
         batch.statusMessages = plan.strings(&strings) { sources[$0].statusMessages }
         batch.traceStates = plan.strings(&strings) { sources[$0].traceStates }
-        batch.flags = plan.column { sources[$0].flags }
+        batch.flags = plan.sparseColumn { sources[$0].flags }
         batch.resourceIndices = shared.resourceNumbers(plan, &strings) {
             sources[$0].resourceIndices
         }
         batch.scopeIndices = shared.scopeNumbers(plan, &strings) { sources[$0].scopeIndices }
-        batch.droppedAttributeCounts = plan.column { sources[$0].droppedAttributeCounts }
-        batch.droppedEventCounts = plan.column { sources[$0].droppedEventCounts }
-        batch.droppedLinkCounts = plan.column { sources[$0].droppedLinkCounts }
+        batch.droppedAttributeCounts = plan.sparseColumn { sources[$0].droppedAttributeCounts }
+        batch.droppedEventCounts = plan.sparseColumn { sources[$0].droppedEventCounts }
+        batch.droppedLinkCounts = plan.sparseColumn { sources[$0].droppedLinkCounts }
         batch.attributeEnds = plan.ends { sources[$0].attributeEnds }
         let cells = plan.cells({ sources[$0].attributeEnds }, targetEnds: batch.attributeEnds)
         batch.attributes = cells.attributes(&strings) { sources[$0].attributes }

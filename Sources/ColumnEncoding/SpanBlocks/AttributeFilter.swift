@@ -103,11 +103,16 @@ package struct AttributeFilterBuilder {
         var isOpen = false
         /// Bits by place.
         var places: UInt8 = 0
+        /// The value that the last cell had, in a form that no string has.
+        var latest: (type: AttributeType, payload: UInt64) = (.string, 0)
     }
 
     private let strings: StringTable
     /// Key numbers by string id, 0 for none.
     private var keyNumbers: [UInt32]
+    /// By string id: 1 + the number of the key that it was a text of last. A text is mostly that of one
+    /// key, and so known without a look at `seen`.
+    private var keyOfText: [UInt32]
     private var keys: [Key] = []
     private var entries = 0
     /// Distinct cells, and their numbers + 1 by hash; 0 is free.
@@ -117,6 +122,7 @@ package struct AttributeFilterBuilder {
     package init(_ strings: StringTable) {
         self.strings = strings
         keyNumbers = [UInt32](repeating: 0, count: strings.count)
+        keyOfText = keyNumbers
     }
 
     /// Takes cells that stand at `place`.
@@ -130,7 +136,7 @@ package struct AttributeFilterBuilder {
             keys[number].places |= bit
             guard !keys[number].isOpen else { continue }
             let (type, payload) = (attributes.types[cell], attributes.payloads[cell])
-            guard isNew(number, type, payload) else { continue }
+            guard !isLatest(number, type, payload), isNew(number, type, payload) else { continue }
             append(type, payload, to: number)
         }
     }
@@ -143,6 +149,24 @@ package struct AttributeFilterBuilder {
         keyNumbers[Int(key)] = UInt32(truncatingIfNeeded: keys.count)
         entries += 1
         return keys.count - 1
+    }
+
+    /// Whether a cell is like the last one of its key, or a text that this key had last: then it is not new.
+    @inline(__always)
+    private mutating func isLatest(
+        _ key: Int, _ type: AttributeType, _ payload: UInt64
+    ) -> Bool {
+        if case .string = type {
+            let text = Int(truncatingIfNeeded: payload)
+            let mark = UInt32(truncatingIfNeeded: key) &+ 1
+            if keyOfText[text] == mark { return true }
+            keyOfText[text] = mark
+            return false
+        }
+        let latest = keys[key].latest
+        if latest.payload == payload, latest.type.rawValue == type.rawValue { return true }
+        keys[key].latest = (type, payload)
+        return false
     }
 
     /// Whether a cell like this was not there before.

@@ -70,7 +70,7 @@ struct SpanFold: Sendable {
     private mutating func foldGroups(
         _ batch: SpanBatch, _ localOfResource: [UInt32], _ services: [StringID], _ bounds: [Int64]
     ) {
-        var table = GroupTable()
+        var table = PackedKeyTable()
         groups.reserveCapacity(128)
         buckets.reserveCapacity(128 * bucketCount)
         let sizes = SpanSizes(batch)
@@ -84,7 +84,7 @@ struct SpanFold: Sendable {
             let packed =
                 UInt64(local) << 37 | UInt64(name) << 5 | UInt64(kind.rawValue) << 2
                 | UInt64(status.rawValue)
-            let (index, isNew) = table.index(packed)
+            let (index, isNew) = table.number(of: packed)
             let duration = batch.durations[row]
             if isNew {
                 groups.append(
@@ -153,41 +153,5 @@ struct LocalNumbers {
         names.append(name)
         numberOf[name] = number
         return number
-    }
-}
-
-/// Numbers packed keys in order of appearance: linear probing at a load of at most 1/2.
-private struct GroupTable {
-    private var keys: [UInt64] = []
-    /// Number + 1; zero is free.
-    private var slots = [UInt32](repeating: 0, count: 256)
-
-    mutating func index(_ key: UInt64) -> (index: Int, isNew: Bool) {
-        let mask = slots.count &- 1
-        var position = Self.hash(key) & mask
-        while true {
-            let slot = slots[position]
-            if slot == 0 { break }
-            if keys[Int(slot) &- 1] == key { return (Int(slot) &- 1, false) }
-            position = (position &+ 1) & mask
-        }
-        keys.append(key)
-        slots[position] = UInt32(keys.count)
-        if keys.count * 2 > slots.count { grow() }
-        return (keys.count - 1, true)
-    }
-
-    private mutating func grow() {
-        slots = [UInt32](repeating: 0, count: slots.count * 2)
-        for (index, key) in keys.enumerated() {
-            var position = Self.hash(key) & (slots.count - 1)
-            while slots[position] != 0 { position = (position + 1) & (slots.count - 1) }
-            slots[position] = UInt32(index + 1)
-        }
-    }
-
-    @inline(__always)
-    private static func hash(_ key: UInt64) -> Int {
-        Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32)
     }
 }

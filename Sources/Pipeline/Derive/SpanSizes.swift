@@ -4,11 +4,41 @@ import Telemetry
 /// columns. Arrays and maps count with the bytes of their compact form, which is close.
 struct SpanSizes {
     private let batch: SpanBatch
-    private let ends: [UInt32]
+    /// Tag, length and content of each string as a field; 0 for "", of which none is written.
+    private let texts: [UInt32]
+    /// Of all attributes of each span.
+    private let attributeBytes: [Int]
 
     init(_ batch: SpanBatch) {
         self.batch = batch
-        ends = batch.strings.ends
+        texts = Self.texts(batch.strings.ends)
+        attributeBytes = Self.bytes(of: batch.attributes, ends: batch.attributeEnds, texts)
+    }
+
+    private static func texts(_ ends: [UInt32]) -> [UInt32] {
+        var texts: [UInt32] = []
+        texts.reserveCapacity(ends.count)
+        var start: UInt32 = 0
+        for end in ends {
+            let length = Int(end &- start)
+            texts.append(length == 0 ? 0 : UInt32(truncatingIfNeeded: delimited(length)))
+            start = end
+        }
+        return texts
+    }
+
+    private static func bytes(
+        of columns: AttributeColumns, ends: [UInt32], _ texts: [UInt32]
+    ) -> [Int] {
+        var bytes: [Int] = []
+        bytes.reserveCapacity(ends.count)
+        var start = 0
+        for end in ends {
+            let end = Int(end)
+            bytes.append(attributes(columns, start..<end, texts))
+            start = end
+        }
+        return bytes
     }
 
     func bytes(of row: Int) -> UInt64 {
@@ -23,7 +53,7 @@ struct SpanSizes {
         var status = text(batch.statusMessages[row])
         if case .unset = batch.statuses[row] {} else { status &+= 2 }
         if status > 0 { bytes &+= Self.delimited(status) }
-        bytes &+= attributes(batch.attributes, batch.attributeRange(row))
+        bytes &+= attributeBytes[row]
         let events = batch.eventRange(row)
         if !events.isEmpty { for event in events { bytes &+= self.event(event) } }
         let links = batch.linkRange(row)
@@ -37,7 +67,7 @@ struct SpanSizes {
         let events = batch.events
         return Self.delimited(
             9 &+ text(events.names[event])
-                &+ attributes(events.attributes, events.attributeRange(event))
+                &+ Self.attributes(events.attributes, events.attributeRange(event), texts)
                 &+ count(events.droppedAttributeCounts[event]))
     }
 
@@ -45,14 +75,16 @@ struct SpanSizes {
         let links = batch.links
         return Self.delimited(
             18 &+ 10 &+ text(links.traceStates[link])
-                &+ attributes(links.attributes, links.attributeRange(link))
+                &+ Self.attributes(links.attributes, links.attributeRange(link), texts)
                 &+ count(links.droppedAttributeCounts[link])
                 // A fixed 32-bit field.
                 &+ (links.flags[link] == 0 ? 0 : 5))
     }
 
     @inline(__always)
-    private func attributes(_ columns: AttributeColumns, _ cells: Range<Int>) -> Int {
+    private static func attributes(
+        _ columns: AttributeColumns, _ cells: Range<Int>, _ texts: [UInt32]
+    ) -> Int {
         var bytes = 0
         for cell in cells {
             let payload = columns.payloads[cell]
@@ -60,27 +92,19 @@ struct SpanSizes {
                 switch columns.types[cell] {
                 case .empty: 0
                 case .bool: 2
-                case .int: 1 &+ Self.varint(payload)
+                case .int: 1 &+ varint(payload)
                 case .double: 9
-                case .string, .bytes:
-                    // The member that is set is written even if it is empty.
-                    Self.delimited(length(StringID(truncatingIfNeeded: payload)))
-                case .array, .map:
-                    Self.delimited(length(StringID(truncatingIfNeeded: payload)))
+                // The member that is set is written even if it is empty.
+                case .string, .bytes, .array, .map:
+                    max(2, Int(texts[Int(truncatingIfNeeded: payload)]))
                 }
-            bytes &+= Self.delimited(text(columns.keys[cell]) &+ Self.delimited(value))
+            bytes &+= delimited(Int(texts[Int(columns.keys[cell])]) &+ delimited(value))
         }
         return bytes
     }
 
-    /// Of a text field; none is written for "".
     @inline(__always)
-    private func text(_ id: StringID) -> Int { id == 0 ? 0 : Self.delimited(length(id)) }
-
-    @inline(__always)
-    private func length(_ id: StringID) -> Int {
-        id == 0 ? 0 : Int(ends[Int(id)] &- ends[Int(id) &- 1])
-    }
+    private func text(_ id: StringID) -> Int { Int(texts[Int(id)]) }
 
     @inline(__always)
     private func count(_ value: UInt32) -> Int {

@@ -58,7 +58,7 @@ package struct XRayReceiver: Sendable {
             throw HTTPError.badRequest("\(error)")
         }
         let receipt = try await storing { () throws(StoreError) in
-            try await ingest.store(spans, digest: ContentHash(request.body), by: .xray)
+            try await ingest.store(spans, digest: ContentHash(ofBody: request.body), by: .xray)
         }
         if receipt.accepted < spans.batch.count { unprocessed += refused(spans.batch, receipt) }
         return .json(XRayPutSegments.answer(unprocessed))

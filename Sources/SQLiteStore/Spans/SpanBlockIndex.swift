@@ -70,29 +70,12 @@ struct SpanBlockIndex: Sendable {
     }
 
     private static func operations(_ batch: SpanBatch) -> [Operation] {
-        var numbers: [UInt64: Int] = [:]
-        var found: [(row: Int, operation: Operation)] = []
-        for row in 0..<batch.count {
-            let group =
-                UInt64(batch.resourceIndices[row]) << 40 | UInt64(batch.names[row]) << 8
-                | UInt64(batch.kinds[row].rawValue)
-            let operation = Operation(
-                key: 0, durations: batch.durations[row]...batch.durations[row],
-                statuses: 1 << batch.statuses[row].rawValue)
-            if let number = numbers[group] {
-                found[number].operation.add(operation)
-            } else {
-                numbers[group] = found.count
-                found.append((row, operation))
-            }
-        }
+        let found = SpanOperations(batch)
         var byKey: [UInt32: Operation] = [:]
-        for (row, extremes) in found {
-            var operation = extremes
-            let summary = SpanSummary(
-                service: batch.resource(at: batch.resourceIndices[row]).serviceName,
-                name: batch.strings[batch.names[row]], kind: batch.kinds[row])
-            operation.key = summary.encoded.withUnsafeBytes { key($0) }
+        for (summary, group) in zip(found.summaries, found.groups) {
+            let operation = Operation(
+                key: summary.encoded.withUnsafeBytes { key($0) },
+                durations: group.shortest...group.longest, statuses: group.statuses)
             byKey[operation.key, default: operation].add(operation)
         }
         // Such a block is not known by its operations.

@@ -15,7 +15,8 @@ enum SpanOrder {
     /// sources and rows.
     static func byTrace(_ batches: [SpanBatch]) -> Grouped {
         let traces = TraceIndex(batches.flatMap(\.traceIDs))
-        let places = places(of: traces, starts: batches.map(\.starts))
+        let starts = batches.map(\.starts)
+        let places = places(of: traces, starts: starts)
         var ends = [Int](repeating: 0, count: traces.distinct.count)
         for trace in traces.ofRow { ends[places[Int(trace)]] += 1 }
         var total = 0
@@ -36,7 +37,7 @@ enum SpanOrder {
                 number += 1
             }
         }
-        sortEach(&rows, ends, batches)
+        sortEach(&rows, ends, starts)
         return Grouped(rows: rows, traceEnds: ends)
     }
 
@@ -60,7 +61,7 @@ enum SpanOrder {
     }
 
     private static func sortEach(
-        _ rows: inout [SourceRow], _ ends: [Int], _ batches: [SpanBatch]
+        _ rows: inout [SourceRow], _ ends: [Int], _ starts: [[Timestamp]]
     ) {
         var keys: [(start: Int64, row: SourceRow)] = []
         var begin = 0
@@ -68,7 +69,7 @@ enum SpanOrder {
             keys.removeAll(keepingCapacity: true)
             var isSorted = true
             for row in rows[begin..<end] {
-                let start = batches[row.source].starts[row.row].nanoseconds
+                let start = starts[row.source][row.row].nanoseconds
                 if let last = keys.last { isSorted = isSorted && last.start <= start }
                 keys.append((start, row))
             }
@@ -95,13 +96,23 @@ enum SpanDeduplication {
     static func kept(
         _ grouped: SpanOrder.Grouped, of batches: [SpanBatch]
     ) -> (SpanOrder.Grouped, replaced: Int) {
-        guard mayRepeat(grouped.rows, batches) else { return (grouped, 0) }
+        let suspects = RepetitionCheck.suspects(in: grouped, of: batches)
+        guard !suspects.isEmpty else { return (grouped, 0) }
         var kept = SpanOrder.Grouped(rows: [], traceEnds: [])
+        kept.rows.reserveCapacity(grouped.rows.count)
+        kept.traceEnds.reserveCapacity(grouped.traceEnds.count)
         var replaced = 0
+        var next = 0
         var begin = 0
-        for end in grouped.traceEnds {
-            kept.rows += self.kept(Array(grouped.rows[begin..<end]), of: batches) { row, other in
-                if record(row, batches) != record(other, batches) { replaced += 1 }
+        for (trace, end) in grouped.traceEnds.enumerated() {
+            let rows = grouped.rows[begin..<end]
+            if next < suspects.count, suspects[next] == trace {
+                kept.rows += self.kept(rows, of: batches) { row, other in
+                    if record(row, batches) != record(other, batches) { replaced += 1 }
+                }
+                next += 1
+            } else {
+                kept.rows += rows
             }
             kept.traceEnds.append(kept.rows.count)
             begin = end
@@ -119,7 +130,7 @@ enum SpanDeduplication {
     /// The given rows of one trace without those that a more complete one stands for.
     /// - Parameter replacing: is shown each row that is left out and the one that stands for it.
     static func kept(
-        _ rows: [SourceRow], of batches: [SpanBatch],
+        _ rows: ArraySlice<SourceRow>, of batches: [SpanBatch],
         replacing: (SourceRow, SourceRow) -> Void = { _, _ in }
     ) -> [SourceRow] {
         var dropped = Set<SourceRow>()
@@ -138,36 +149,57 @@ enum SpanDeduplication {
             replacing(isBetter ? other : row, isBetter ? row : other)
             if isBetter { best[identity] = row }
         }
-        return dropped.isEmpty ? rows : rows.filter { !dropped.contains($0) }
+        return dropped.isEmpty ? Array(rows) : rows.filter { !dropped.contains($0) }
     }
 
     private static func rank(_ row: SourceRow, _ batches: [SpanBatch]) -> (Int, Int, Int) {
         let batch = batches[row.source]
         return (batch.detailCount(row.row), row.source, row.row)
     }
+}
 
-    /// Whether two rows may have the same span id and kind: false for certain. Spans hardly ever repeat,
-    /// so that a bit for each hash is all that most seals need.
-    private static func mayRepeat(_ rows: [SourceRow], _ batches: [SpanBatch]) -> Bool {
-        var size = 64
+/// Finds the traces that may have a span twice. Spans hardly ever repeat, so that a word for each is all
+/// that most seals need.
+private struct RepetitionCheck {
+    private var slots: [UInt64] = []
+
+    /// The places of traces with two rows that may have the same span id and kind; the others certainly
+    /// have none.
+    static func suspects(in grouped: SpanOrder.Grouped, of batches: [SpanBatch]) -> [Int] {
+        let spans = batches.map(\.spanIDs)
+        let kinds = batches.map(\.kinds)
+        var check = RepetitionCheck()
+        var suspects: [Int] = []
+        var begin = 0
+        for (trace, end) in grouped.traceEnds.enumerated() {
+            if end &- begin > 1, check.mayRepeat(grouped.rows[begin..<end], spans, kinds) {
+                suspects.append(trace)
+            }
+            begin = end
+        }
+        return suspects
+    }
+
+    private mutating func mayRepeat(
+        _ rows: ArraySlice<SourceRow>, _ spans: [[SpanID]], _ kinds: [[SpanKind]]
+    ) -> Bool {
+        var size = 16
         while size < rows.count * 2 { size *= 2 }
-        let mask = size - 1
-        return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: size) { slots in
-            slots.initialize(repeating: 0)
-            for batch in batches {
-                for row in 0..<batch.count {
-                    // The kind is spread over bits that ids, being random, do not repeat in.
-                    let key =
-                        batch.spanIDs[row].value ^ UInt64(batch.kinds[row].rawValue)
-                        &* 0x9E37_79B9_7F4A_7C15
-                    if key == 0 { return true }
-                    var slot = Int(truncatingIfNeeded: key &* 0xD6E8_FEB8_6659_FD93 >> 20) & mask
-                    while slots[slot] != 0 {
-                        if slots[slot] == key { return true }
-                        slot = (slot &+ 1) & mask
-                    }
-                    slots[slot] = key
+        if slots.count < size { slots = [UInt64](repeating: 0, count: size) }
+        return slots.withUnsafeMutableBufferPointer { slots in
+            for slot in 0..<size { slots[slot] = 0 }
+            let mask = size &- 1
+            for row in rows {
+                // The kind is spread over bits that ids, being random, do not repeat in.
+                let kind = UInt64(kinds[row.source][row.row].rawValue)
+                let key = spans[row.source][row.row].value ^ kind &* 0x9E37_79B9_7F4A_7C15
+                if key == 0 { return true }
+                var slot = Int(truncatingIfNeeded: (key &* 0xD6E8_FEB8_6659_FD93) >> 32) & mask
+                while slots[slot] != 0 {
+                    if slots[slot] == key { return true }
+                    slot = (slot &+ 1) & mask
                 }
+                slots[slot] = key
             }
             return false
         }

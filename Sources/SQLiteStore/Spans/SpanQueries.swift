@@ -90,7 +90,7 @@ extension BlockStore where Signal == SpanSignal {
                 rows.append(SourceRow(source: source, row: row))
             }
         }
-        rows = SpanDeduplication.kept(rows, of: fragments)
+        rows = SpanDeduplication.kept(rows[...], of: fragments)
         rows.sort { a, b in
             let (first, second) = (
                 fragments[a.source].starts[a.row], fragments[b.source].starts[b.row]

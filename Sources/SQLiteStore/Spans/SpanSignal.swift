@@ -36,8 +36,16 @@ enum SpanSignal: BlockSignal {
         try SpanBatchCodec.decode(bytes)
     }
 
+    /// Rows of a trace stand together, so that this is nearly one key a trace.
     static func filterKeys(_ batch: SpanBatch) -> [UInt64] {
-        batch.traceIDs.map(filterKey)
+        var keys: [UInt64] = []
+        var last: UInt64?
+        for id in batch.traceIDs {
+            let key = filterKey(id)
+            if key != last { keys.append(key) }
+            last = key
+        }
+        return keys
     }
 
     static func filterKey(_ id: TraceID) -> UInt64 { FuseFilter.key(id) }
@@ -49,22 +57,8 @@ enum SpanSignal: BlockSignal {
 
     /// More than `operationsMax` are told by an empty entry behind some of them.
     static func summary(_ batch: SpanBatch) -> [[UInt8]] {
-        let services = batch.serviceNames()
-        var seen = Set<UInt64>()
-        var entries: [[UInt8]] = []
-        for row in 0..<batch.count {
-            let key =
-                UInt64(batch.resourceIndices[row]) << 40 | UInt64(batch.names[row]) << 8
-                | UInt64(batch.kinds[row].rawValue)
-            guard seen.insert(key).inserted else { continue }
-            entries.append(
-                SpanSummary(
-                    service: services[Int(batch.resourceIndices[row])],
-                    name: batch.strings[batch.names[row]], kind: batch.kinds[row]
-                ).encoded)
-        }
-        let distinct = Set(entries)
-        guard distinct.count > operationsMax else { return Array(distinct) }
+        let entries = SpanOperations(batch).summaries.map(\.encoded)
+        guard entries.count > operationsMax else { return entries }
         return entries.prefix(operationsNamed) + [[]]
     }
 

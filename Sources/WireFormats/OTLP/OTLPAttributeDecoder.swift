@@ -37,29 +37,61 @@ struct OTLPAttributeDecoder {
 
     /// Texts inside arrays and maps that were not UTF-8; `StringTable` counts the others.
     private(set) var repairedStrings = 0
+    private var known = KnownAttributes()
     private var scratch: [UInt8] = []
 
     /// Appends the attribute in `message` to `columns`.
+    ///
+    /// Attributes of neighbouring items follow each other in the same order and mostly say the same: the one
+    /// that followed last time is compared first, and what it became is what this one becomes.
+    /// - Parameter strings: the same one in all calls.
     @inline(__always)
     mutating func keyValue(
         _ message: ProtobufReader, into columns: inout AttributeColumns,
         strings: inout StringTable
     ) throws(DecodeError) {
+        if let known = known.match(message) {
+            columns.append(key: known.key, type: known.cell.type, payload: known.cell.payload)
+            return
+        }
+        try readKeyValue(message, into: &columns, strings: &strings)
+    }
+
+    @inline(never)
+    private mutating func readKeyValue(
+        _ message: ProtobufReader, into columns: inout AttributeColumns,
+        strings: inout StringTable
+    ) throws(DecodeError) {
+        let repairs = strings.repairedCount &+ repairedStrings
+        var attribute = KnownAttributes.Attribute(message)
         var message = message
-        var keyID: StringID = 0
-        var cell = Cell()
+        let isKeyKnown = known.matchKey(&message, of: &attribute)
+        var keys = isKeyKnown ? 1 : 0
         while true {
             let key = try message.nextKey()
+            if key == 0 { break }
             switch key {
-            case 0:
-                columns.append(key: keyID, type: cell.type, payload: cell.payload)
-                return
-            case KeyValue.key: keyID = strings.intern(try message.bytes("attribute key"))
+            case KeyValue.key:
+                attribute.key = strings.intern(try message.bytes("attribute key"))
+                attribute.keyEnd = message.offset
+                keys &+= 1
             case KeyValue.value:
-                try value(try message.message("attribute value"), into: &cell, strings: &strings)
-            default: try message.skip(key)
+                try value(
+                    try message.message("attribute value"), into: &attribute.cell,
+                    strings: &strings)
+                if keys == 0 { keys = 2 }
+            default:
+                try message.skip(key)
+                if keys == 0 { keys = 2 }
             }
         }
+        columns.append(
+            key: attribute.key, type: attribute.cell.type, payload: attribute.cell.payload)
+        // What had to be repaired is counted each time.
+        guard repairs == strings.repairedCount &+ repairedStrings else { return known.forget() }
+        // A key that is not what the message begins with, once, is no prefix to go by.
+        if keys != 1 { attribute.keyEnd = nil }
+        known.remember(attribute)
     }
 
     /// Reads an `AnyValue`. The last member set wins; with none set `cell` stays as it is.

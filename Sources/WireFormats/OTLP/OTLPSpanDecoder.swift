@@ -50,11 +50,12 @@ struct OTLPSpanDecoder {
     var ignoredFields = 0
 
     init(bodyBytes: Int) {
-        // A span with ten attributes takes 300 to 600 bytes.
-        let spans = min(bodyBytes / 256, 65_536)
-        batch.strings = StringTable(capacity: spans * 2)
+        // A span with ten attributes takes 300 to 600 bytes. The batch stays in memory for a while: what
+        // is too much here is paid for there, what is too little only grows.
+        let spans = min(bodyBytes / 400, 65_536)
+        batch.strings = StringTable(capacity: spans)
         batch.reserveCapacity(spans)
-        batch.attributes.reserveCapacity(spans * 8)
+        batch.attributes.reserveCapacity(spans * 9)
     }
 
     mutating func request(_ message: ProtobufReader) throws(DecodeError) {

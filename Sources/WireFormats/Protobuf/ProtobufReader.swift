@@ -164,6 +164,36 @@ package struct ProtobufReader {
         self.offset = min(max(offset, self.offset), end)
     }
 
+    /// Whether the next `count` bytes of the message are those that stand at an offset of the body.
+    @inline(__always)
+    func isNext(_ count: Int, at start: Int) -> Bool {
+        guard count <= remaining, start <= body.count &- count, let base = body.baseAddress else {
+            return false
+        }
+        let (next, other) = (base + offset, base + start)
+        guard count >= 8 else {
+            for index in 0..<count
+            where next.load(fromByteOffset: index, as: UInt8.self)
+                != other.load(fromByteOffset: index, as: UInt8.self)
+            {
+                return false
+            }
+            return true
+        }
+        // Word by word, the last word overlapping its predecessor.
+        var index = 0
+        while index &+ 8 < count {
+            if next.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                != other.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            {
+                return false
+            }
+            index &+= 8
+        }
+        return next.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            == other.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+    }
+
     /// Bytes of the body by their offsets; none if they do not all lie before the end of the message.
     func withBytes(_ range: Range<Int>, _ read: (UnsafeRawBufferPointer) -> Void) {
         guard range.lowerBound >= 0, range.upperBound <= end else { return }
