@@ -36,6 +36,28 @@ struct NativeHistogramTests {
         #expect(try store.instant("count(h)", at: 130) == ["{} 1"])
     }
 
+    @Test("of a number and a histogram of one series and time the number counts")
+    func bothAtOnce() throws {
+        let store = TestStore("both 1 2 3")
+        store.add("both", nil, NativeHistogram(count: 4, sum: 6, [1, 2, 1]))
+        #expect(try store.instant("both", at: 60) == ["both{} 2"])
+        #expect(try store.instant("count_over_time(both[5m])", at: 120) == ["{} 3"])
+        #expect(try store.instant("sum_over_time(both[5m])", at: 120) == ["{} 6"])
+        #expect(try store.result("sum_over_time(both[5m])", at: 120).warnings.isEmpty)
+    }
+
+    @Test("bounds of buckets are Prometheus's to the last digit")
+    func bounds() {
+        #expect(HistogramBounds.upper(-1, schema: 1) == 0.7071067811865475)
+        #expect(HistogramBounds.upper(-3, schema: 1) == 0.35355339059327373)
+        #expect(HistogramBounds.upper(-182, schema: 8) == 0.6109230164863786)
+        #expect(HistogramBounds.upper(-56, schema: 8) == 0.8593096490612387)
+        #expect(HistogramBounds.upper(-1, schema: 8) == 0.9972960560854698)
+        #expect(HistogramBounds.upper(0, schema: 8) == 1)
+        #expect(HistogramBounds.upper(3, schema: 0) == 8)
+        #expect(HistogramBounds.upper(1_024, schema: 0) == .greatestFiniteMagnitude)
+    }
+
     @Test("what it knows of itself: count, sum, mean, deviation")
     func facts() throws {
         let store = store()

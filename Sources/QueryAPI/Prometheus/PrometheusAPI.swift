@@ -62,6 +62,7 @@ package struct PrometheusAPI: Sendable {
             try await remoteRead.read($0)
         }
         router.shapeErrors(below: prefix + "/api/v1", PrometheusEnvelope.errors)
+        router.openToOtherOrigins(below: prefix + "/api/v1")
         var probe = options
         probe.needsToken = false
         router.on(.get, prefix + "/-/healthy", options: probe) { _ in

@@ -64,7 +64,14 @@ struct PrometheusParameters {
         return limit
     }
 
-    /// `start` to `end`; without them everything.
+    /// `start` to `end`; without them everything. `nil` if it ends before it starts, which holds nothing.
+    func possibleRange() throws(HTTPError) -> ClosedRange<Int64>? {
+        let start = try time("start") ?? TimeText.milliseconds.lowerBound
+        let end = try time("end") ?? TimeText.milliseconds.upperBound
+        return start <= end ? start...end : nil
+    }
+
+    /// As `possibleRange`, for routes that must have one.
     func range() throws(HTTPError) -> ClosedRange<Int64> {
         let start = try time("start") ?? TimeText.milliseconds.lowerBound
         let end = try time("end") ?? TimeText.milliseconds.upperBound
