@@ -36,16 +36,6 @@ struct NativeHistogramTests {
         #expect(try store.instant("count(h)", at: 130) == ["{} 1"])
     }
 
-    @Test("of a number and a histogram of one series and time the number counts")
-    func bothAtOnce() throws {
-        let store = TestStore("both 1 2 3")
-        store.add("both", nil, NativeHistogram(count: 4, sum: 6, [1, 2, 1]))
-        #expect(try store.instant("both", at: 60) == ["both{} 2"])
-        #expect(try store.instant("count_over_time(both[5m])", at: 120) == ["{} 3"])
-        #expect(try store.instant("sum_over_time(both[5m])", at: 120) == ["{} 6"])
-        #expect(try store.result("sum_over_time(both[5m])", at: 120).warnings.isEmpty)
-    }
-
     @Test("bounds of buckets are Prometheus's to the last digit")
     func bounds() {
         #expect(HistogramBounds.upper(-1, schema: 1) == 0.7071067811865475)

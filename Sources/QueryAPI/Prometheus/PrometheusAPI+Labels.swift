@@ -8,7 +8,9 @@ extension PrometheusAPI {
     /// `/api/v1/labels`: label names of the series that any `match[]` selects.
     func labelNames(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
-        let (range, sets) = (try parameters.possibleRange(), try parameters.matchers())
+        let (range, sets) = (
+            try parameters.possibleRange(), try parameters.matchers(namesParameter: false)
+        )
         let limit = try parameters.limit()
         guard let range else { return Self.nothing }
         let bytes = try await runner.run { [store] context in
@@ -25,7 +27,9 @@ extension PrometheusAPI {
         let parameters = PrometheusParameters(request)
         let name = LabelNameEscape.decode(request.pathParameters["name"] ?? "")
         guard !name.isEmpty else { throw HTTPError.badRequest("invalid label name: \"\"") }
-        let (range, sets) = (try parameters.possibleRange(), try parameters.matchers())
+        let (range, sets) = (
+            try parameters.possibleRange(), try parameters.matchers(namesParameter: false)
+        )
         let limit = try parameters.limit()
         guard let range else { return Self.nothing }
         let bytes = try await runner.run { [store] context in

@@ -82,11 +82,15 @@ struct PrometheusParameters {
     }
 
     /// The selectors of all `match[]`.
-    func matchers() throws(HTTPError) -> [[LabelMatcher]] {
+    /// - Parameter namesParameter: whether a mistake is told with the name, which Prometheus does on some routes.
+    func matchers(namesParameter: Bool = true) throws(HTTPError) -> [[LabelMatcher]] {
         var sets: [[LabelMatcher]] = []
         for text in parameters.all("match[]") {
             do throws(QueryError) { sets.append(try Self.selector(text)) } catch {
-                throw Self.invalid("match[]", error.message)
+                let reason =
+                    error.message.hasSuffix("must contain at least one non-empty matcher")
+                    ? "match[] must contain at least one non-empty matcher" : error.message
+                throw namesParameter ? Self.invalid("match[]", reason) : .badRequest(reason)
             }
         }
         return sets
