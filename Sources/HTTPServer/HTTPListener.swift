@@ -14,6 +14,8 @@ package final class HTTPListener: Sendable {
         package var limits = HTTPLimits()
         /// `nil` serves everybody who can reach the port.
         package var tokens: TokenSet?
+        /// Of the answers' `Date`.
+        package var clock: any Clock = SystemClock()
 
         package init(address: ListenAddress, flag: String, tokens: TokenSet? = nil) {
             self.address = address
@@ -48,7 +50,7 @@ package final class HTTPListener: Sendable {
         let responder = Responder(
             table: routes, limits: configuration.limits, tokens: configuration.tokens,
             events: events, budget: BodyBudget(limit: configuration.limits.bodyBytesInFlightMax),
-            exchanges: exchanges)
+            exchanges: exchanges, date: HTTPDate(configuration.clock))
         let (bound, binding) = AsyncStream.makeStream(
             of: Result<SocketAddress?, any Error>.self, bufferingPolicy: .bufferingOldest(1))
         let server = server(configuration, responder, exchanges, events.logger) { address in

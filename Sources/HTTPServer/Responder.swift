@@ -11,6 +11,7 @@ struct Responder: Sendable {
     let events: EventLog
     let budget: BodyBudget
     let exchanges: OpenExchanges
+    let date: HTTPDate
 
     func respond(
         to wire: Request, _ writer: consuming ResponseWriter, on channel: any Channel
@@ -47,6 +48,8 @@ struct Responder: Sendable {
         } catch {
             response = try answer(to: error, match, request)
         }
+        if table.isOpenToOtherOrigins(target.path) { CrossOrigin.allow(request, &response) }
+        if response.headers["date"] == nil { response.headers["date"] = date.now }
         events.emit(RequestAnswered(route: match.pattern, status: response.status))
         let isHead = method == .head
         // A body that was announced and not asked for may come or not (RFC 9110 §10.1.1): what follows

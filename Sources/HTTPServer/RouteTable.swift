@@ -32,6 +32,10 @@ package struct RouteTable: Sendable {
     let root: Router.Node
     let scopes: [(prefix: [String], errors: ErrorRenderer)]
     let defaultErrors: ErrorRenderer
+    /// Beginnings of paths that pages of any origin may read.
+    let openPaths: [String]
+
+    func isOpenToOtherOrigins(_ path: String) -> Bool { openPaths.contains(where: path.hasPrefix) }
 
     func match(_ method: HTTPMethod?, path: String) -> Match {
         let segments = path.utf8.split(separator: UInt8(ascii: "/")).map {
@@ -41,6 +45,9 @@ package struct RouteTable: Sendable {
         var others: [HTTPMethod: Router.Route] = [:]
         if let route = find(method, segments[...], root, &captured, &others) {
             return .route(route, parameters: Self.parameters(route, captured))
+        }
+        if method == .options, isOpenToOtherOrigins(path) {
+            return .route(CrossOrigin.preflight, parameters: Parameters())
         }
         guard let any = others.first else { return .none(errors: errors(for: segments)) }
         var allowed = Set(others.keys)

@@ -56,6 +56,7 @@ package struct Router: Sendable {
 
     private var patterns: [(segments: [Segment], method: HTTPMethod, route: Route)] = []
     private var scopes: [Scope] = []
+    private var openPaths: [String] = []
     private let defaultErrors: ErrorRenderer
 
     /// - Parameter errors: the shape of errors where no group says otherwise.
@@ -107,11 +108,17 @@ package struct Router: Sendable {
         scopes.append(Scope(prefix: segments, errors: errors))
     }
 
+    /// Lets pages of any origin read what is below `prefix`; `OPTIONS` is answered there.
+    package mutating func openToOtherOrigins(below prefix: String) {
+        openPaths.append(prefix + "/")
+    }
+
     /// The table that requests are matched against.
     package func compiled() -> RouteTable {
         RouteTable(
             root: Self.build(patterns.map { ($0.segments[...], $0.method, $0.route) }),
-            scopes: scopes.map { ($0.prefix, $0.errors) }, defaultErrors: defaultErrors)
+            scopes: scopes.map { ($0.prefix, $0.errors) }, defaultErrors: defaultErrors,
+            openPaths: openPaths)
     }
 
     private static func build(

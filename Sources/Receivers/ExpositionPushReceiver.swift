@@ -10,7 +10,8 @@ import WireFormats
 ///   (repeatable) and `timestamp` (milliseconds, for lines that name none). Bad lines are skipped and
 ///   told. Answers 204, or 400 after the good lines are stored.
 /// - `PUT` and `POST /metrics/job/JOB/NAME/VALUE…`, as the Pushgateway has it; names that end in
-///   `@base64` have their value in base64url. One bad line refuses the whole push with 400, and so do times.
+///   `@base64` have their value in base64url. One bad line refuses the whole push with 400, and so do times and
+///   series that are the same once they have the labels of the path.
 ///   `PUT` replaces the group, `POST` the metrics of the same names, `DELETE` ends it; what a group holds is
 ///   stored again and again until then (`PushedGroupsLoop`).
 package struct ExpositionPushReceiver: Sendable {
@@ -79,6 +80,10 @@ package struct ExpositionPushReceiver: Sendable {
                 throw HTTPError.badRequest("pushed metrics must not have timestamps")
             }
             pushed = decoded.batch.batch.adding(grouping)
+            if let repeated = pushed.repeatedSeries {
+                throw HTTPError.badRequest(
+                    "\(repeated) is there twice once it has the labels of its group")
+            }
         } catch {
             let failure = groups.fail(key, at: now)
             if !failure.isEmpty { _ = try await store(failure) }
@@ -182,6 +187,13 @@ package struct ExpositionPushReceiver: Sendable {
 }
 
 extension MetricBatch {
+    /// A series that has two samples.
+    fileprivate var repeatedSeries: Labels? {
+        var seen: Set<SeriesID> = []
+        let series = sampleSeries.lazy.map(Int.init) + histograms.map { Int($0.series) }
+        return series.first { !seen.insert(seriesIDs[$0]).inserted }.map(labels)
+    }
+
     /// With labels set on all series; an empty value removes.
     fileprivate func adding(_ extra: [(name: String, value: String)]) -> MetricBatch {
         guard !extra.isEmpty else { return self }

@@ -1,5 +1,6 @@
 import Compression
 import HTTPServer
+import Platform
 import Testing
 
 @Suite struct AnswerTests {
@@ -24,6 +25,25 @@ import Testing
             }
         }
         router.on(.get, "/empty") { _ in .empty() }
+    }
+
+    @Test("answers are dated by the server's clock")
+    func date() async throws {
+        let events = EventLog.forTests
+        var router = Router()
+        routes(&router)
+        var configuration = HTTPListener.Configuration(
+            address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen")
+        configuration.clock = FixedClock()
+        let listener = try await HTTPListener.open(
+            configuration, routes: router.compiled(), events: events)
+        let answers = try await [
+            listener.request("GET", "/short"), listener.request("GET", "/none"),
+        ]
+        await listener.shutdown(within: .seconds(2))
+        #expect(
+            answers.map { $0["date"] }
+                == .init(repeating: "Sun, 06 Nov 1994 08:49:37 GMT", count: 2))
     }
 
     @Test(
@@ -92,4 +112,10 @@ import Testing
             #expect(!answer.lowercased().contains("transfer-encoding"))
         }
     }
+}
+
+/// Stands still.
+private struct FixedClock: Clock {
+    let wallNanoseconds: Int64 = 784_111_777_000_000_000
+    let monotonicNanoseconds: Int64 = 0
 }

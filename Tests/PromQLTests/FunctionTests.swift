@@ -73,6 +73,19 @@ struct FunctionTests {
                 == ["{a=\"1\"} 1 _ 1"])
     }
 
+    @Test(
+        "names of labels that are no text are refused",
+        arguments: [
+            "label_replace(x, \"\\xff\", \"\", \"a\", \"(.*)\")",
+            "label_join(x, \"\\xff\", \"-\", \"a\")", "label_join(x, \"a\", \"-\", \"\\xff\")",
+            "count_values(\"a\\xc5z\", x)",
+        ])
+    func brokenNames(query: String) {
+        let error = failure { _ = try TestStore("x 1").instant(query) }
+        #expect(error?.kind == .execution)
+        #expect(error?.message.contains("label name") == true)
+    }
+
     @Test("label_replace sets where the whole label matches, and removes with an empty text")
     func labelReplace() throws {
         let store = TestStore("x{a=\"foo-bar\"} 1\nx{a=\"qux\"} 2")

@@ -36,6 +36,18 @@ struct NativeHistogramTests {
         #expect(try store.instant("count(h)", at: 130) == ["{} 1"])
     }
 
+    @Test("bounds of buckets are Prometheus's to the last digit")
+    func bounds() {
+        #expect(HistogramBounds.upper(-1, schema: 1) == 0.7071067811865475)
+        #expect(HistogramBounds.upper(-3, schema: 1) == 0.35355339059327373)
+        #expect(HistogramBounds.upper(-182, schema: 8) == 0.6109230164863786)
+        #expect(HistogramBounds.upper(-56, schema: 8) == 0.8593096490612387)
+        #expect(HistogramBounds.upper(-1, schema: 8) == 0.9972960560854698)
+        #expect(HistogramBounds.upper(0, schema: 8) == 1)
+        #expect(HistogramBounds.upper(3, schema: 0) == 8)
+        #expect(HistogramBounds.upper(1_024, schema: 0) == .greatestFiniteMagnitude)
+    }
+
     @Test("what it knows of itself: count, sum, mean, deviation")
     func facts() throws {
         let store = store()

@@ -174,7 +174,8 @@ struct ParserTests {
             failure { _ = try PromQLEngine.parse(nested) }?.message.contains("200 levels") == true)
         let chain = "1" + String(repeating: "+1", count: 100_000)
         #expect(
-            failure { _ = try PromQLEngine.parse(chain) }?.message.contains("200 levels") == true)
+            failure { _ = try PromQLEngine.parse(chain) }?.message.contains("2000 operators")
+                == true)
         let subqueries = "a" + String(repeating: "[1m:]", count: 100_000)
         #expect(
             failure { _ = try PromQLEngine.parse(subqueries) }?.message.contains("200 levels")

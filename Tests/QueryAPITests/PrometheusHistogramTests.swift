@@ -106,8 +106,42 @@ struct PrometheusHistogramTests {
                 answer.text
                     == "# TYPE up untyped\nup{instance=\"a\\\"b\",job=\"web\"} 2 \(time)\n"
                     + "up{job=\"api\",instance=\"\"} 1 \(time)\n", "\(answer.text)")
+            #expect(
+                answer["content-type"]
+                    == "text/plain; version=0.0.4; charset=utf-8; escaping=underscores")
             #expect(try await server.get("/federate?match%5B%5D=h").text.isEmpty)
             #expect(try await server.get("/federate?match%5B%5D=%7B").status == 400)
+        }
+    }
+
+    @Test(
+        "federated names are escaped as the client asks",
+        arguments: [
+            ("", "0.0.4", "underscores", "a_b_c{d_e=\"1\",instance=\"\"}"),
+            (
+                "text/plain;version=1.0.0;escaping=allow-utf-8", "1.0.0", "allow-utf-8",
+                "{\"a.b_c\",\"d.e\"=\"1\",instance=\"\"}"
+            ),
+            (
+                "text/plain;version=0.0.4;q=0.3,text/plain;version=1.0.0;escaping=dots;q=0.5",
+                "1.0.0", "dots", "a_dot_b__c{d_dot_e=\"1\",instance=\"\"}"
+            ),
+            (
+                "*/*,text/plain;escaping=values", "0.0.4", "values",
+                "U__a_2e_b__c{U__d_2e_e=\"1\",instance=\"\"}"
+            ),
+        ])
+    func escaping(accept: String, version: String, scheme: String, line: String) async throws {
+        try await APIServer.run(
+            filledBy: { $0.add(["__name__": "a.b_c", "d.e": "1"], 2) }
+        ) { server in
+            let answer = try await server.get(
+                "/federate?match%5B%5D=%7B%22a.b_c%22%7D",
+                headers: accept.isEmpty ? [:] : ["accept": accept])
+            #expect(
+                answer["content-type"]
+                    == "text/plain; version=\(version); charset=utf-8; escaping=\(scheme)")
+            #expect(answer.text.contains("\n\(line) 2 "), "\(answer.text)")
         }
     }
 }

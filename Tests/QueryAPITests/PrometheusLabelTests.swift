@@ -79,6 +79,46 @@ struct PrometheusLabelTests {
         try await expect("/api/v1/metadata", data: "{\(down),\(up)}")
         try await expect("/api/v1/metadata?metric=up", data: "{\(up)}")
         try await expect("/api/v1/metadata?limit=1", data: "{\(down)}")
+        try await expect("/api/v1/metadata?limit=0", data: "{}")
+        try await expect("/api/v1/metadata?limit=-1&limit_per_metric=0", data: "{\(down),\(up)}")
+        try await APIServer.run(filledBy: fill) { server in
+            let answer = try await server.get("/api/v1/metadata?limit_per_metric=x")
+            #expect(answer.status == 400)
+            #expect(answer.text.contains("limit_per_metric must be a number"))
+        }
+    }
+
+    @Test("a range that ends before it starts holds nothing")
+    func backwards() async throws {
+        for path in ["labels", "label/job/values", "series"] {
+            try await expect("/api/v1/\(path)?match%5B%5D=up&start=2&end=1", data: "[]")
+        }
+    }
+
+    @Test("pages of other origins may read; a browser may ask first, without a token")
+    func origins() async throws {
+        var setup = APIServer.Setup()
+        setup.tokens = TokenSet(["secret"])
+        try await APIServer.run(setup) { server in
+            let asked = try await server.send(
+                "OPTIONS", "/api/v1/query", headers: ["origin": "http://pages.example"])
+            #expect(asked.status == 204)
+            #expect(asked["access-control-allow-origin"] == "*")
+            #expect(asked["access-control-allow-methods"] == "GET, POST, OPTIONS")
+            #expect(asked["access-control-allow-headers"]?.contains("Authorization") == true)
+            let answer = try await server.get(
+                "/prometheus/api/v1/labels",
+                headers: ["origin": "http://pages.example", "authorization": "Bearer secret"])
+            #expect(answer.status == 200)
+            #expect(answer["access-control-allow-origin"] == "*")
+            #expect(answer["access-control-expose-headers"] == "Date")
+            let same = try await server.get(
+                "/api/v1/labels", headers: ["authorization": "Bearer secret"])
+            #expect(same["access-control-allow-origin"] == nil)
+            #expect(same["vary"]?.contains("Origin") == true)
+            let other = try await server.send("OPTIONS", "/-/healthy")
+            #expect(other.status == 401 && other["access-control-allow-origin"] == nil)
+        }
     }
 
     @Test("the server tells its version and times")

@@ -149,6 +149,12 @@ struct PrometheusQueryTests {
                 "/api/v1/series?match%5B%5D=%7B%7D", 400, "bad_data",
                 #"invalid parameter "match[]": "#
             ),
+            (
+                "/api/v1/labels?match%5B%5D=%7B%7D", 400, "bad_data",
+                "match[] must contain at least one non-empty matcher"
+            ),
+            ("/api/v1/label/job/values?match%5B%5D=up%7B", 400, "bad_data", "1:4: parse error: "),
+            ("/api/v1/rules?match%5B%5D=up%7B", 400, "bad_data", "1:4: parse error: "),
             ("/api/v1/targetz", 404, "not_found", "/api/v1/targetz is not served here; this API "),
             ("/prometheus/nothing", 404, "not_found", "/prometheus/nothing is not served here"),
             ("/api/v1/format_query?query=(", 400, "bad_data", #"invalid parameter "query": 1:2: "#),

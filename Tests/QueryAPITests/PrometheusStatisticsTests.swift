@@ -70,14 +70,29 @@ struct PrometheusStatisticsTests {
                     samplesReadPerStep: [[now - 30, 8], [now - 15, 2], [now, 2]]))
     }
 
-    @Test("what is evaluated once counts at every step, a subquery at the last")
+    @Test("what is evaluated once counts at every step; a subquery is looked at through windows")
     func parts() async throws {
         let times = "start=\(APIServer.now - 30)&end=\(APIServer.now)&step=15&stats=all"
         let pinned = try await ask("/api/v1/query_range?query=sum(up%20@%20end())&\(times)")
         #expect(pinned.data.stats?.samples.totalQueryableSamples == 6)
-        // Four inner steps of two series, and the windows over what they yield.
+        #expect(pinned.data.stats?.samples.samplesRead == 2)
+        // Four inner steps of two series.
         let subquery = try await ask(
             "/api/v1/query?query=max_over_time(up%5B1m:15s%5D)&time=\(APIServer.now)&stats=true")
-        #expect(subquery.data.stats?.samples.totalQueryableSamples == 16)
+        #expect(subquery.data.stats?.samples.totalQueryableSamples == 8)
+        #expect(subquery.data.stats?.samples.samplesRead == 8)
+        let whole = try await ask(
+            "/api/v1/query?query=up%5B1m:15s%5D&time=\(APIServer.now)&stats=true")
+        #expect(whole.data.stats?.samples == Samples(totalQueryableSamples: 8, samplesRead: 8))
+        // Windows of four points each, of which the second and the third read one more.
+        let now = Double(APIServer.now)
+        let sliding = try await ask(
+            "/api/v1/query_range?query=sum(max_over_time(up%5B1m:15s%5D))&\(times)")
+        #expect(
+            sliding.data.stats?.samples
+                == Samples(
+                    totalQueryableSamples: 24, samplesRead: 12,
+                    totalQueryableSamplesPerStep: [[now - 30, 8], [now - 15, 8], [now, 8]],
+                    samplesReadPerStep: [[now - 30, 8], [now - 15, 2], [now, 2]]))
     }
 }

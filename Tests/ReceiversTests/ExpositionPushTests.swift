@@ -129,6 +129,7 @@ struct ExpositionPushTests {
     @Test(
         "a push that is none is 400 and stores nothing",
         arguments: [
+            ("/metrics/job/a", "a 1\na{job=\"b\"} 2\n"), ("/metrics/job/a", "a 1\na 2\n"),
             ("/metrics/job/a", "a 1 5\n"), ("/metrics/job/a", "a x\n"), ("/metrics/a/b", "a 1\n"),
             ("/metrics/job", "a 1\n"), ("/metrics/job/a/b", "a 1\n"),
             ("/metrics/job@base64/%25", "a 1\n"), ("/metrics/job@base64/=", "a 1\n"),

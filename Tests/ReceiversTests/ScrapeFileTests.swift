@@ -41,7 +41,7 @@ struct ScrapeFileTests {
                 basic_auth: {username: u, password_file: secret}
                 static_configs: [{targets: ['c:3']}]
             """, path: "/etc/prometheus.yml")
-        #expect(file.ignored == ["rule_files"])
+        #expect(file.ignored == ["global.external_labels", "rule_files"])
         #expect(file.jobs.map(\.name) == ["plain", "special"])
         #expect(file.jobs[0].interval == 15_000)
         #expect(file.jobs[0].timeout == 10_000)
@@ -54,7 +54,7 @@ struct ScrapeFileTests {
         #expect(special.limits.samples == 0)
         #expect(special.fallback == .text0)
         #expect(
-            special.access.method == .basic(user: "u", password: .file("/etc/secret")))
+            special.access.method == .basic(user: .text("u"), password: .file("/etc/secret")))
         let target = try #require(targets(special).first)
         #expect(
             target.url == "https://c:3/probe?module=http%202xx&match%5B%5D=x&match%5B%5D=y")
@@ -64,6 +64,31 @@ struct ScrapeFileTests {
                 Labels(["instance": "a:1", "job": "plain", "zone": "z"]),
                 Labels(["instance": "b:2", "job": "plain", "zone": "z"]),
             ])
+    }
+
+    @Test("headers, and fields that change nothing, are taken; what is passed over is named")
+    func readsHeaders() throws {
+        let file = try ScrapeFile.parse(
+            """
+            global: {query_log_file: q.log, extra_scrape_metrics: false}
+            scrape_configs:
+              - job_name: j
+                enable_http2: false
+                proxy_from_environment: false
+                convert_classic_histograms_to_nhcb: false
+                native_histogram_bucket_limit: 0
+                scrape_failure_log_file: failures.log
+                basic_auth: {username_file: user, password: p}
+                http_headers:
+                  X-Scope: {values: [a], secrets: [hidden], files: [scope]}
+            """, path: "/etc/p.yml")
+        #expect(file.ignored.first == "global.query_log_file")
+        #expect(file.ignored.last?.contains("scrape_failure_log_file") ?? false)
+        let access = file.jobs[0].access
+        #expect(access.method == .basic(user: .file("/etc/user"), password: .text("p")))
+        #expect(
+            access.headers == ["X-Scope": [.text("a"), .text("hidden"), .file("/etc/scope")]])
+        #expect(!file.jobs[0].yaml.contains("hidden"))
     }
 
     @Test("rules change address, path, interval and labels of a target, or drop it")
@@ -109,8 +134,10 @@ struct ScrapeFileTests {
             """, path: "p.yml")
         var problems: [String] = []
         guard case .fixed(let groups) = file.jobs[0].sources[0] else { return }
+        var dropped: [Labels] = []
         let targets = ScrapeTarget.targets(
-            of: groups, job: file.jobs[0], problems: &problems)
+            of: groups, job: file.jobs[0], problems: &problems, dropped: &dropped)
+        #expect(dropped.map { $0["__address__"] } == ["c:1"])
         #expect(targets.map { $0.labels["instance"] } == ["a:1", "b:1"])
         #expect(problems.count == 1)
         #expect(problems.first?.contains("target_limit") ?? false)
@@ -125,6 +152,8 @@ struct ScrapeFileTests {
             ("scrape_configs:\n- job_name: a\n  tls_config: {what: 1}", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  proxy_from_environment: true", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  consul_sd_configs: []", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  extra_scrape_metrics: true", "p.yml:3"),
+            ("scrape_configs:\n- job_name: a\n  http_headers: {Host: {values: [a]}}", "p.yml:3"),
             ("scrape_configs:\n- scrape_interval: 1s", "p.yml:2"),
             ("scrape_configs:\n- job_name: a\n- job_name: a", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  scrape_interval: fast", "p.yml:3"),

@@ -30,7 +30,8 @@ struct ScrapeOAuthTests {
             return .json(Array(#"{"access_token":"t\#(count)","expires_in":3600}"#.utf8))
         }
         router.on(.get, "/metrics") { request in
-            let shown = request.headers["authorization"] ?? ""
+            let shown =
+                (request.headers["authorization"] ?? "") + (request.headers["x-scope"] ?? "")
             let count = seen.shown.withLock { list in
                 list.append(shown)
                 return list.count
@@ -60,6 +61,7 @@ struct ScrapeOAuthTests {
                 - job_name: j
                   scrape_interval: 10m
                   scrape_timeout: 9m
+                  http_headers: {X-Scope: {values: [/a]}}
                   oauth2:
                     client_id: me
                     client_secret: "s e"
@@ -84,7 +86,9 @@ struct ScrapeOAuthTests {
                 }
             }
             #expect(
-                seen.shown.withLock { $0 } == ["Bearer t1", "Bearer t1", "Bearer t1", "Bearer t2"])
+                seen.shown.withLock { $0 } == [
+                    "Bearer t1/a", "Bearer t1/a", "Bearer t1/a", "Bearer t2/a",
+                ])
             // "me:s%20e" in base64.
             #expect(
                 seen.tokens.withLock { $0 }.first

@@ -14,9 +14,10 @@ private final class FixedFetcher: ScrapeFetcher {
     private let lists = Mutex<[String: String]>([:])
 
     func answer(_ url: String, _ text: String, isTruncated: Bool = false) {
+        let format = text.hasSuffix("# EOF\n") ? Exposition.Format.openMetrics : .text
         answers.withLock {
             $0[url] = .success(
-                ScrapeAnswer(body: Array(text.utf8), format: .text, isTruncated: isTruncated))
+                ScrapeAnswer(body: Array(text.utf8), format: format, isTruncated: isTruncated))
         }
     }
 
@@ -209,6 +210,47 @@ struct ScrapeTests {
         await body.scrape(at: 1_700_000_045_000)
         #expect(stored() == ["a{\(own)} 1.0", "b{\(own)} 2.0"])
         #expect(body.board.lines.first?.problem.contains("only its beginning") ?? false)
+    }
+
+    @Test("of samples of one series and time the first is kept, and the others are named")
+    func repetitions() async throws {
+        let own = "instance=\"cart:1\", job=\"shop\""
+        fetcher.answer(url, "dup 1\ndup 2\nother 3\nat 1 1700000000000\nat 2 1700000001000\n")
+        var probe = try probe(job())
+        for time in [1_700_000_000_500, 1_700_000_015_500] as [Int64] {
+            await probe.scrape(at: time)
+            #expect(
+                stored() == [
+                    "at{\(own)} 1.0", "at{\(own)} 2.0", "dup{\(own)} 1.0", "other{\(own)} 3.0",
+                ])
+            let problem = probe.board.lines.first?.problem ?? ""
+            #expect(problem.contains("1 samples came after") && problem.contains("dup{"))
+        }
+    }
+
+    @Test("an exemplar without a time is stored when it changes")
+    func exemplars() async throws {
+        var probe = try probe(job())
+        func scrape(_ exemplar: String, _ second: Int64) async -> Int {
+            fetcher.answer(
+                url, "# TYPE a counter\na_total 1 # {trace_id=\"\(exemplar)\"} 1\n# EOF\n")
+            await probe.scrape(at: 1_700_000_000_000 + second * 1_000)
+            return bed.store.metrics.last?.exemplars.count ?? -1
+        }
+        #expect(await scrape("x", 0) == 1)
+        #expect(await scrape("x", 15) == 0)
+        #expect(await scrape("x", 30) == 0)
+        #expect(await scrape("y", 45) == 1)
+    }
+
+    @Test("samples that the store's bounds refuse are named at the target")
+    func namesRefused() async throws {
+        fetcher.answer(url, "a 1\nold 1 1000\n")
+        var probe = try probe(job())
+        await probe.scrape(at: 1_700_000_000_000)
+        let line = probe.board.lines.first
+        #expect(line?.isUp == true)
+        #expect(line?.problem.hasPrefix("left out: 1 ") ?? false, "\(line?.problem ?? "")")
     }
 
     @Test("a store that refuses is told on the board; the next scrape goes on")

@@ -8,7 +8,7 @@ extension Evaluator {
             preconditionFailure("BUG: the parser let count_values without parameter pass")
         }
         let label = text(parameter)
-        guard !label.isEmpty else {
+        guard label.isLabelName else {
             throw .execution("invalid label name \(QuotedText.quote(label))")
         }
         let input = try vector(node.operand)

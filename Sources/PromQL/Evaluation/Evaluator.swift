@@ -56,6 +56,13 @@ struct Evaluator {
         return result
     }
 
+    /// Lets go of all operands of the expression being evaluated but of what came of them.
+    mutating func keepOnly(_ result: Operand) throws(QueryError) {
+        context.release(samples: heldByChildren)
+        try context.hold(samples: result.sampleCount)
+        heldByChildren = result.sampleCount
+    }
+
     private mutating func evaluateNode(_ expression: Expression) throws(QueryError) -> Operand {
         switch expression {
         case .number(let node): return .scalar(StepScalar(node.value))
@@ -76,7 +83,7 @@ struct Evaluator {
         var single = at(EvaluationSteps(at: steps.start))
         let result = try single.evaluate(expression)
         context.release(samples: result.sampleCount)
-        for step in 0..<(tally == nil ? 0 : steps.count) { tally?.add(single.tally, at: step) }
+        tally?.addOnce(single.tally)
         guard case .vector(let series) = result else { return result }
         try context.hold(samples: series.count * steps.count)
         context.release(samples: series.count * steps.count)
@@ -128,7 +135,15 @@ extension Expression {
             }
             return !node.function.readsEvaluationTime
                 && node.arguments.allSatisfy(\.isStepInvariant)
-        case .aggregation, .binary, .unary, .parenthesized:
+        case .binary(var node):
+            while node.right.isStepInvariant {
+                guard case .binary(let inner) = node.left else {
+                    return node.left.isStepInvariant
+                }
+                node = inner
+            }
+            return false
+        case .aggregation, .unary, .parenthesized:
             return children.allSatisfy(\.isStepInvariant)
         }
     }

@@ -13,10 +13,11 @@ struct RangeInput: Sendable {
     /// Fills the columns with a series' samples; stale markers may be among them.
     let load: @Sendable (_ index: Int, _ columns: inout SampleColumns) throws(QueryError) -> Void
 
-    /// Fills the columns with a series' samples without stale markers.
+    /// Fills the columns with a series' samples without stale markers, one a time.
     func loadFresh(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {
         try load(index, &columns)
         columns.removeStaleMarkers()
+        columns.removeHistogramsBesideNumbers()
     }
 }
 
@@ -36,6 +37,18 @@ extension SampleColumns {
     }
 }
 
+extension SampleColumns {
+    /// Of a number and a histogram of the same time the number stays, as instant selectors see it.
+    fileprivate mutating func removeHistogramsBesideNumbers() {
+        guard !histograms.isEmpty, !times.isEmpty else { return }
+        var next = 0
+        histograms.removeAll { sample in
+            while next < times.count, times[next] < sample.time { next += 1 }
+            return next < times.count && times[next] == sample.time
+        }
+    }
+}
+
 extension Evaluator {
     /// Says that samples are missing which the query would look at.
     func noteThinning(_ stored: StoredSeries) {
@@ -51,7 +64,10 @@ extension Evaluator {
         }
     }
 
-    mutating func rangeInput(_ expression: Expression) throws(QueryError) -> RangeInput {
+    /// - Parameter isWholeQuery: its samples are the result, not what a function looks at.
+    mutating func rangeInput(
+        _ expression: Expression, isWholeQuery: Bool = false
+    ) throws(QueryError) -> RangeInput {
         switch expression.unwrapped {
         case .rangeSelector(let node):
             let windows = windows(
@@ -65,13 +81,15 @@ extension Evaluator {
             ) { index, columns throws(QueryError) in
                 try stored.load(index, into: &columns)
             }
-        case .subquery(let node): return try subqueryInput(node)
+        case .subquery(let node): return try subqueryInput(node, isWholeQuery: isWholeQuery)
         default: preconditionFailure("BUG: the type checker let a non-range vector pass")
         }
     }
 
     /// Evaluates the inner expression at every multiple of the subquery's step that some window holds.
-    private func subqueryInput(_ node: Subquery) throws(QueryError) -> RangeInput {
+    private func subqueryInput(
+        _ node: Subquery, isWholeQuery: Bool
+    ) throws(QueryError) -> RangeInput {
         let windows = windows(node.shift, range: node.duration)
         let step = node.step ?? options.subqueryStep
         let lowest = windows.firstEnd &- node.duration
@@ -89,7 +107,13 @@ extension Evaluator {
         var evaluator = at(inner)
         let series = try evaluator.vector(node.inner)
         context.release(samples: series.count * inner.count)
-        tally?.add(evaluator.tally, at: steps.count - 1)
+        if isWholeQuery {
+            tally?.add(evaluator.tally, at: steps.count - 1)
+        } else {
+            tally?.addReads(
+                of: evaluator.tally, at: inner, shift: node.shift.offset, range: node.duration,
+                for: steps)
+        }
         return RangeInput(
             labels: series.map(\.labels), windows: windows,
             mayHoldHistograms: series.contains(where: \.hasHistograms)
@@ -109,7 +133,7 @@ extension Evaluator {
 
     /// The samples of a range vector at the single instant of this evaluator.
     mutating func samples(of expression: Expression) throws(QueryError) -> [SampleSeries] {
-        let input = try rangeInput(expression)
+        let input = try rangeInput(expression, isWholeQuery: true)
         let start = input.windows.firstEnd &- input.windows.range
         let lowest = start &- input.windows.reachBack
         let highest = input.windows.firstEnd &+ input.windows.reachAhead
@@ -133,7 +157,7 @@ extension Evaluator {
             let first = columns.times.firstIndex { $0 > lowest } ?? columns.times.count
             let end = columns.times.lastIndex { $0 <= highest }.map { $0 + 1 } ?? 0
             guard first < end || !histograms.isEmpty else { continue }
-            tally?.add(input.windows, over: columns)
+            if input.stored != nil { tally?.add(input.windows, over: columns) }
             let found = SampleSeries(
                 labels: labels, times: Array(columns.times[first..<max(first, end)]),
                 values: Array(columns.values[first..<max(first, end)]),

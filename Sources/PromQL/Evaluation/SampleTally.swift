@@ -47,15 +47,17 @@ package final class SampleTally: Sendable {
     }
 
     /// The windows of a range vector over a series.
-    func add(_ windows: Windows, over samples: SampleColumns) {
-        add(windows, samples.times.count, { samples.times[$0] }, { _ in 1 })
+    /// - Parameter areRead: false for what a subquery yielded, which has counted what it read.
+    func add(_ windows: Windows, over samples: SampleColumns, areRead: Bool = true) {
+        add(windows, areRead, samples.times.count, { samples.times[$0] }, { _ in 1 })
         add(
-            windows, samples.histograms.count, { samples.histograms[$0].time },
+            windows, areRead, samples.histograms.count, { samples.histograms[$0].time },
             { HistogramValue.weight(of: samples.histograms[$0].histogram) })
     }
 
     private func add(
-        _ windows: Windows, _ count: Int, _ time: (Int) -> Int64, _ weight: (Int) -> Int
+        _ windows: Windows, _ areRead: Bool, _ count: Int, _ time: (Int) -> Int64,
+        _ weight: (Int) -> Int
     ) {
         guard count > 0 else { return }
         var sums = [0]
@@ -66,9 +68,47 @@ package final class SampleTally: Sendable {
                 let end = windows.end(step)
                 let next = windows.advance(window, end &- windows.range, end, count, time)
                 counts[step].total += sums[next.upperBound] - sums[next.lowerBound]
+                guard areRead else {
+                    window = next
+                    continue
+                }
                 let first = max(next.lowerBound, min(window.upperBound, next.upperBound))
                 counts[step].read += sums[next.upperBound] - sums[first]
                 window = next
+            }
+        }
+    }
+
+    /// What was evaluated once for all steps: looked at by each of them, read by the first.
+    func addOnce(_ part: SampleTally?) {
+        guard let sum = part?.sum else { return }
+        counts.withLock { counts in
+            for step in counts.indices { counts[step].total += sum.total }
+            counts[0].read += sum.read
+        }
+    }
+
+    /// What a subquery has read for a function: at the first of the function's steps whose window holds it. What
+    /// no window holds does not count, and what is looked at are the windows over what it yields.
+    /// - Parameters:
+    ///   - shift: how far the windows lie back.
+    ///   - range: of the windows.
+    func addReads(
+        of part: SampleTally?, at inner: EvaluationSteps, shift: Int64, range: Int64,
+        for outer: EvaluationSteps
+    ) {
+        guard let part else { return }
+        let reads = part.steps.map(\.read)
+        counts.withLock { counts in
+            guard counts.count > 1 else {
+                counts[0].read += reads.reduce(0, +)
+                return
+            }
+            for (index, read) in reads.enumerated() where read > 0 {
+                let time = inner.time(index) &+ shift
+                let after = (max(0, time &- outer.start) &+ outer.step &- 1) / outer.step
+                let step = min(Int(after), counts.count - 1)
+                if time > outer.time(step) &- range { counts[step].read += read }
             }
         }
     }

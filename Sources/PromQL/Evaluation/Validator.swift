@@ -5,13 +5,12 @@ struct Validator {
     let source: String
 
     func check(_ expression: Expression) throws(QueryError) {
-        if case .binary(let node) = expression, node.operator.isTrimming,
-            node.left.type == .scalar, node.right.type == .scalar
-        {
+        try expression.forEach { part throws(QueryError) in
+            guard case .binary(let node) = part, node.operator.isTrimming, node.type == .scalar
+            else { return }
             throw .parse(
                 "operator \(QuotedText.quote(node.operator.rawValue)) not allowed for Scalar operations",
                 at: node.operatorRange, in: source)
         }
-        for child in expression.children { try check(child) }
     }
 }

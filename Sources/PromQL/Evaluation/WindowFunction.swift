@@ -90,7 +90,7 @@ extension Evaluator {
             mayHoldHistograms: input.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try input.loadFresh(index, into: &samples)
-            tally?.add(input.windows, over: samples)
+            tally?.add(input.windows, over: samples, areRead: input.stored != nil)
             guard samples.histograms.isEmpty else {
                 return input.windows.slideMixed(
                     kernel, rule, over: samples, of: input.labels[index], into: &column)

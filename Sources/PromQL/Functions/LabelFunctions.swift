@@ -8,10 +8,10 @@ extension Evaluator {
         let target = text(node.arguments[1])
         let separator = text(node.arguments[2])
         let sources = node.arguments[3...].map(text)
-        if let source = sources.first(where: \.isEmpty) {
+        if let source = sources.first(where: { !$0.isLabelName }) {
             throw .execution("invalid source label name in label_join(): \(source)")
         }
-        guard !target.isEmpty else {
+        guard target.isLabelName else {
             throw .execution("invalid destination label name in label_join(): \(target)")
         }
         return try relabelling(node.arguments[0]) { labels in
@@ -40,7 +40,7 @@ extension Evaluator {
             throw .execution(
                 "invalid regular expression in label_replace(): \(text(node.arguments[4]))")
         }
-        guard !target.isEmpty else {
+        guard target.isLabelName else {
             throw .execution("invalid destination label name in label_replace(): \(target)")
         }
         let replacement = Replacement(text(node.arguments[2]), for: pattern)
@@ -51,4 +51,9 @@ extension Evaluator {
             return labels.setting(target, replacement.expanded(with: captures))
         }
     }
+}
+
+extension String {
+    /// Whether it may be the name of a label: any text is, but bytes that are none, which the lexer replaces.
+    var isLabelName: Bool { !isEmpty && !unicodeScalars.contains("\u{FFFD}") }
 }

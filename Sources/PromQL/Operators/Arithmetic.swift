@@ -72,9 +72,28 @@ extension Evaluator {
         }
     }
 
+    /// A chain, operation by operation. What is the same at every step at its beginning is evaluated once.
     mutating func binary(_ node: BinaryOperation) throws(QueryError) -> Operand {
-        let left = try evaluate(node.left)
-        let right = try evaluate(node.right)
+        let chain = OperatorChain(node)
+        var first = chain.first
+        var rest = chain.operations[...]
+        if steps.count > 1, first.isStepInvariant {
+            while let next = rest.first, next.right.isStepInvariant {
+                first = .binary(next)
+                rest.removeFirst()
+            }
+        }
+        var result = try evaluate(first)
+        for (index, operation) in rest.enumerated() {
+            if index > 0 { try keepOnly(result) }
+            result = try apply(operation, result, try evaluate(operation.right))
+        }
+        return result
+    }
+
+    private func apply(
+        _ node: BinaryOperation, _ left: Operand, _ right: Operand
+    ) throws(QueryError) -> Operand {
         switch (left, right) {
         case (.scalar(let a), .scalar(let b)):
             return .scalar(StepScalar.map(a, b, node.operator.scalar))

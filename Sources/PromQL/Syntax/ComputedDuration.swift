@@ -126,10 +126,15 @@ extension Expression {
                 node.parameter = try parameter.resolvingDurations(query)
             }
             return .aggregation(node)
-        case .binary(var node):
-            node.left = try node.left.resolvingDurations(query)
-            node.right = try node.right.resolvingDurations(query)
-            return .binary(node)
+        case .binary(let node):
+            let chain = OperatorChain(node)
+            var left = try chain.first.resolvingDurations(query)
+            for var operation in chain.operations {
+                operation.left = left
+                operation.right = try operation.right.resolvingDurations(query)
+                left = .binary(operation)
+            }
+            return left
         case .unary(var node):
             node.operand = try node.operand.resolvingDurations(query)
             return .unary(node)

@@ -114,7 +114,11 @@ extension Aggregation: CustomStringConvertible {
 
 extension BinaryOperation: CustomStringConvertible {
     package var description: String {
-        "\(left) \(`operator`.rawValue)\(returnsBool ? " bool" : "")\(matching) \(right)"
+        let chain = OperatorChain(self)
+        return chain.operations.reduce(into: chain.first.description) {
+            let bool = $1.returnsBool ? " bool" : ""
+            $0 += " \($1.operator.rawValue)\(bool)\($1.matching) \($1.right)"
+        }
     }
 }
 

@@ -26,7 +26,7 @@ package indirect enum Expression: Hashable, Sendable {
         case .subquery(let node): node.range
         case .call(let node): node.range
         case .aggregation(let node): node.range
-        case .binary(let node): node.left.range.union(node.right.range)
+        case .binary(let node): node.range
         case .unary(let node): node.range
         case .parenthesized(let node): node.range
         }
@@ -40,8 +40,7 @@ package indirect enum Expression: Hashable, Sendable {
         case .vectorSelector, .aggregation: .instantVector
         case .rangeSelector, .subquery: .rangeVector
         case .call(let node): node.function.returns
-        case .binary(let node):
-            node.left.type == .scalar && node.right.type == .scalar ? .scalar : .instantVector
+        case .binary(let node): node.type
         case .unary(let node): node.operand.type
         case .parenthesized(let node): node.inner.type
         }

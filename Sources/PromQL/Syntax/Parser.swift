@@ -6,9 +6,11 @@ import Store
 ///
 /// Types are checked afterwards by `TypeChecker`.
 struct Parser {
-    /// Nesting that is accepted, chains of operators included: whoever walks the tree recurses, and
-    /// a thread's stack is bounded.
+    /// Nesting that is accepted: whoever walks the tree recurses, and a thread's stack is bounded.
     static let depthMax = 200
+    /// Operators that are accepted in one query. A chain of them nests as deep as it is long, which the
+    /// evaluation does not mind, but not all who look at the tree go along chains in a loop.
+    static let operatorsMax = 2_000
 
     private var lexer: Lexer
     var current: Token
@@ -17,6 +19,7 @@ struct Parser {
     /// Inside how many aggregations: a stray token there is reported as theirs.
     var aggregationDepth = 0
     private var depth = 0
+    private var operatorCount = 0
 
     var source: String { lexer.source }
 
@@ -46,7 +49,11 @@ struct Parser {
         try descend()
         var left = try operand()
         while case .binaryOperator(let binary) = current.kind, binary.precedence >= precedenceMin {
-            try descend()
+            operatorCount += 1
+            guard operatorCount <= Self.operatorsMax else {
+                throw failure(
+                    "expression has more than \(Self.operatorsMax) operators", current.range)
+            }
             let start = current.range.start
             try advance()
             var operation = BinaryOperation(

@@ -120,10 +120,21 @@ struct TypeChecker {
     }
 
     private func check(_ node: BinaryOperation) throws(QueryError) {
-        try check(node.left)
-        try check(node.right)
-        let left = node.left.type
-        let right = node.right.type
+        let chain = OperatorChain(node)
+        try check(chain.first)
+        var left = chain.first.type
+        for operation in chain.operations {
+            try check(operation.right)
+            let right = operation.right.type
+            try check(operation, left, right)
+            left = left == .scalar && right == .scalar ? .scalar : .instantVector
+        }
+    }
+
+    /// Whose operands are right in themselves, of the types `left` and `right`.
+    private func check(
+        _ node: BinaryOperation, _ left: ValueType, _ right: ValueType
+    ) throws(QueryError) {
         if node.returnsBool, !node.operator.isComparison {
             throw failure(
                 "bool modifier can only be used on comparison operators", node.operatorRange)
@@ -139,12 +150,10 @@ struct TypeChecker {
                 "label \(QuotedText.quote(label)) must not occur in ON and GROUP clause at once",
                 node.operatorRange)
         }
-        for side in [node.left, node.right] {
-            guard side.type == .scalar || side.type == .instantVector else {
-                throw failure(
-                    "binary expression must contain only scalar and instant vector types",
-                    side.range)
-            }
+        for (side, type) in [(node.left, left), (node.right, right)]
+        where type != .scalar && type != .instantVector {
+            throw failure(
+                "binary expression must contain only scalar and instant vector types", side.range)
         }
         try checkMatching(node, areVectors: left == .instantVector && right == .instantVector)
     }
@@ -152,7 +161,7 @@ struct TypeChecker {
     private func checkMatching(
         _ node: BinaryOperation, areVectors: Bool
     ) throws(QueryError) {
-        let range = node.left.range.union(node.right.range)
+        var range: SourceRange { node.range }
         let symbol = QuotedText.quote(node.operator.rawValue)
         let isFilled = node.matching.isFilled
         if areVectors {

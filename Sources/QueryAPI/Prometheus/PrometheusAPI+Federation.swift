@@ -6,9 +6,11 @@ import Telemetry
 
 extension PrometheusAPI {
     /// `/federate`: the latest sample of every series that any `match[]` selects, in the text format, for
-    /// another Prometheus to scrape. Native histograms have no text form and are left out.
+    /// another Prometheus to scrape, names escaped as its `Accept` asks. Native histograms have no text form and
+    /// are left out.
     func federate(_ request: HTTPRequest) async throws -> HTTPResponse {
         let sets = try PrometheusParameters(request).matchers()
+        let (version, escaping) = NameEscaping.negotiated(request.headers["accept"])
         let now = runner.nowMilliseconds
         let range = (now - options.lookback + 1)...now
         let bytes = try await runner.run { [store] context in
@@ -30,10 +32,12 @@ extension PrometheusAPI {
                     if !sample.isStaleMarker { latest[selection.labels(index)] = sample }
                 }
             }
-            return FederatedText(latest).bytes
+            return FederatedText(latest, escaping).bytes
         }
         return HTTPResponse(
-            status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: bytes)
+            status: 200,
+            contentType: "text/plain; version=\(version); charset=utf-8; "
+                + "escaping=\(escaping.rawValue)", body: bytes)
     }
 }
 
@@ -43,9 +47,11 @@ private struct FederatedText {
 
     var bytes: [UInt8] { Array(text.utf8) }
 
-    init(_ samples: [Labels: Sample]) {
+    init(_ samples: [Labels: Sample], _ escaping: NameEscaping) {
         let named = samples.compactMap { labels, sample in
-            labels[Labels.metricName].map { (name: $0, labels: labels, sample: sample) }
+            labels[Labels.metricName].map {
+                (name: escaping.escaped($0), labels: labels, sample: sample)
+            }
         }.sorted {
             $0.name == $1.name ? $0.labels.comesBefore($1.labels) : $0.name < $1.name
         }
@@ -58,9 +64,9 @@ private struct FederatedText {
             }
             var pairs = isPlain ? [] : ["\"\(Self.escaped(name))\""]
             for pair in labels.pairs where pair.name != Labels.metricName {
+                let name = escaping.escapedLabel(pair.name)
                 let label =
-                    QuotedText.isPlainLabelName(pair.name)
-                    ? pair.name : "\"\(Self.escaped(pair.name))\""
+                    QuotedText.isPlainLabelName(name) ? name : "\"\(Self.escaped(name))\""
                 pairs.append("\(label)=\"\(Self.escaped(pair.value))\"")
             }
             // Without it whoever scrapes would put the label of this server there.

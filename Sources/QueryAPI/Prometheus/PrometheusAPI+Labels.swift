@@ -8,8 +8,11 @@ extension PrometheusAPI {
     /// `/api/v1/labels`: label names of the series that any `match[]` selects.
     func labelNames(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
-        let (range, sets) = (try parameters.range(), try parameters.matchers())
+        let (range, sets) = (
+            try parameters.possibleRange(), try parameters.matchers(namesParameter: false)
+        )
         let limit = try parameters.limit()
+        guard let range else { return Self.nothing }
         let bytes = try await runner.run { [store] context in
             let names = try union(sets, context) { matchers in
                 try store.labelNames(matching: matchers, in: range)
@@ -24,8 +27,11 @@ extension PrometheusAPI {
         let parameters = PrometheusParameters(request)
         let name = LabelNameEscape.decode(request.pathParameters["name"] ?? "")
         guard !name.isEmpty else { throw HTTPError.badRequest("invalid label name: \"\"") }
-        let (range, sets) = (try parameters.range(), try parameters.matchers())
+        let (range, sets) = (
+            try parameters.possibleRange(), try parameters.matchers(namesParameter: false)
+        )
         let limit = try parameters.limit()
+        guard let range else { return Self.nothing }
         let bytes = try await runner.run { [store] context in
             let values = try union(sets, context) { matchers in
                 try store.labelValues(of: name, matching: matchers, in: range)
@@ -38,9 +44,10 @@ extension PrometheusAPI {
     /// `/api/v1/series`: the label sets that any `match[]` selects.
     func series(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
-        let (range, sets) = (try parameters.range(), try parameters.matchers())
+        let (range, sets) = (try parameters.possibleRange(), try parameters.matchers())
         guard !sets.isEmpty else { throw HTTPError.badRequest("no match[] parameter provided") }
         let limit = try parameters.limit()
+        guard let range else { return Self.nothing }
         let bytes = try await runner.run { [store] context in
             var found: Set<Labels> = []
             for matchers in sets {
@@ -60,23 +67,31 @@ extension PrometheusAPI {
 
     /// `/api/v1/metadata`: type, help and unit by metric family.
     func metadata(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let parameters = PrometheusParameters(request)
-        let limit = try parameters.limit()
-        let isEmpty = request.parameters["limit_per_metric"] == "0"
+        let limit = try number("limit", request)
+        // There is one entry a family.
+        _ = try number("limit_per_metric", request)
         let metric = request.parameters["metric"].flatMap { $0.isEmpty ? nil : $0 }
         let bytes = try await runner.run { [store] _ in
             var all = try store.metricMetadata().filter { metric == nil || $0.family == metric }
-            if limit > 0 { all = Array(all.prefix(limit)) }
+            if let limit, limit >= 0 { all = Array(all.prefix(limit)) }
             return PrometheusEnvelope.success { data in
                 data.object { object in
                     for entry in all {
                         object.key(entry.family)
-                        object.array { if !isEmpty { $0.value(entry) } }
+                        object.array { $0.value(entry) }
                     }
                 }
             }
         }
         return .json(bytes)
+    }
+
+    private static let nothing = HTTPResponse.json(PrometheusEnvelope.strings([], limit: 0))
+
+    private func number(_ name: String, _ request: HTTPRequest) throws(HTTPError) -> Int? {
+        guard let text = request.parameters[name], !text.isEmpty else { return nil }
+        guard let number = Int(text) else { throw .badRequest("\(name) must be a number") }
+        return number
     }
 
     private func union(

@@ -122,7 +122,7 @@ private struct RuleFilter {
         }
         showsAlerts = !["true", "1", "t"].contains(exclusion)
         var selectors: [[ValueMatcher]] = []
-        for set in try PrometheusParameters(parameters).matchers() {
+        for set in try PrometheusParameters(parameters).matchers(namesParameter: false) {
             var matchers: [ValueMatcher] = []
             for matcher in set {
                 do throws(QueryError) { matchers.append(try ValueMatcher(matcher)) } catch {

@@ -62,6 +62,7 @@ package struct PrometheusAPI: Sendable {
             try await remoteRead.read($0)
         }
         router.shapeErrors(below: prefix + "/api/v1", PrometheusEnvelope.errors)
+        router.openToOtherOrigins(below: prefix + "/api/v1")
         var probe = options
         probe.needsToken = false
         router.on(.get, prefix + "/-/healthy", options: probe) { _ in
@@ -78,8 +79,12 @@ package struct PrometheusAPI: Sendable {
         _ selector: String
     ) throws -> @Sendable (Labels) -> Bool {
         var matchers: [ValueMatcher] = []
-        for matcher in try PrometheusParameters.selector(selector) {
-            matchers.append(try ValueMatcher(matcher))
+        do throws(QueryError) {
+            for matcher in try PrometheusParameters.selector(selector) {
+                matchers.append(try ValueMatcher(matcher))
+            }
+        } catch {
+            throw SelectorMistake(description: error.message)
         }
         return { [matchers] labels in
             matchers.allSatisfy { $0.accepts(labels[$0.matcher.name] ?? "") }
@@ -97,6 +102,11 @@ package struct PrometheusAPI: Sendable {
         group.on(methods, "/api/v1/series", series)
         group.on(.get, "/api/v1/label/{name}/values", labelValues)
     }
+}
+
+/// Why a text is no selector.
+private struct SelectorMistake: Error, CustomStringConvertible {
+    var description: String
 }
 
 /// What the server says about itself.

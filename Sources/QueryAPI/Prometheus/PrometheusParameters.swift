@@ -64,7 +64,14 @@ struct PrometheusParameters {
         return limit
     }
 
-    /// `start` to `end`; without them everything.
+    /// `start` to `end`; without them everything. `nil` if it ends before it starts, which holds nothing.
+    func possibleRange() throws(HTTPError) -> ClosedRange<Int64>? {
+        let start = try time("start") ?? TimeText.milliseconds.lowerBound
+        let end = try time("end") ?? TimeText.milliseconds.upperBound
+        return start <= end ? start...end : nil
+    }
+
+    /// As `possibleRange`, for routes that must have one.
     func range() throws(HTTPError) -> ClosedRange<Int64> {
         let start = try time("start") ?? TimeText.milliseconds.lowerBound
         let end = try time("end") ?? TimeText.milliseconds.upperBound
@@ -75,11 +82,15 @@ struct PrometheusParameters {
     }
 
     /// The selectors of all `match[]`.
-    func matchers() throws(HTTPError) -> [[LabelMatcher]] {
+    /// - Parameter namesParameter: whether a mistake is told with the name, which Prometheus does on some routes.
+    func matchers(namesParameter: Bool = true) throws(HTTPError) -> [[LabelMatcher]] {
         var sets: [[LabelMatcher]] = []
         for text in parameters.all("match[]") {
             do throws(QueryError) { sets.append(try Self.selector(text)) } catch {
-                throw Self.invalid("match[]", error.message)
+                let reason =
+                    error.message.hasSuffix("must contain at least one non-empty matcher")
+                    ? "match[] must contain at least one non-empty matcher" : error.message
+                throw namesParameter ? Self.invalid("match[]", reason) : .badRequest(reason)
             }
         }
         return sets

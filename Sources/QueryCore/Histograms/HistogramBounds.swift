@@ -5,8 +5,8 @@ package enum HistogramBounds {
     /// The exponential schemas that Prometheus computes with.
     package static let schemas: ClosedRange<Int32> = -4...8
 
-    /// The upper bound of bucket `index`, at most one unit in the last place from Prometheus's table.
-    /// The last bucket before the infinite one ends at the greatest finite number.
+    /// The upper bound of bucket `index`, as Prometheus has it. The last bucket before the infinite one ends
+    /// at the greatest finite number.
     package static func upper(_ index: Int32, schema: Int32) -> Double {
         if schema < 0 {
             let exponent = Int64(index) << Int64(-schema)
@@ -16,7 +16,7 @@ package enum HistogramBounds {
         let fraction = index & mask
         let exponent = Int64(index >> schema) + 1
         if fraction == 0, exponent == 1_025 { return .greatestFiniteMagnitude }
-        return power(exp2(Double(fraction) / Double(mask + 1)) / 2, exponent)
+        return power(HistogramBoundTable.bound(Int(fraction), schema: schema), exponent)
     }
 
     private static func power(_ mantissa: Double, _ exponent: Int64) -> Double {

@@ -213,10 +213,14 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     private func authorize(
         _ request: inout HTTPClientRequest, _ access: ScrapeAccess, timeout: Int64
     ) async throws(ScrapeFailure) {
+        for (name, values) in access.headers {
+            for value in values { request.headers.add(name: name, value: try value.trimmed()) }
+        }
         switch access.method {
         case .none: return
         case .basic(let user, let password):
-            request.setBasicAuth(username: user, password: try password.trimmed())
+            request.setBasicAuth(
+                username: try user.trimmed(), password: try password.trimmed())
         case .header(let type, let credentials):
             request.headers.replaceOrAdd(
                 name: "authorization", value: "\(type) \(try credentials.trimmed())")

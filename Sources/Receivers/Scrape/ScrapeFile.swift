@@ -56,6 +56,8 @@ package struct ScrapeFile: Sendable {
     ) throws(ScrapeFileError) {
         let entries = try root.entries()
         for (key, value) in entries where key == "global" { try defaults.read(value) }
+        ignored += defaults.ignored
+        defaults.ignored = []
         var names = Set(jobs.map(\.name))
         for (key, value) in entries {
             switch key {
@@ -66,6 +68,7 @@ package struct ScrapeFile: Sendable {
                     guard names.insert(job.name).inserted else {
                         throw entry.failure("a second job is named \"\(job.name)\"")
                     }
+                    ignored += job.ignored
                     jobs.append(job)
                 }
             case "scrape_config_files":
@@ -91,6 +94,8 @@ struct ScrapeDefaults {
     var scrapesNative = false
     var keepsClassic = false
     var limits = ScrapeLimits()
+    /// Fields that do nothing here.
+    var ignored: [String] = []
 
     init(folder: String) { self.folder = folder }
 
@@ -103,10 +108,15 @@ struct ScrapeDefaults {
             case "scrape_native_histograms": scrapesNative = try value.flag()
             case "always_scrape_classic_histograms", "scrape_classic_histograms":
                 keepsClassic = try value.flag()
-            case "evaluation_interval", "rule_query_offset", "external_labels", "query_log_file",
-                "scrape_failure_log_file", "runtime":
-                // Of rules, queries and senders: scraped samples do not depend on them.
+            case "evaluation_interval", "rule_query_offset", "runtime":
+                // Of rules: scraped samples do not depend on them.
                 continue
+            case "external_labels", "query_log_file", "scrape_failure_log_file":
+                ignored.append("global.\(key)")
+            case "convert_classic_histograms_to_nhcb", "extra_scrape_metrics":
+                guard try !value.flag() else {
+                    throw value.failure("\(key) of global is not supported")
+                }
             default:
                 guard try limits.read(key, value) else {
                     throw value.failure("\(key) of global is not supported")

@@ -39,6 +39,7 @@ struct ScrapeFileNode {
 
     /// Names of what nobody is shown.
     private static let secrets: Set<String> = [
+        "secrets",
         "password", "credentials", "bearer_token", "client_secret", "key",
     ]
 
@@ -166,6 +167,23 @@ struct ScrapeFileNode {
             total = sum
         }
         return total
+    }
+
+    /// As Prometheus writes durations: `1m30s`.
+    static func duration(milliseconds: Int64) -> String {
+        guard milliseconds != 0 else { return "0s" }
+        var rest = milliseconds
+        var text = ""
+        // Weeks and years only where nothing is left over, as in Prometheus.
+        for (unit, length, mustBeWhole) in [
+            ("y", 31_536_000_000, true), ("w", 604_800_000, true), ("d", 86_400_000, false),
+            ("h", 3_600_000, false), ("m", 60_000, false), ("s", 1_000, false), ("ms", 1, false),
+        ] as [(String, Int64, Bool)] {
+            guard rest >= length, !mustBeWhole || rest % length == 0 else { continue }
+            text += "\(rest / length)\(unit)"
+            rest %= length
+        }
+        return text
     }
 
     /// A size such as `10MB`; as in Prometheus a KB has 1,024 bytes.

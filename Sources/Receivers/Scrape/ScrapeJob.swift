@@ -27,6 +27,8 @@ package struct ScrapeJob: Sendable {
     package var sources: [TargetSource] = []
     /// As it was written, without secrets; "" if it was not read from a file.
     package var yaml = ""
+    /// Fields that are understood, but do nothing here.
+    package var ignored: [String] = []
 
     package init(name: String, interval: Int64, timeout: Int64) {
         self.name = name
@@ -88,13 +90,15 @@ package struct ScrapeAccess: Sendable, Hashable {
 
     package enum Method: Sendable, Hashable {
         case none
-        case basic(user: String, password: Secret)
+        case basic(user: Secret, password: Secret)
         /// `Authorization: TYPE CREDENTIALS`.
         case header(type: String, credentials: Secret)
         case oauth(ScrapeOAuth)
     }
 
     package var method = Method.none
+    /// Sent besides, by name.
+    package var headers: [String: [Secret]] = [:]
     package var tls: ScrapeTLS?
     package var proxy: ScrapeProxy?
     /// Who is asked without the proxy.

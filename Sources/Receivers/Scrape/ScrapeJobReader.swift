@@ -66,6 +66,11 @@ enum ScrapeJobReader {
         case "honor_labels": job.honorsLabels = try value.flag()
         case "honor_timestamps": job.honorsTimestamps = try value.flag()
         case "track_timestamps_staleness": job.tracksTimestampStaleness = try value.flag()
+        case "convert_classic_histograms_to_nhcb", "extra_scrape_metrics":
+            guard try !value.flag() else { return false }
+        case "native_histogram_bucket_limit":
+            guard try value.number() == 0 else { return false }
+        case "scrape_failure_log_file": job.ignored.append(value.what)
         case "enable_compression": job.asksForGzip = try value.flag()
         case "follow_redirects": job.followsRedirects = try value.flag()
         case "relabel_configs": job.targetRules = try rules(value)
@@ -186,11 +191,12 @@ extension ScrapeAccess {
     ) throws(ScrapeFileError) -> Bool {
         switch key {
         case "basic_auth":
-            var user = ""
+            var user = Secret.text("")
             var password = Secret.text("")
             for (key, value) in try value.entries() {
                 switch key {
-                case "username": user = try value.text()
+                case "username": user = .text(try value.text())
+                case "username_file": user = .file(folder.resolving(try value.text()))
                 case "password": password = .text(try value.text())
                 case "password_file": password = .file(folder.resolving(try value.text()))
                 default: throw value.failure("\(value.what) is not supported")
@@ -211,6 +217,11 @@ extension ScrapeAccess {
             method = .header(type: type, credentials: credentials)
         case "oauth2": method = .oauth(try ScrapeOAuth(value, folder))
         case "tls_config": tls = try ScrapeTLS(value, folder)
+        case "http_headers": headers = try Self.headers(value, folder)
+        // HTTP/1.1 is spoken whatever it says.
+        case "enable_http2": _ = try value.flag()
+        case "proxy_from_environment":
+            guard try !value.flag() else { return false }
         case "no_proxy": directHosts = ScrapeProxyExceptions(try value.text())
         case "proxy_url": proxy = try ScrapeProxy(value)
         case "bearer_token":
@@ -221,6 +232,39 @@ extension ScrapeAccess {
         default: return false
         }
         return true
+    }
+}
+
+extension ScrapeAccess {
+    /// Headers that are made otherwise (prometheus/common, `ReservedHeaders`).
+    private static let reservedHeaders: Set<String> = [
+        "authorization", "host", "content-encoding", "content-length", "content-type",
+        "user-agent", "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
+        "www-authenticate", "accept-encoding", "x-prometheus-remote-write-version",
+        "x-prometheus-remote-read-version", "x-prometheus-scrape-timeout-seconds",
+        "x-amz-date", "x-amz-security-token", "x-amz-content-sha256",
+    ]
+
+    private static func headers(
+        _ node: ScrapeFileNode, _ folder: String
+    ) throws(ScrapeFileError) -> [String: [Secret]] {
+        var headers: [String: [Secret]] = [:]
+        for (name, fields) in try node.entries() {
+            guard !reservedHeaders.contains(name.lowercased()) else {
+                throw fields.failure("\(node.what) must not set \(name)")
+            }
+            for (key, value) in try fields.entries() {
+                let texts = try value.texts()
+                switch key {
+                case "values", "secrets":
+                    headers[name, default: []] += texts.map { .text($0) }
+                case "files":
+                    headers[name, default: []] += texts.map { .file(folder.resolving($0)) }
+                default: throw value.failure("\(key) is no field of a header")
+                }
+            }
+        }
+        return headers
     }
 }
 

@@ -81,7 +81,9 @@ package struct ScrapeLoop: Sendable {
             ingest.events.emit(ScrapeFailed(job: job.name, url: target.url, reason: problem))
         }
         series.report(report, at: time, to: &batch)
-        if let refusal = await store(batch) { problem = refusal }
+        if let remark = await store(batch) {
+            problem = problem.isEmpty ? remark : "\(problem); \(remark)"
+        }
         board.note(
             target, isUp: report.isUp, problem: problem, time: time, report.seconds,
             metadata: metadata)
@@ -126,23 +128,29 @@ package struct ScrapeLoop: Sendable {
         if result.refused > 0 {
             remarks.append("\(result.refused) samples left out, first: \(result.refusal)")
         }
+        if result.repeated > 0 {
+            remarks.append(
+                "\(result.repeated) samples came after one of the same series and time, first:"
+                    + " \(result.repetition)")
+        }
         if !decoded.rejections.isEmpty { remarks.append(decoded.rejectionMessage) }
         let text = remarks.joined(separator: "; ")
         if !text.isEmpty {
             ingest.events.emit(
                 ScrapeIncomplete(
                     job: job.name, url: target.url, reason: text,
-                    increment: UInt64(max(1, result.cut + result.refused))))
+                    increment: UInt64(max(1, result.cut + result.refused + result.repeated))))
         }
         return text
     }
 
-    /// - Returns: why nothing was stored.
+    /// - Returns: why nothing was stored, or what was left out.
     private func store(_ batch: MetricBatch) async -> String? {
         guard !batch.isEmpty else { return nil }
         do throws(StoreError) {
-            _ = try await ingest.store(Decoded(batch: batch), digest: nil, by: .scrape)
-            return nil
+            let receipt = try await ingest.store(
+                Decoded(batch: batch), digest: nil, by: .scrape)
+            return receipt.rejected == 0 ? nil : "left out: \(receipt.message)"
         } catch {
             ingest.events.emit(ScrapeFailed(job: job.name, url: target.url, reason: "\(error)"))
             return "scraped, but not stored: \(error)"

@@ -54,8 +54,11 @@ package struct ScrapeRoutes: Sendable {
         let pool = request.parameters["scrapePool"] ?? ""
         let state = request.parameters["state"]?.lowercased() ?? ""
         let isWanted = { (job: String) in pool.isEmpty || job == pool }
-        let lines = state == "dropped" ? [] : board.lines.filter { isWanted($0.target.job) }
-        let dropped = state == "active" ? [] : board.dropped.filter { isWanted($0.job) }
+        let (showsActive, showsDropped) = (
+            ["", "any", "active"].contains(state), ["", "any", "dropped"].contains(state)
+        )
+        let lines = !showsActive ? [] : board.lines.filter { isWanted($0.target.job) }
+        let dropped = !showsDropped ? [] : board.dropped.filter { isWanted($0.job) }
         let problems = board.problems.sorted { $0.key < $1.key }.flatMap(\.value)
         return Self.success(warnings: problems) { data in
             data.arrayField("activeTargets") { list in
@@ -94,8 +97,8 @@ package struct ScrapeRoutes: Sendable {
         writer.field("lastScrape", last)
         writer.field("lastScrapeDuration", line.seconds)
         writer.field("health", line.isUp.map { $0 ? "up" : "down" } ?? "unknown")
-        writer.field("scrapeInterval", seconds(target.interval))
-        writer.field("scrapeTimeout", seconds(target.timeout))
+        writer.field("scrapeInterval", ScrapeFileNode.duration(milliseconds: target.interval))
+        writer.field("scrapeTimeout", ScrapeFileNode.duration(milliseconds: target.timeout))
     }
 
     private static func write(_ labels: Labels, _ writer: inout JSONWriter) {
@@ -103,10 +106,6 @@ package struct ScrapeRoutes: Sendable {
             writer.key(name)
             writer.value(value)
         }
-    }
-
-    private static func seconds(_ milliseconds: Int64) -> String {
-        milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
     }
 
     // MARK: Metadata

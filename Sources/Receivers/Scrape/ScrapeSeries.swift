@@ -29,6 +29,17 @@ package struct ScrapeSeries: Sendable {
     /// Series of the time before a reload, until the first scrape shows which of them go on.
     private var inherited: [SeriesID: (labels: Labels, isHistogram: Bool)] = [:]
     private var metadata: Set<MetricMetadata> = []
+    /// Of the latest scrape, by identity of the final labels.
+    private var exemplars: [SeriesID: [Exemplar]] = [:]
+    /// Samples of this scrape.
+    private var taken: Set<Stamp> = []
+
+    /// What there may be one sample of.
+    private struct Stamp: Hashable {
+        var id: SeriesID
+        /// Milliseconds.
+        var time: Int64
+    }
 
     package init(target: ScrapeTarget, job: ScrapeJob) {
         self.target = target.labels
@@ -47,28 +58,29 @@ package struct ScrapeSeries: Sendable {
         round += 1
         var result = ScrapeResult()
         result.scraped = exposed.batch.sampleCount
+        taken.removeAll(keepingCapacity: true)
         var numbers = [UInt32](repeating: .max, count: exposed.batch.seriesCount)
+        var times = [Int64](repeating: .min, count: exposed.batch.seriesCount)
         for row in exposed.batch.sampleTimes.indices {
             let raw = Int(exposed.batch.sampleSeries[row])
-            guard let series = place(raw, exposed, isHistogram: false, &result) else { continue }
-            numbers[raw] = series
+            let time = exposed.batch.sampleTimes[row]
+            guard let series = place(raw, exposed, at: time, isHistogram: false, &result) else {
+                continue
+            }
+            (numbers[raw], times[raw]) = (series, time)
             result.batch.append(
-                series: series, time: exposed.batch.sampleTimes[row],
-                value: exposed.batch.sampleValues[row])
+                series: series, time: time, value: exposed.batch.sampleValues[row])
         }
         for var sample in exposed.batch.histograms {
             let raw = Int(sample.series)
-            guard let series = place(raw, exposed, isHistogram: true, &result) else { continue }
-            numbers[raw] = series
+            guard
+                let series = place(raw, exposed, at: sample.time, isHistogram: true, &result)
+            else { continue }
+            (numbers[raw], times[raw]) = (series, sample.time)
             sample.series = series
             result.batch.histograms.append(sample)
         }
-        for var exemplar in exposed.batch.exemplars {
-            let series = numbers[Int(exemplar.series)]
-            guard series != .max else { continue }
-            exemplar.series = series
-            result.batch.exemplars.append(exemplar)
-        }
+        takeExemplars(of: exposed, numbers, times, &result.batch)
         result.batch.starts = exposed.batch.starts(numberedBy: { series in
             let number = numbers[Int(series)]
             return number == .max ? nil : number
@@ -78,6 +90,29 @@ package struct ScrapeSeries: Sendable {
         }
         endUnseen(at: time, &result.batch)
         return result
+    }
+
+    /// Those that were not there in the scrape before. One without a time got that of its sample, which
+    /// does not make it another.
+    private mutating func takeExemplars(
+        of exposed: ExposedMetrics, _ numbers: [UInt32], _ times: [Int64],
+        _ batch: inout MetricBatch
+    ) {
+        var shown: [SeriesID: [Exemplar]] = [:]
+        for var exemplar in exposed.batch.exemplars {
+            let raw = Int(exemplar.series)
+            guard numbers[raw] != .max else { continue }
+            let id = batch.seriesIDs[Int(numbers[raw])]
+            exemplar.series = numbers[raw]
+            let isTimeless = exemplar.time == times[raw]
+            let known = exemplars[id]?.first {
+                $0.value == exemplar.value && $0.labels == exemplar.labels
+                    && (isTimeless || $0.time == exemplar.time)
+            }
+            shown[id, default: []].append(known ?? exemplar)
+            if known == nil { batch.exemplars.append(exemplar) }
+        }
+        exemplars = shown
     }
 
     /// The target cannot be scraped, or is gone: all its series end.
@@ -119,11 +154,21 @@ package struct ScrapeSeries: Sendable {
 
     /// The number in `result.batch` of a series as exposed; `nil` if it is not kept.
     private mutating func place(
-        _ raw: Int, _ exposed: ExposedMetrics, isHistogram: Bool, _ result: inout ScrapeResult
+        _ raw: Int, _ exposed: ExposedMetrics, at time: Int64, isHistogram: Bool,
+        _ result: inout ScrapeResult
     ) -> UInt32? {
         let rawID = exposed.batch.seriesIDs[raw]
         let known = entries[rawID]
         let fate = known?.fate ?? decide(exposed.batch.labels(raw))
+        if case .kept(let labels, let id) = fate,
+            !taken.insert(Stamp(id: id, time: time)).inserted
+        {
+            result.repeated += 1
+            if result.repetition.isEmpty { result.repetition = "\(labels)" }
+            // Its series goes on, under whatever labels it was exposed.
+            if known != nil { entries[rawID]?.round = round }
+            return nil
+        }
         if case .kept = fate, job.limits.samples > 0, result.kept >= job.limits.samples {
             result.cut += 1
             return nil
@@ -240,6 +285,9 @@ struct ScrapeResult: Sendable {
     /// Samples whose labels break a limit, and why the first of them does.
     var refused = 0
     var refusal = ""
+    /// Samples of a series and time that another one had before, and the first such series.
+    var repeated = 0
+    var repetition = ""
 }
 
 /// The series that every scrape adds about itself, named as Prometheus does.

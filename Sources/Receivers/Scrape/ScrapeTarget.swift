@@ -51,6 +51,7 @@ package struct ScrapeTarget: Hashable, Sendable {
             problems.append(
                 "job \(job.name) has \(targets.count) targets; the first \(job.limits.targets)"
                     + " (target_limit) are scraped")
+            dropped += targets[job.limits.targets...].map(\.discoveredLabels)
             targets.removeSubrange(job.limits.targets...)
         }
         return targets
@@ -98,8 +99,8 @@ package struct ScrapeTarget: Hashable, Sendable {
         labels["__address__"] = address
         let standard = [
             ("job", job.name), ("__scheme__", job.scheme), ("__metrics_path__", job.metricsPath),
-            ("__scrape_interval__", "\(job.interval)ms"),
-            ("__scrape_timeout__", "\(job.timeout)ms"),
+            ("__scrape_interval__", ScrapeFileNode.duration(milliseconds: job.interval)),
+            ("__scrape_timeout__", ScrapeFileNode.duration(milliseconds: job.timeout)),
         ]
         for (name, value) in standard where labels[name].isEmpty { labels[name] = value }
         for (name, values) in job.parameters {

@@ -156,18 +156,25 @@ private struct TestInputs {
             return histogram
         }
         var hinted = histogram
-        hinted.resetHint = histogram.continues(before) ? .notReset : .reset
+        if histogram.count < before.count {
+            hinted.resetHint = .reset
+        } else if histogram.hasBounds(of: before) {
+            hinted.resetHint = histogram.continues(before) ? .notReset : .reset
+        }
         return hinted
     }
 }
 
 extension NativeHistogram {
-    /// Whether nothing was counted down since `before`, in buckets of the same bounds.
+    /// Between other bounds only those who compare the two can tell.
+    fileprivate func hasBounds(of before: NativeHistogram) -> Bool {
+        schema == before.schema && zeroThreshold == before.zeroThreshold
+            && customBounds == before.customBounds
+    }
+
+    /// Whether nothing was counted down since `before`, which has the same bounds and no higher count.
     fileprivate func continues(_ before: NativeHistogram) -> Bool {
-        guard schema == before.schema, zeroThreshold == before.zeroThreshold,
-            customBounds == before.customBounds, count >= before.count,
-            zeroCount >= before.zeroCount
-        else { return false }
+        guard zeroCount >= before.zeroCount else { return false }
         let (new, old) = (HistogramValue(self), HistogramValue(before))
         return Self.holds(new.positive, old.positive) && Self.holds(new.negative, old.negative)
     }

@@ -38,6 +38,43 @@ struct RuleTestRunTests {
         "promql_expr_test:\n- {expr: '\(query)', eval_time: \(time), exp_samples: [\(samples)]}"
     }
 
+    @Test("own buckets of histograms that change are compared by the bounds that both have")
+    func customBuckets() throws {
+        let changed = (
+            "h_total",
+            "{{schema:-53 sum:1 count:1 custom_values:[5] buckets:[1]}}"
+                + " {{schema:-53 sum:1 count:1 custom_values:[5 10] buckets:[1]}}"
+                + " {{schema:-53 sum:2 count:2 custom_values:[5 20] buckets:[2]}}"
+        )
+        #expect(
+            try failures([changed], query("resets(h_total[5m])", "{value: 0}", at: "2m")) == [])
+        #expect(
+            try failures(
+                [changed],
+                query("histogram_count(irate(h_total[5m])) * 60", "{value: 1}", at: "2m")) == [])
+        let lowered = (
+            "h_total",
+            "{{schema:-53 sum:55 count:15 custom_values:[2 4 6] buckets:[1 2 5 7]}}"
+                + " {{schema:-53 sum:56 count:15 custom_values:[2 3 4 6] buckets:[1 0 1 5 8]}}"
+        )
+        #expect(
+            try failures([lowered], query("resets(h_total[5m])", "{value: 1}", at: "1m")) == [])
+        let sum = [
+            (
+                "m{s=\"2\"}",
+                "{{schema:-53 sum:1 count:1 custom_values:[10] buckets:[1]}} _"
+                    + " {{schema:-53 sum:1 count:1 custom_values:[5] buckets:[1]}}"
+            ),
+            ("m{s=\"3\"}", "_ _ {{schema:-53 sum:1 count:1 custom_values:[5 10] buckets:[1]}}"),
+        ]
+        #expect(
+            try failures(
+                sum,
+                query(
+                    "histogram_count(m{s=\"2\"} + ignoring(s) m{s=\"3\"})", "{value: 2}", at: "2m"))
+                == [])
+    }
+
     @Test("pass when alerts and results are as expected")
     func success() throws {
         let expectations = """
