@@ -138,16 +138,3 @@ extension MetricEngine.State {
         head.replaceSubrange(start..<(start + count), with: [gathered])
     }
 }
-
-extension [UInt32] {
-    /// Where the first number that is not below `wanted` stands; the numbers ascend.
-    fileprivate func firstIndex(atLeast wanted: UInt32) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < wanted { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-}

@@ -13,7 +13,7 @@ extension MetricEngine {
     }
 
     /// A consistent view of head and days.
-    fileprivate struct View {
+    struct View {
         var days: [MetricDay]
         var heads: [HeadView]
         /// Histograms and exemplars of the head.
@@ -25,7 +25,7 @@ extension MetricEngine {
     }
 
     /// The part of the head that one registry numbered.
-    fileprivate struct HeadView {
+    struct HeadView {
         var index: SeriesIndex
         var batches: [HeadSamples]
 
@@ -44,17 +44,24 @@ extension MetricEngine {
 
         /// The series that satisfy all matchers and have samples here.
         func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
-            let found = index.match(matchers)
+            present(index.match(matchers))
+        }
+
+        /// Those of some series, ascending, that have samples here.
+        func present(_ found: [UInt32]) -> [UInt32] {
             if found.isEmpty { return [] }
-            var isPresent = [Bool](repeating: false, count: index.count)
+            let lookup = SeriesLookup(found)
+            var isPresent = [Bool](repeating: false, count: found.count)
             for samples in batches {
-                samples.forEachRun(among: found) { series, _ in isPresent[Int(series)] = true }
+                samples.forEachRun(among: found) { series, _ in
+                    if let place = lookup.place(series) { isPresent[place] = true }
+                }
             }
-            return found.filter { isPresent[Int($0)] }
+            return found.indices.filter { isPresent[$0] }.map { found[$0] }
         }
     }
 
-    private func view(of range: ClosedRange<Int64>) throws(StoreError) -> View {
+    func view(of range: ClosedRange<Int64>) throws(StoreError) -> View {
         let wanted = daysOverlapping(range)
         state.withLock { $0.pin(wanted) }
         defer { state.withLock { $0.unpin(wanted) } }
@@ -170,7 +177,7 @@ extension MetricEngine {
     }
 
     /// Native histograms and exemplars near `range`, oldest written first.
-    private func extras(
+    func extras(
         of view: View, in range: ClosedRange<Int64>
     ) throws(StoreError) -> [MetricBatch] {
         var extras: [MetricBatch] = []
@@ -275,85 +282,9 @@ extension MetricEngine {
         }
         return SeriesExemplars.sorted(found)
     }
-
-    func labelNames(
-        matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
-    ) throws(StoreError) -> [String] {
-        try listing(.names, matchers, range) { (view, prepared) throws(StoreError) in
-            var names = Set<String>()
-            try forEachMatch(prepared, in: view, range) { series, index in
-                index.collectNames(of: series, into: &names)
-            }
-            return names.sorted()
-        }
-    }
-
-    func labelValues(
-        of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
-    ) throws(StoreError) -> [String] {
-        try listing(.values(of: name), matchers, range) { (view, prepared) throws(StoreError) in
-            var values = SortedTexts()
-            try forEachMatch(prepared, in: view, range) { series, index in
-                index.collectValues(of: name, in: series, into: &values)
-            }
-            return values.union
-        }
-    }
-
-    /// A list that is made by `body` unless it is known from before.
-    private func listing(
-        _ kind: LabelListingKey.Kind, _ matchers: [LabelMatcher], _ range: ClosedRange<Int64>,
-        _ body: (View, [PreparedMatcher]) throws(StoreError) -> [String]
-    ) throws(StoreError) -> [String] {
-        let view = try view(of: range)
-        let key = LabelListingKey(kind, matchers, view, range)
-        if let known = listings.texts(key) { return known }
-        let texts = try body(view, try MetricEngine.prepare(matchers))
-        listings.keep(texts, for: key)
-        return texts
-    }
-
-    private func forEachMatch(
-        _ prepared: [PreparedMatcher], in view: View, _ range: ClosedRange<Int64>,
-        _ body: ([UInt32]?, SeriesIndex) -> Void
-    ) throws(StoreError) {
-        for day in view.days where day.isListed {
-            // All that were written on a day are there.
-            body(
-                prepared.isEmpty ? nil : day.series.index.match(prepared), day.series.index)
-        }
-        for head in view.heads { body(head.match(prepared), head.index) }
-        var histograms = NumberedSeries()
-        for batch in try extras(of: view, in: range) {
-            for series in Set(batch.histograms.map(\.series)) {
-                let labels = batch.labels(Int(series))
-                guard histograms.find(labels.seriesID) == nil else { continue }
-                labels.bytes.withUnsafeBytes { _ = histograms.add(labels.seriesID, labels: $0) }
-            }
-        }
-        body(histograms.index.match(prepared), histograms.index)
-    }
 }
 
 extension MetricDay {
     /// Whether its series are listed for the range that its blocks were picked for.
-    fileprivate var isListed: Bool { !blocks.isEmpty || isThinned }
-}
-
-extension LabelListingKey {
-    fileprivate init(
-        _ kind: Kind, _ matchers: [LabelMatcher], _ view: MetricEngine.View,
-        _ range: ClosedRange<Int64>
-    ) {
-        self.kind = kind
-        self.matchers = matchers
-        days = view.days.filter(\.isListed).map {
-            Day(day: $0.partition.day, seriesCount: $0.series.count)
-        }
-        batches = view.heads.flatMap(\.batches).flatMap { [$0.firstSequence, $0.sequence] }
-        if !view.extras.isEmpty || view.days.contains(where: \.hasExtras) {
-            histograms = Histograms(
-                range: range, generation: view.generation, sequences: view.extraSequences)
-        }
-    }
+    var isListed: Bool { !blocks.isEmpty || isThinned }
 }

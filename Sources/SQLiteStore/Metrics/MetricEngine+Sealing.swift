@@ -15,10 +15,9 @@ extension MetricEngine {
 
     /// Writes the batches at the head's beginning that one registry numbered: nearly always all.
     private func sealRun() throws(StoreError) {
-        let (batches, metadata) = state.withLock { state in
-            if state.sealing.isEmpty { state.beginSealing() }
-            return (state.sealing, state.unsavedMetadata)
-        }
+        state.withLock { if $0.sealing.isEmpty { $0.beginSealing() } }
+        gatherSealing()
+        let (batches, metadata) = state.withLock { ($0.sealing, $0.unsavedMetadata) }
         guard let last = batches.last else { return }
         let registry = last.registry
         let labels = registry.index
@@ -72,6 +71,19 @@ extension MetricEngine {
             StoreSealed(signal: signalName, items: batches.reduce(0) { $0 + $1.times.count }))
     }
 
+    /// Makes one piece of the batches being sealed, sorted by series, so that their samples are in memory
+    /// once while they are written.
+    private func gatherSealing() {
+        let batches = state.withLock { $0.sealing }
+        guard batches.count > 1 || batches.first?.runs == nil,
+            let gathered = HeadSamples.gathering(batches[...])
+        else { return }
+        state.withLock { state in
+            state.sealing = [gathered]
+            state.sealingBytes = gathered.bytes
+        }
+    }
+
     /// - Returns: the day as it is in the file afterwards. A day that holds these samples already (a
     ///   seal that failed on a later day) is left alone.
     private func write(
@@ -90,10 +102,11 @@ extension MetricEngine {
         }
         var content = try loadSamplesHoldingLock(day)
         let firstNew = content.series.count
-        let numbered = MetricEngine.renumber(samples, labels, into: &content.series)
-        let numberedStarts = MetricEngine.renumber(starts, labels, into: &content.series)
+        let runs = MetricEngine.renumber(samples, labels, into: &content.series)
+        let startRuns = MetricEngine.renumber(starts, labels, into: &content.series)
         let newSeries = firstNew..<content.series.count
-        let blocks = MetricEngine.blocks(numbered, part: sequence)
+        let blocks = MetricEngine.blocks(runs, of: samples, part: sequence)
+        let numberedStarts = SeriesBlock(startRuns, of: starts)
         let ids = try partition.write { db in
             try MetricTables.insertSeries(newSeries, of: content.series.index, db)
             for batch in extras {
@@ -119,11 +132,20 @@ extension MetricEngine {
         return content
     }
 
-    /// Replaces the head's series numbers by the partition's, adding what is new, and sorts by them.
+    /// Where the samples of a series stand, and its number in the partition.
+    fileprivate struct Run {
+        var number: UInt32
+        var start: UInt32
+        var count: UInt32
+
+        var rows: Range<Int> { Int(start)..<(Int(start) + Int(count)) }
+    }
+
+    /// The runs of the series by their numbers in the partition, which new ones get.
     private static func renumber(
         _ samples: DaySamples, _ labels: SeriesIndex, into index: inout NumberedSeries
-    ) -> SeriesBlock {
-        var runs: [(number: UInt32, start: UInt32, count: UInt32)] = []
+    ) -> [Run] {
+        var runs: [Run] = []
         var position = 0
         while position < samples.series.count {
             let series = samples.series[position]
@@ -133,21 +155,12 @@ extension MetricEngine {
             let number =
                 index.find(id)
                 ?? labels.labels(series).bytes.withUnsafeBytes { index.add(id, labels: $0) }
-            runs.append((number, UInt32(position), UInt32(end - position)))
+            runs.append(
+                Run(number: number, start: UInt32(position), count: UInt32(end - position)))
             position = end
         }
         runs.sort { $0.number < $1.number }
-        var block = SeriesBlock()
-        block.times.reserveCapacity(samples.times.count)
-        block.values.reserveCapacity(samples.times.count)
-        for run in runs {
-            let range = Int(run.start)..<Int(run.start + run.count)
-            block.series.append(run.number)
-            block.counts.append(run.count)
-            block.times += samples.times[range]
-            block.values += samples.values[range]
-        }
-        return block
+        return runs
     }
 
     static func labels(of series: Range<Int>, _ index: SeriesIndex) -> MetricBatch {
@@ -156,14 +169,13 @@ extension MetricEngine {
         return batch
     }
 
-    /// Cuts sorted samples into encoded blocks of whole series.
-    private static func blocks(_ all: SeriesBlock, part: UInt64) -> [NewMetricBlock] {
+    /// Cuts samples, series by series, into encoded blocks of whole series.
+    private static func blocks(
+        _ runs: [Run], of samples: DaySamples, part: UInt64
+    ) -> [NewMetricBlock] {
         var cutter = BlockCutter { NewMetricBlock($0, part: part, tier: 0, effort: .sealed) }
-        var start = 0
-        for (series, count) in zip(all.series, all.counts) {
-            let run = start..<(start + Int(count))
-            cutter.append(series, all.times[run], all.values[run])
-            start = run.upperBound
+        for run in runs {
+            cutter.append(run.number, samples.times[run.rows], samples.values[run.rows])
         }
         return cutter.finish()
     }
@@ -254,6 +266,18 @@ extension MetricEngine {
             state.retired.removeAll { (days + thinned).contains($0.block.partition.day) }
         }
         if !days.isEmpty || !thinned.isEmpty { listings.removeAll() }
+    }
+}
+
+extension SeriesBlock {
+    fileprivate init(_ runs: [MetricEngine.Run], of samples: DaySamples) {
+        self.init()
+        for run in runs {
+            series.append(run.number)
+            counts.append(run.count)
+            times += samples.times[run.rows]
+            values += samples.values[run.rows]
+        }
     }
 }
 

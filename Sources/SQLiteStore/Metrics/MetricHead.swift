@@ -59,6 +59,9 @@ struct DaySamples {
     /// Distributes the samples of `batches` over days and sorts each day by (series, time); of samples
     /// with equal series and time the last written stays.
     static func split(_ batches: [HeadSamples]) -> [UTCDay: DaySamples] {
+        if let only = batches.first, batches.count == 1, let sorted = DaySamples(sorted: only) {
+            return [UTCDay(containingMilliseconds: only.first): sorted]
+        }
         var days: [UTCDay: DaySamples] = [:]
         let count = batches.reduce(0) { $0 + $1.times.count }
         for batch in batches where !batch.times.isEmpty {
@@ -77,6 +80,24 @@ struct DaySamples {
         }
         for day in days.keys { days[day]?.sort() }
         return days
+    }
+
+    /// The samples of a batch as they are; `nil` if they are not of one day, by series and time, each time
+    /// once.
+    private init?(sorted batch: HeadSamples) {
+        guard let runs = batch.runs, !batch.times.isEmpty,
+            UTCDay(containingMilliseconds: batch.first)
+                == UTCDay(containingMilliseconds: batch.last)
+        else { return nil }
+        var start = 0
+        for end in runs.ends {
+            for index in (start + 1)..<max(start + 1, Int(end))
+            where batch.times[index] <= batch.times[index - 1] {
+                return nil
+            }
+            start = Int(end)
+        }
+        (series, times, values) = (batch.series, batch.times, batch.values)
     }
 
     mutating func append(_ other: DaySamples) {

@@ -320,16 +320,12 @@ final class HeadPart: Sendable {
         _ range: ClosedRange<Int64>, _ body: (Int, HeadSamples, Range<Int>) -> Void
     ) {
         for source in sources {
-            let last = Int(source.numbers[source.numbers.count - 1])
-            var slots = [Int32](repeating: -1, count: last + 1)
-            for (number, slot) in zip(source.numbers, source.slots) {
-                slots[Int(number)] = Int32(slot)
-            }
+            let lookup = SeriesLookup(source.numbers)
             for batch in source.batches where batch.overlaps(range) {
                 let isWithin = range.lowerBound <= batch.first && batch.last <= range.upperBound
                 batch.forEachRun(among: source.numbers) { series, run in
-                    guard series <= last, slots[Int(series)] >= 0 else { return }
-                    let slot = Int(slots[Int(series)])
+                    guard let place = lookup.place(series) else { return }
+                    let slot = source.slots[place]
                     if isWithin { return body(slot, batch, run) }
                     for index in run where range.contains(batch.times[index]) {
                         body(slot, batch, index..<(index + 1))

@@ -6,6 +6,7 @@ struct PreparedMatcher: Sendable {
     private enum Test {
         case equals(String)
         case pattern(Pattern)
+        case isAny(of: Set<String>)
     }
 
     let name: String
@@ -26,6 +27,13 @@ struct PreparedMatcher: Sendable {
         }
     }
 
+    /// Accepts any of `values`, none of them empty.
+    init(name: String, anyOf values: some Sequence<String>) {
+        self.name = name
+        test = .isAny(of: Set(values))
+        isNegated = false
+    }
+
     private init(negating other: PreparedMatcher) {
         name = other.name
         test = other.test
@@ -41,6 +49,7 @@ struct PreparedMatcher: Sendable {
         switch test {
         case .equals(let value): return [value]
         case .pattern(let pattern): return pattern.literals
+        case .isAny(let values): return Array(values)
         }
     }
 
@@ -52,6 +61,7 @@ struct PreparedMatcher: Sendable {
             switch test {
             case .equals(var wanted): wanted.withUTF8 { value.elementsEqual($0) }
             case .pattern(let pattern): pattern.matchesWhole(value)
+            case .isAny(let values): values.contains(String(decoding: value, as: UTF8.self))
             }
         return matches != isNegated
     }

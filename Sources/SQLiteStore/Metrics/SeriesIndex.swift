@@ -38,8 +38,7 @@ struct SeriesIndex: Sendable {
             segments.count >= Self.mergeFanIn,
             segments.suffix(Self.mergeFanIn).allSatisfy({ $0.count == size })
         {
-            var merged = SegmentBuilder()
-            for segment in segments.suffix(Self.mergeFanIn) { merged.add(segment) }
+            let merged = SegmentBuilder(segments.suffix(Self.mergeFanIn))
             segments.removeLast(Self.mergeFanIn)
             segments.append(merged.frozen())
         }
@@ -47,10 +46,16 @@ struct SeriesIndex: Sendable {
 
     // MARK: Series
 
+    @inline(__always)
     func id(_ number: UInt32) -> SeriesID {
+        let whole = Int(number) / Self.segmentMax
+        if whole < wholeCount { return segments[whole].ids[Int(number) % Self.segmentMax] }
         let (segment, local) = place(number)
         return segment.map { $0.ids[local] } ?? open.ids[local]
     }
+
+    /// Segments of the largest size, which come first.
+    private var wholeCount: Int { frozenCount / Self.segmentMax }
 
     /// The canonical labels of a series.
     func labels(_ number: UInt32) -> Labels {
@@ -62,7 +67,11 @@ struct SeriesIndex: Sendable {
     private func place(_ number: UInt32) -> (segment: SeriesSegment?, local: Int) {
         var local = Int(number)
         guard local < frozenCount else { return (nil, local - frozenCount) }
-        for segment in segments {
+        if local < wholeCount * Self.segmentMax {
+            return (segments[local / Self.segmentMax], local % Self.segmentMax)
+        }
+        local -= wholeCount * Self.segmentMax
+        for segment in segments[wholeCount...] {
             if local < segment.count { return (segment, local) }
             local -= segment.count
         }
@@ -137,11 +146,10 @@ struct SeriesIndex: Sendable {
 /// adds series; queries copy `index` alone.
 struct NumberedSeries: Sendable {
     private(set) var index = SeriesIndex()
-    private var ids: [SeriesID] = []
     /// Open-addressed: number + 1, zero is free; at most half full.
     private var slots = [UInt32](repeating: 0, count: 1_024)
 
-    var count: Int { ids.count }
+    var count: Int { index.count }
 
     /// The number of a series, if it is known.
     @inline(__always)
@@ -150,7 +158,7 @@ struct NumberedSeries: Sendable {
         while true {
             let entry = slots[slot]
             if entry == 0 { return nil }
-            if ids[Int(entry - 1)] == id { return entry - 1 }
+            if index.id(entry - 1) == id { return entry - 1 }
             slot = (slot + 1) & (slots.count - 1)
         }
     }
@@ -159,8 +167,7 @@ struct NumberedSeries: Sendable {
     /// - Parameter labels: canonical label bytes.
     mutating func add(_ id: SeriesID, labels: UnsafeRawBufferPointer) -> UInt32 {
         let number = index.add(id, labels: labels)
-        ids.append(id)
-        if ids.count * 2 > slots.count { grow() } else { place(number, id) }
+        if count * 2 > slots.count { grow() } else { place(number, id) }
         return number
     }
 
@@ -171,7 +178,7 @@ struct NumberedSeries: Sendable {
     }
 
     private mutating func grow() {
-        slots = [UInt32](repeating: 0, count: slots.count * 4)
-        for (number, id) in ids.enumerated() { place(UInt32(number), id) }
+        slots = [UInt32](repeating: 0, count: slots.count * 2)
+        for number in 0..<UInt32(count) { place(number, index.id(number)) }
     }
 }

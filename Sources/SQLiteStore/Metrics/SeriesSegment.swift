@@ -48,6 +48,16 @@ struct SegmentBuilder: Sendable {
 
     var count: Int { ids.count }
 
+    init() {}
+
+    /// All series of some segments.
+    init(_ segments: ArraySlice<SeriesSegment>) {
+        ids.reserveCapacity(segments.reduce(0) { $0 + $1.count })
+        pairEnds.reserveCapacity(ids.capacity)
+        pairs.reserveCapacity(segments.reduce(0) { $0 + $1.pairs.count })
+        for segment in segments { add(segment) }
+    }
+
     mutating func add(_ id: SeriesID, labels: UnsafeRawBufferPointer) {
         ids.append(id)
         var cursor = LabelCursor(labels)
@@ -60,7 +70,7 @@ struct SegmentBuilder: Sendable {
     }
 
     /// Adds all series of a segment. Each distinct pair is looked up once.
-    mutating func add(_ segment: SeriesSegment) {
+    private mutating func add(_ segment: SeriesSegment) {
         var numbers: [UInt32] = []
         numbers.reserveCapacity(segment.keys.count)
         for key in segment.keys {
@@ -74,7 +84,7 @@ struct SegmentBuilder: Sendable {
         }
         let start = UInt32(pairs.count)
         ids += segment.ids
-        for pair in segment.pairs { pairs.append(numbers[Int(pair)]) }
+        segment.pairs.forEach { pairs.append(numbers[Int($0)]) }
         for end in segment.pairEnds { pairEnds.append(start + end) }
     }
 
@@ -87,18 +97,21 @@ struct SegmentBuilder: Sendable {
     }
 
     /// The distinct pairs of these series, of all without looking at each.
-    private func pairs(of series: [Int]) -> Set<UInt64> {
-        if series.count == count { return Set(distinct.keys) }
+    private func pairs(of series: [Int]) -> [UInt64] {
+        if series.count == count { return distinct.keys }
         var found = Set<UInt64>()
         for local in series {
             for index in SpanBatch.run(pairEnds, local) { found.insert(key(index)) }
         }
-        return found
+        return Array(found)
     }
 
     func collectNames(of series: [Int], into names: inout Set<String>) {
-        let found = Set(pairs(of: series).map { StringID(truncatingIfNeeded: $0 >> 32) })
-        for name in found { names.insert(symbols[name]) }
+        var seen = Set<StringID>()
+        for pair in pairs(of: series) {
+            let name = StringID(truncatingIfNeeded: pair >> 32)
+            if seen.insert(name).inserted { names.insert(symbols[name]) }
+        }
     }
 
     /// Values of a label, sorted.
@@ -124,17 +137,17 @@ struct SegmentBuilder: Sendable {
     func frozen() -> SeriesSegment { SeriesSegment(self) }
 }
 
-/// Series that no longer change, with postings. A series costs about 8 bytes a label: the number of its
-/// pair, and its place in the pair's posting.
+/// Series that no longer change, with postings. A series costs about 4 bytes a label: the number of its
+/// pair, and its place in the pair's posting, in two bytes each as long as they are below 65,536.
 final class SeriesSegment: Sendable {
     let ids: [SeriesID]
     fileprivate let symbols: StringTable
     /// Distinct (name, value) symbols, ascending, and where the posting of each ends.
     fileprivate let keys: [UInt64]
     private let postingEnds: [UInt32]
-    private let postings: [UInt32]
+    private let postings: CompactNumbers
     /// Per series, one after the other: indices into `keys`, in canonical order of the names.
-    fileprivate let pairs: [UInt32]
+    fileprivate let pairs: CompactNumbers
     fileprivate let pairEnds: [UInt32]
     /// By name: values of all series, sorted.
     private let kept = Mutex<[StringID: [String]]>([:])
@@ -150,8 +163,11 @@ final class SeriesSegment: Sendable {
         keys = order.map { found[$0] }
         var numbers = [UInt32](repeating: 0, count: found.count)
         for (number, place) in order.enumerated() { numbers[place] = UInt32(number) }
-        pairs = builder.pairs.map { numbers[Int($0)] }
-        (postings, postingEnds) = SeriesSegment.invert(pairs, pairEnds, keyCount: keys.count)
+        let renumbered = builder.pairs.map { numbers[Int($0)] }
+        let inverted = SeriesSegment.invert(renumbered, pairEnds, keyCount: keys.count)
+        postings = CompactNumbers(inverted.postings, below: ids.count)
+        postingEnds = inverted.ends
+        pairs = CompactNumbers(renumbered, below: keys.count)
     }
 
     /// Lists, for every key, the series that have it, ascending.
@@ -218,7 +234,7 @@ final class SeriesSegment: Sendable {
     }
 
     private func posting(_ key: Int) -> [UInt32] {
-        Array(postings[SpanBatch.run(postingEnds, key)])
+        postings.array(SpanBatch.run(postingEnds, key))
     }
 
     private func keyRange(of name: StringID) -> Range<Int> {
