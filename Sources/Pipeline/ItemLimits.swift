@@ -10,18 +10,18 @@ extension Stage where Batch == SpanBatch {
             for row in 0..<batch.count {
                 if batch.starts[row] > accepted.latest {
                     tally.add(
-                        .tooFarInFuture,
+                        .tooFarInFuture, row: row,
                         example: "span \(batch.spanIDs[row]) at \(batch.starts[row].nanoseconds) ns"
                     )
                 } else if batch.end(row) < accepted.earliest {
                     tally.add(
-                        .beforeRetention,
+                        .beforeRetention, row: row,
                         example: "span \(batch.spanIDs[row]) at \(batch.starts[row].nanoseconds) ns"
                     )
                 } else if batch.end(row) > accepted.latest {
                     // It was sent before it can have ended; its length would drown every sum.
                     tally.add(
-                        .endTooFarInFuture,
+                        .endTooFarInFuture, row: row,
                         example: "span \(batch.spanIDs[row]) of \(batch.durations[row]) ns")
                 } else {
                     continue

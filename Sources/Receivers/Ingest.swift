@@ -62,7 +62,9 @@ package struct Ingest: Sendable {
             }
             if case .stored = outcome { observeSpans?(piped.batch) }
         }
-        return receipt(decoded, piped, stored: count, outcome, .traces, way)
+        var receipt = receipt(decoded, piped, stored: count, outcome, .traces, way)
+        receipt.refusedRows = piped.tally.rows.mapValues(\.rawValue)
+        return receipt
     }
 
     func store(

@@ -152,6 +152,31 @@ struct ExportTests {
         #expect(try ExportContent(file).samples == content.samples)
     }
 
+    @Test("series that are counted from spans are not exported beside them")
+    func derived() async throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path + "/data"
+        let server = try await ServerProcess(
+            data: data, Self.keeping + ["--span-metrics-interval", "1s"])
+        _ = try run([
+            "import", "--server", server.url, "--shift-to-now", Program.sampleData.path,
+        ])
+        let query = server.url + "/api/v1/query?query=count(traces_spanmetrics_calls_total)"
+        let clock = ContinuousClock()
+        let deadline = clock.now + .seconds(60)
+        while try await Wire.get(query).text.contains(#""result":[]"#), clock.now < deadline {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        for (signals, holds) in [([], false), (["--signal", "metrics"], true)] {
+            let file = folder.path + "/out.jsonl"
+            _ = try run(["export", "--server", server.url, "--out", file] + signals + Self.ever)
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            #expect(text.contains(#""traces_spanmetrics_calls"#) == holds, "\(signals)")
+            #expect(text.contains("istio_requests") || text.contains("http_"))
+        }
+        #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
     @Test("a range holds what happens at its start, and not what happens at its end")
     func range() throws {
         let folder = try TemporaryFolder()

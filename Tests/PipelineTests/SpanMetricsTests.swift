@@ -122,6 +122,21 @@ import Testing
         #expect(calls.count <= 12)
     }
 
+    @Test("names too long for labels count under the overflowing name")
+    func longNames() {
+        let probe = DeriverProbe(limits: DerivationLimits())
+        let long = String(repeating: "x", count: 5_000)
+        probe.add(Self.spans("shop", names: [long, "a", long + "y"]))
+        probe.add(Self.spans(long, names: ["a"]))
+        var calls: [String: Double] = [:]
+        for (labels, value) in probe.series() {
+            #expect(labels.pairs.allSatisfy { $0.value.utf8.count < 100 })
+            guard labels["__name__"] == "traces_spanmetrics_calls_total" else { continue }
+            calls["\(labels["service"] ?? "") \(labels["span_name"] ?? "")"] = value
+        }
+        #expect(calls == ["shop a": 1, "shop __overflow__": 2, "__overflow__ __overflow__": 1])
+    }
+
     @Test("the longest span of a group since the last write is its exemplar")
     func exemplars() throws {
         let probe = DeriverProbe()

@@ -56,6 +56,31 @@ struct DoctorTests {
         #expect(list(answer, "lostContext").isEmpty)
     }
 
+    @Test("parents that began long before the range are found by their traces")
+    func longParents() async throws {
+        let end = APIServer.now
+        let answer = try await examine("start=\(end - 100)&end=\(end)") { spans in
+            let batch = spans.resource("batch")
+            let worker = spans.resource("worker")
+            for trace in UInt64(1)...20 {
+                if trace != 20 {
+                    spans.add(
+                        trace: trace, span: 1, "job", resource: batch, ago: 400,
+                        milliseconds: 390_000)
+                }
+                for child in UInt64(2)...6 {
+                    spans.add(
+                        trace: trace, span: child, parent: 1, "work", resource: worker, ago: 50)
+                }
+            }
+        }
+        #expect(int(answer, "orphanCount") == 5)
+        let edges = list(answer, "edges")
+        let edge = try #require(edges.first { text($0, "client") == "batch" })
+        #expect(text(edge, "server") == "worker" && int(edge, "callCount") == 95)
+        #expect(int(edge, "orphanCount") == 0)
+    }
+
     @Test("a call without the context of its request names service, route and header")
     func lostContext() async throws {
         let answer = try await examine { spans in

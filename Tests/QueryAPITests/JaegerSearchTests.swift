@@ -231,7 +231,8 @@ struct JaegerSearchTests {
             // Only what was counted after the beginning.
             let late = try await server.get("/api/dependencies?lookback=100000")
             #expect(late.text.contains(#""callCount":200"#))
-            let zipkin = try await server.get("/zipkin/api/v2/dependencies?lookback=3600000")
+            let zipkin = try await server.get(
+                "/zipkin/api/v2/dependencies?endTs=\(APIServer.now * 1_000)&lookback=3600000")
             #expect(
                 zipkin.text.contains(
                     #"{"parent":"web","child":"cart","callCount":900,"errorCount":9}"#))

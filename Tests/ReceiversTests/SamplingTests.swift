@@ -47,6 +47,8 @@ import Testing
                 batch.1.hasPrefix(
                     #"{"strategyType":"RATE_LIMITING","rateLimitingSampling":{"maxTracesPerSecond":5},"#
                 ))
+            // Operations that are not named have the default strategy's probability, as in Jaeger.
+            #expect(batch.1.contains(#""operationSampling":{"defaultSamplingProbability":0.1,"#))
             let other = try await get(server, "/sampling?service=other")
             #expect(other.1.contains(#""samplingRate":0.1}"#))
             for path in ["/sampling", "/sampling?service=a&service=b"] {

@@ -130,7 +130,7 @@ import Testing
             #expect(answer.status == 200)
             #expect(
                 answer.text.contains(
-                    #"{"UnprocessedTraceSegments":[{"Id":"00000000000000aa","ErrorCode":"InvalidSegment""#
+                    #"{"UnprocessedTraceSegments":[{"Id":"00000000000000aa","ErrorCode":"InvalidSegment","Message":"too_far_in_future"}"#
                 ))
             #expect(answer.text.contains("too_far_in_future"))
         }

@@ -34,6 +34,16 @@ package enum SpanMetricNaming: String, Sendable, CaseIterable {
     }
 }
 
+/// Tells series that are counted from spans.
+package enum DerivedSeriesName {
+    /// - Parameter name: of a metric; histograms have `_bucket` and so on behind theirs.
+    package static func isOfSpans(_ name: String) -> Bool {
+        ["traces_spanmetrics_", "traces_span_metrics_", "traces_service_graph_"].contains {
+            name.hasPrefix($0)
+        }
+    }
+}
+
 /// Names of the service graph, the same from Tempo and from OpenTelemetry's connector.
 enum ServiceGraphName {
     static let requests = "traces_service_graph_request_total"
@@ -60,6 +70,8 @@ package struct DerivationLimits: Sendable {
     /// Services and their peers in the service graph.
     package var servicesMax = 16_384
     package var edgesMax = 4_096
+    /// Longer names of services and spans count as too many: they would be in every series and answer.
+    package var nameBytesMax = 1_024
     /// Spans that wait for the other side of their call, 80 bytes each; beyond it the oldest is given up.
     package var halvesMax = 131_072
     /// How long a span waits for the other side of its call.

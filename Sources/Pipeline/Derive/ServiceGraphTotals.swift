@@ -181,8 +181,10 @@ struct ServiceGraphTotals: Sendable {
     private mutating func number(of hash: ContentHash, name: () -> String) -> UInt32 {
         if let known = numberOf[hash] { return known }
         guard services.count < limits.servicesMax else { return 0 }
+        let name = name()
+        guard name.utf8.count <= limits.nameBytesMax else { return 0 }
         let number = UInt32(services.count)
-        services.append(name())
+        services.append(name)
         numberOf[hash] = number
         return number
     }

@@ -44,9 +44,11 @@ struct SpanMetricTotals: Sendable {
     private mutating func insert(
         _ group: SpanFold.Group, _ strings: StringTable, _ begin: Int64
     ) -> Int {
-        let service = strings[group.service]
         let overflow = DerivationLimits.overflow
-        if groups.count < limits.groupsMax,
+        let isLongService = strings.range(of: group.service).count > limits.nameBytesMax
+        let service = isLongService ? overflow : strings[group.service]
+        let isLong = isLongService || strings.range(of: group.name).count > limits.nameBytesMax
+        if !isLong, groups.count < limits.groupsMax,
             groupsOfService[service, default: 0] < limits.groupsOfServiceMax
         {
             return insert(

@@ -177,6 +177,9 @@ package struct ZipkinAPI: Sendable {
     // MARK: The rest
 
     private func dependencies(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard request.parameters["endTs"] != nil else {
+            throw HTTPError.badRequest("the parameter endTs is missing")
+        }
         let range = try parameters(request).range()
         let graph = try await runner.run { [store, metrics, runner] context in
             var graph = try ZipkinDependencies(
@@ -207,7 +210,7 @@ package struct ZipkinAPI: Sendable {
         writer.object {
             $0.field("environment", "")
             $0.field("queryLimit", ZipkinParameters.limit)
-            $0.field("defaultLookback", ZipkinParameters.lookback)
+            $0.field("defaultLookback", ZipkinParameters.shownLookback)
             $0.field("searchEnabled", true)
             for key: StaticString in ["logsUrl", "supportUrl", "archivePostUrl", "archiveUrl"] {
                 $0.key(key)

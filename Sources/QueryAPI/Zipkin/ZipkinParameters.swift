@@ -9,8 +9,10 @@ struct ZipkinParameters {
 
     /// Traces of an answer that asks for no number.
     static let limit = 10
-    /// How far back a question looks when it does not say, in milliseconds.
-    static let lookback: Int64 = 900_000
+    /// How far back a question looks when it does not say, in milliseconds (`QUERY_LOOKBACK`).
+    static let lookback: Int64 = 86_400_000
+    /// How far back Zipkin's pages ask to begin with (`zipkin.ui.default-lookback`).
+    static let shownLookback: Int64 = 900_000
 
     /// A search for traces.
     func query(_ limits: AnswerLimits) throws(HTTPError) -> ZipkinQuery {

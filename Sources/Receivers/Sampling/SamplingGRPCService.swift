@@ -53,7 +53,7 @@ extension SamplingStrategies {
     func protobuf(of service: String, adapted: [String: Double]) -> [UInt8] {
         let found = strategy(of: service)
         var rates = found.operations
-        var probability = Self.standardProbability
+        var probability = operationProbability(of: service)
         var lowerBound = 0.0
         var writer = ProtobufWriter()
         switch found.strategy {

@@ -54,6 +54,15 @@ package struct SamplingStrategies: Sendable, Hashable {
         return own
     }
 
+    /// What holds for operations that are not named, where the service is not sampled by chance: the default
+    /// strategy's if the named ones are (Jaeger, `samplingstrategy/file`).
+    func operationProbability(of service: String) -> Double {
+        guard services[service]?.operations.isEmpty ?? true,
+            case .probabilistic(let rate) = standard.strategy
+        else { return Self.standardProbability }
+        return rate
+    }
+
     /// The wanted traces a second of each operation of a service that is sampled adaptively.
     func adaptiveTarget(of service: String) -> Double? {
         guard case .adaptive(let perSecond) = (services[service] ?? standard).strategy else {
@@ -67,7 +76,7 @@ package struct SamplingStrategies: Sendable, Hashable {
     package func json(of service: String, adapted: [String: Double] = [:]) -> [UInt8] {
         let found = strategy(of: service)
         var rates = found.operations
-        var probability = Self.standardProbability
+        var probability = operationProbability(of: service)
         var lowerBound = 0.0
         var writer = JSONWriter()
         writer.object { answer in

@@ -60,18 +60,11 @@ package struct XRayReceiver: Sendable {
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(spans, digest: ContentHash(ofBody: request.body), by: .xray)
         }
-        if receipt.accepted < spans.batch.count { unprocessed += refused(spans.batch, receipt) }
-        return .json(XRayPutSegments.answer(unprocessed))
-    }
-
-    /// The segments that the pipeline left out.
-    private func refused(
-        _ batch: SpanBatch, _ receipt: IngestReceipt
-    ) -> [XRayPutSegments.Unprocessed] {
-        let kept = Set(ingest.pipeline.run(batch, at: ingest.now).batch.spanIDs)
-        return batch.spanIDs.filter { !kept.contains($0) }.map {
-            XRayPutSegments.Unprocessed(
-                id: $0.hex, code: "InvalidSegment", message: receipt.message)
+        for (row, reason) in receipt.refusedRows.sorted(by: { $0.key < $1.key }) {
+            unprocessed.append(
+                XRayPutSegments.Unprocessed(
+                    id: spans.batch.spanIDs[row].hex, code: "InvalidSegment", message: reason))
         }
+        return .json(XRayPutSegments.answer(unprocessed))
     }
 }

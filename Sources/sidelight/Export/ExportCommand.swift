@@ -17,7 +17,9 @@ struct ExportCommand: AsyncParsableCommand {
             Metrics that OTLP cannot tell without loss, such as the buckets of histograms that are kept \
             as series, native histograms and stale markers, are lines of \
             {"sidelightRemoteWrite":"BASE64"}: a snappy-compressed prometheus.WriteRequest, which only \
-            sidelight import reads. Exemplars, alerts and their history are not exported.
+            sidelight import reads. Exemplars, alerts and their history are not exported, nor, beside the spans \
+            that they are counted from, span metrics and the service graph: the server that imports the \
+            spans counts them again.
 
             Times are RFC 3339, seconds since 1970, now, or now-2h. --from is included, --to is not; \
             spans count by their start. An existing file is replaced once the export is whole.

@@ -25,7 +25,10 @@ struct ExportSource: Sendable {
             case .traces: goesOn = try readSpans(request.range, into: sink)
             case .logs: goesOn = try readLogs(request.range, into: sink)
             case .metrics:
-                goesOn = try ExportedSeries(store: metrics).read(request.range, into: sink)
+                // Whoever imports the spans counts them again.
+                goesOn = try ExportedSeries(
+                    store: metrics, leavesOutDerived: request.signals.contains(.traces)
+                ).read(request.range, into: sink)
             }
             guard goesOn else { return false }
         }

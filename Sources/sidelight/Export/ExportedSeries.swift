@@ -1,9 +1,12 @@
+import Pipeline
 import Store
 import Telemetry
 
 /// Reads series out of a store as lines, with the metadata of all metrics at the end.
 struct ExportedSeries {
     let store: any MetricStore
+    /// Whether series that are counted from spans are left out.
+    var leavesOutDerived = false
 
     private static let day: Int64 = 86_400_000
 
@@ -21,8 +24,12 @@ struct ExportedSeries {
                 [LabelMatcher(Labels.metricName, .notEqual, "")], in: window)
             var columns = SampleColumns()
             for index in 0..<selection.count {
+                let labels = selection.labels(index)
+                if leavesOutDerived, DerivedSeriesName.isOfSpans(labels[Labels.metricName] ?? "") {
+                    continue
+                }
                 try selection.samples(index, into: &columns)
-                writer.add(selection.labels(index), columns)
+                writer.add(labels, columns)
                 guard writer.goesOn else { return false }
             }
         }

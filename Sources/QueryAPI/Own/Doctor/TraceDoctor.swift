@@ -52,7 +52,7 @@ struct TraceDoctor {
     /// The calls that are judged for their context start in it.
     let judgedCalls: TimeRange
 
-    /// A parent may have started this long before its child, and is then outside the range.
+    /// A parent that started longer before its child is looked for by its trace.
     static let marginNanoseconds: Int64 = 60_000_000_000
     /// Requests of one service looked at to find the one that a call was made in.
     private static let candidatesMax = 256
@@ -71,7 +71,7 @@ struct TraceDoctor {
         judged = Self.judged(range, knownAfter: spans.readAfter)
         judgedCalls = Self.judged(judged, knownAfter: spans.recentAfter)
         try context.check()
-        findOrphans(spans)
+        try findOrphans(spans, store, context)
         try context.check()
         findLostContext(spans)
     }
@@ -100,20 +100,18 @@ struct TraceDoctor {
     }
 
     private struct Pair: Hashable {
-        /// -1 if unknown.
-        var client: Int32
-        var server: Int32
+        /// "" if unknown.
+        var client: String
+        var server: String
     }
 
-    private mutating func findOrphans(_ spans: DoctorSpans) {
+    private mutating func findOrphans(
+        _ spans: DoctorSpans, _ store: any SpanStore, _ context: QueryContext
+    ) throws {
         var callers: [Callee: [Int32: Double]] = [:]
         var orphans: [DoctorSpans.Span] = []
         var found: [Pair: Edge] = [:]
-        func edge(_ pair: Pair) -> Edge {
-            Edge(
-                client: pair.client < 0 ? "" : spans.name(pair.client),
-                server: spans.name(pair.server))
-        }
+        func edge(_ pair: Pair) -> Edge { Edge(client: pair.client, server: pair.server) }
         for span in spans.spans where judged.contains(span.start) {
             examinedCount += 1
             spanCount += Double(span.count)
@@ -123,19 +121,32 @@ struct TraceDoctor {
                 continue
             }
             guard parent.service != span.service else { continue }
-            let pair = Pair(client: parent.service, server: span.service)
+            let pair = Pair(client: spans.name(parent.service), server: spans.name(span.service))
             found[pair, default: edge(pair)].calls += Double(span.count)
             callers[Callee(service: span.service, name: span.name), default: [:]][
                 parent.service, default: 0] += Double(span.count)
         }
+        let parents = try MissingParents(of: orphans, store, context: context)
         for span in orphans {
+            var missing = Double(span.count)
+            switch parents.verdict(span) {
+            case .found(let service):
+                let server = spans.name(span.service)
+                guard service != server else { continue }
+                let pair = Pair(client: service, server: server)
+                found[pair, default: edge(pair)].calls += Double(span.count)
+                continue
+            case .missing: break
+            case .notLookedFor: missing *= parents.share
+            }
             // Whoever calls this operation most is who the missing parent most likely belongs to.
             let known = callers[Callee(service: span.service, name: span.name)]
             let caller = known?.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
-            let pair = Pair(client: caller ?? -1, server: span.service)
+            let pair = Pair(
+                client: caller.map { spans.name($0) } ?? "", server: spans.name(span.service))
             found[pair, default: edge(pair)].calls += Double(span.count)
-            found[pair]?.orphans += Double(span.count)
-            found[pair]?.example = span.trace
+            found[pair]?.orphans += missing
+            if missing > 0 { found[pair]?.example = span.trace }
         }
         let weight = Double(spans.weight)
         spanCount *= weight
