@@ -191,7 +191,7 @@ extension BatchDecoder {
     }
 
     /// Where the ranks come from, and the size of the dictionary.
-    private static func header(
+    static func header(
         _ reader: inout ByteReader, count: Int, mayDerive: Bool
     ) throws(ColumnDecodeError) -> (base: (id: UInt32, ranks: Int)?, size: Int) {
         let size = try reader.readCount(atMost: count)

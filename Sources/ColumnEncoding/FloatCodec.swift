@@ -46,14 +46,20 @@ package enum FloatCodec {
         from reader: inout ByteReader, bits out: UnsafeMutableBufferPointer<UInt64>
     ) throws(ColumnDecodeError) {
         guard !out.isEmpty else { return }
-        let mark = try reader.readByte()
+        let power = try readScale(&reader)
         try IntegerCodec.decode(from: &reader, into: out)
-        if mark == rawMark { return }
-        guard mark <= exponentMax else { throw reader.corrupt("decimal exponent \(mark)") }
-        let power = powers[Int(mark)]
+        guard let power else { return }
         for index in 0..<out.count {
             out[index] = (Double(Int64(bitPattern: out[index])) / power).bitPattern
         }
+    }
+
+    /// What the integers that follow are divided by; `nil` if they are bit patterns.
+    static func readScale(_ reader: inout ByteReader) throws(ColumnDecodeError) -> Double? {
+        let mark = try reader.readByte()
+        if mark == rawMark { return nil }
+        guard mark <= exponentMax else { throw reader.corrupt("decimal exponent \(mark)") }
+        return powers[Int(mark)]
     }
 
     package static func decode(

@@ -60,15 +60,41 @@ extension BatchDecoder {
     func traceIDs(
         _ ids: TraceColumnIDs
     ) throws(ColumnDecodeError) -> (distinct: [TraceID], ofRow: [UInt32]) {
-        let count = Int(try words(ids.count, "trace count", count: 1)[0])
-        guard count <= rows, count > 0 || rows == 0 else {
-            throw .corrupt(column: "trace count", offset: 0, reason: "\(count) in \(rows) rows")
-        }
+        let count = try traceCount(ids)
         let highs = try unsignedLongs(ids.high, "trace ids, high", count: count)
         let lows = try unsignedLongs(ids.low, "trace ids, low", count: count)
         let ofRow = try indices(ids.ofRow, "trace numbers", count: rows, below: max(1, count))
         let distinct = zip(highs, lows).map { TraceID(high: $0, low: $1) }
         return (distinct, ofRow)
+    }
+
+    /// The trace ids of some rows, ascending.
+    func traceIDs(
+        _ ids: TraceColumnIDs, at wanted: [Int]
+    ) throws(ColumnDecodeError) -> [TraceID] {
+        let count = try traceCount(ids)
+        let numbers = try picked(ids.ofRow, "trace numbers", count: rows, at: wanted)
+        guard numbers.allSatisfy({ $0 < UInt64(max(1, count)) }) else {
+            throw .corrupt(
+                column: "trace numbers", offset: 0, reason: "index beyond \(count) entries")
+        }
+        let used = Set(numbers).sorted()
+        let places = used.map { Int($0) }
+        let highs = try picked(ids.high, "trace ids, high", count: count, at: places)
+        let lows = try picked(ids.low, "trace ids, low", count: count, at: places)
+        var found: [UInt64: TraceID] = [:]
+        for (place, number) in used.enumerated() {
+            found[number] = TraceID(high: highs[place], low: lows[place])
+        }
+        return numbers.map { found[$0, default: .invalid] }
+    }
+
+    private func traceCount(_ ids: TraceColumnIDs) throws(ColumnDecodeError) -> Int {
+        let count = Int(try words(ids.count, "trace count", count: 1)[0])
+        guard count <= rows, count > 0 || rows == 0 else {
+            throw .corrupt(column: "trace count", offset: 0, reason: "\(count) in \(rows) rows")
+        }
+        return count
     }
 }
 

@@ -14,8 +14,8 @@ package struct HTTPLimits: Sendable, Hashable {
     /// A connection on which no request is in progress, or whose header section is not complete, is
     /// closed after this time.
     package var idleTimeout = Duration.seconds(60)
-    /// The time for a whole body to arrive. Whoever goes on sending then is answered 408; a connection on
-    /// which nothing comes any more is closed a quarter of that time later.
+    /// The time for a whole body to arrive. Whoever goes on sending then, or sends nothing more, is answered
+    /// 408.
     package var bodyTimeout = Duration.seconds(60)
     /// What a client that was answered 408 has to read the answer before the connection is closed.
     package var lateBodyGrace = Duration.seconds(1)

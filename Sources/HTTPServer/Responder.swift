@@ -91,9 +91,13 @@ struct Responder: Sendable {
     ) async throws {
         let hardStop = abort(channel, after: limits.bodyTimeout * 5 / 4, .bodyTimeout)
         defer { hardStop.cancel() }
+        let deadline = NIODeadline.now() + TimeAmount(limits.bodyTimeout)
+        let wakening = channel.eventLoop.scheduleTask(deadline: deadline) {
+            channel.pipeline.fireUserInboundEventTriggered(SilentBodyWatch.TimeIsOver())
+        }
+        defer { wakening.cancel() }
         let sent = try await reader.collect(
-            limit: limits.bodyBytesMax, until: .now() + TimeAmount(limits.bodyTimeout),
-            lease: &lease)
+            limit: limits.bodyBytesMax, until: deadline, lease: &lease)
         if reader.isLate {
             events.emit(BodyNotEnded())
             let encoding = request.headers["content-encoding"] ?? "identity"

@@ -18,9 +18,9 @@ package struct ElasticsearchReceiver: Sendable {
 
     package func register(on router: inout Router) {
         let events = ingest.events
-        let options = RouteOptions(errors: { error, request in
+        let options = RouteOptions(errors: { error, _ in
             events.emit(RequestRefused(way: .elasticsearch, reason: error.reason.rawValue))
-            return ErrorRenderers.json(error, request)
+            return ElasticsearchErrors.render(error)
         })
         for prefix in ["", "/elasticsearch"] {
             for method in [HTTPMethod.post, .put] {
@@ -53,8 +53,8 @@ package struct ElasticsearchReceiver: Sendable {
     static func answer(_ json: String) -> HTTPResponse { answer(Array(json.utf8)) }
 
     /// Clients of Elasticsearch check the header.
-    private static func answer(_ json: [UInt8]) -> HTTPResponse {
-        var response = HTTPResponse.json(json)
+    static func answer(_ json: [UInt8], status: Int = 200) -> HTTPResponse {
+        var response = HTTPResponse.json(json, status: status)
         response.headers["x-elastic-product"] = "Elasticsearch"
         return response
     }
@@ -108,7 +108,9 @@ package struct ElasticsearchReceiver: Sendable {
             append(item.index, to: &json)
             if let error = item.error {
                 json.append(
-                    contentsOf: ",\"status\":400,\"error\":{\"type\":\"sidelight\",\"reason\":".utf8
+                    contentsOf:
+                        ",\"status\":400,\"error\":{\"type\":\"document_parsing_exception\",\"reason\":"
+                        .utf8
                 )
                 append(error, to: &json)
                 json.append(contentsOf: "}}}".utf8)

@@ -99,7 +99,7 @@ package struct LogFieldColumn: Sendable {
     }
 
     /// A code for a text that has none yet; 0 when there is no room.
-    fileprivate mutating func add(_ text: some Collection<UInt8>) -> UInt32 {
+    mutating func add(_ text: some Collection<UInt8>) -> UInt32 {
         guard let end = UInt32(exactly: texts.count + text.count) else { return 0 }
         texts.append(contentsOf: text)
         textEnds.append(end)
@@ -109,7 +109,8 @@ package struct LogFieldColumn: Sendable {
 
 /// What a scan of columns is asked for, besides times and streams.
 package struct LogFieldRequest: Sendable, Hashable {
-    /// Fields by the names of their labels, none of them `trace_id`, `span_id` or `severity_text`.
+    /// Fields by the names of their labels, none of them `trace_id`, `span_id` or `severity_text`. Records
+    /// without a field of that name have their level as `detected_level`.
     package var names: [String]
     package var lineByteCounts: Bool
     /// Whether attributes are all that is meant, also of records with a body.
@@ -198,6 +199,9 @@ package struct LogFieldReader {
             reader.columns[source.field].fill(from: values, DerivedLogField.append)
         }
         reader.columns.removeLast(sources.count)
+        if let level = names.firstIndex(of: SeverityLevel.label) {
+            reader.columns[level].fill(withLevelsOf: batch.severityNumbers)
+        }
         let streams = (0..<batch.shared.resources.count).map {
             LogStream.labels(of: batch.resource(at: UInt32($0)))
         }

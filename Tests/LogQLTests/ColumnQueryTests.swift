@@ -91,15 +91,24 @@ struct ColumnQueryTests {
             }
             if random.below(8) == 0 { attributes.append(Attribute("zone", .string("field"))) }
             let zone = random.below(2) == 0
+            if random.below(9) == 0 {
+                attributes.append(Attribute("detected_level", .string("notice")))
+            }
+            let severity = (text: "", number: UInt8(random.pick([0, 9, 13, 17, 20])))
             let resource: KeyValuePairs<String, String> =
                 zone ? ["service.name": "shop", "zone": "z"] : ["service.name": "shop"]
             if random.below(40) == 0, texts {
-                logs.add(resource, at: time, .string(AttributeValue.map(attributes).text))
+                logs.add(
+                    resource, at: time, .string(AttributeValue.map(attributes).text),
+                    severity: severity)
             } else if random.below(20) == 0, texts {
                 // As a proxy's line of text is kept: beside what it says.
-                logs.add(resource, at: time, .string("GET /a"), attributes: attributes)
+                logs.add(
+                    resource, at: time, .string("GET /a"), attributes: attributes,
+                    severity: severity)
             } else {
-                logs.add(resource, at: time, .empty, attributes: attributes)
+                logs.add(
+                    resource, at: time, .empty, attributes: attributes, severity: severity)
             }
         }
     }
@@ -109,6 +118,7 @@ struct ColumnQueryTests {
         "| code != 500 and (ms > 3 or path = ``)", "| zone = `z`", "| zone = `field` | ms < 5",
         "| code = 404 | __error__ = ``", "| drop __error__ | code < 500", "| path > 5",
         "| path > 5 | __error__ = ``", "| missing = ``", "| ms >= 2.5ms",
+        "| detected_level = `error`", "| detected_level != `unknown` | code > 200",
     ]
 
     private static let queries = [
@@ -123,6 +133,10 @@ struct ColumnQueryTests {
         "sum without (code) (count_over_time({service_name=\"shop\"} | json C [20s]))",
         "sum by (path) (bytes_over_time({service_name=\"shop\"} | json C [20s]))",
         "sum by (odd, code) (count_over_time({service_name=\"shop\"} | json C [20s]))",
+        "sum by (level, detected_level) (count_over_time({service_name=\"shop\"} | json C [20s]))",
+        "rate({service_name=\"shop\"} | json C [20s])",
+        "max without (zone) (bytes_over_time({service_name=\"shop\"} | json C [20s]))",
+        "sum without (zone) (count_over_time({service_name=\"shop\"} | json C [20s]))",
     ]
 
     @Test("they are what the records say", arguments: 1...80)
@@ -182,7 +196,10 @@ struct ColumnQueryTests {
         let logs = TestLogs()
         Self.fill(logs, &random, texts: false)
         let store = ColumnStore(logs.store)
-        for query in Self.queries.prefix(7) {
+        let byStream = ["rate", "count_over_time"].map { "\($0)({service_name=\"shop\"} C [20s])" }
+        let byLevel =
+            "sum by (level, detected_level) (count_over_time({service_name=\"shop\"} C [1m]))"
+        for query in Self.queries.prefix(7) + byStream + [byLevel] {
             _ = try LogQLEngine(store: store).instant(
                 query.replacing("C", with: "| code >= 404"), at: 60_000)
         }

@@ -147,6 +147,20 @@ struct LokiDiscoveryTests {
         #expect(merged.contains(#""stream":{"service_name":"shop","status":"500","took":"0ms""#))
     }
 
+    @Test(
+        "lines with different parsed labels are one stream, in the order asked for",
+        arguments: ["backward", "forward"], ["", "&limit=7"])
+    func order(direction: String, limit: String) async throws {
+        let answer = try await get(
+            "/loki/api/v1/query_range?\(Self.shop)%7Cjson&direction=\(direction)\(limit)",
+            headers: ["X-Loki-Response-Encoding-Flags": "categorize-labels"])
+        let times = answer.text.matches(of: /\["([0-9]{19})"/).compactMap { Int64($0.1) }
+        let all = (1...10).map { (Self.now - $0) * 1_000_000_000 }
+        let expected = direction == "backward" ? all : all.reversed()
+        #expect(times == Array(expected.prefix(limit.isEmpty ? 10 : 7)))
+        #expect(answer.text.matches(of: /"stream":/).count == 1)
+    }
+
     @Test("lines of the answer can be an interval apart")
     func interval() async throws {
         let answer = try await get(

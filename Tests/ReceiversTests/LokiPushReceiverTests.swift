@@ -170,6 +170,12 @@ struct ElasticsearchReceiverTests {
             try await server.post("/_bulk", Array("{}\n{}\n".utf8))
         }
         #expect(answer.status == 400)
+        #expect(answer["x-elastic-product"] == "Elasticsearch")
+        let cause = #""type":"illegal_argument_exception","reason":"action at byte 0"#
+        #expect(
+            answer.text.hasPrefix(#"{"error":{"root_cause":[{"# + cause), "\(answer.text)")
+        #expect(answer.text.contains("}]," + cause))
+        #expect(answer.text.hasSuffix(#""},"status":400}"# + "\n"))
         #expect(bed.store.appendCount == 0)
     }
 }

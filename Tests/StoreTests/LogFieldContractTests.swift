@@ -4,7 +4,7 @@ import Telemetry
 import Testing
 
 @Suite struct LogFieldContractTests {
-    private static let names = ["code", "http_path", "zone", "x_request_id"]
+    private static let names = ["code", "http_path", "zone", "x_request_id", SeverityLevel.label]
 
     private struct Row: Hashable {
         var time: Int64
@@ -35,6 +35,10 @@ import Testing
                 }
                 record.attributes.append(
                     Attribute("code", .double(1.5)))
+                record.severityNumber = UInt8(random.below(27))
+                if random.below(6) == 0 {
+                    record.attributes.append(Attribute(SeverityLevel.label, .string("odd")))
+                }
                 if random.below(3) == 0 {
                     record.attributes.append(Attribute("zone", .bool(random.below(2) == 0)))
                 }
@@ -66,7 +70,10 @@ import Testing
         if let value = stream[name] { return value }
         let record = batch.record(at: row)
         guard record.body == .empty else { return "" }
-        return record.attributes.first { LogStream.fieldName($0.key) == name }?.value.text ?? ""
+        let missing =
+            name == SeverityLevel.label ? SeverityLevel.name(of: record.severityNumber) : ""
+        return record.attributes.first { LogStream.fieldName($0.key) == name }?.value.text
+            ?? missing
     }
 
     private func rows(of batch: LogBatch) -> [Row] {

@@ -25,6 +25,23 @@ struct LabelsTests {
         }
     }
 
+    @Test("merged, labels are those of both, and the second decide where both have a name")
+    func merging() {
+        var dice = Dice(seed: 32)
+        let names = ["a", "b", "ab", "__name__", "é", "Z", "a_"]
+        for _ in 0..<300 {
+            let (first, second) = (
+                (0..<dice.roll(6)).map { _ in
+                    (name: names[dice.roll(names.count)], value: dice.text())
+                },
+                (0..<dice.roll(6)).map { _ in
+                    (name: names[dice.roll(names.count)], value: "2\(dice.text())")
+                }
+            )
+            #expect(Labels(first).merging(Labels(second)) == Labels(first + second))
+        }
+    }
+
     @Test("names that only look alike are different names")
     func canonicalEquivalence() {
         let labels = Labels(

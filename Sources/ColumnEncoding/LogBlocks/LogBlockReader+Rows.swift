@@ -3,8 +3,8 @@ import Telemetry
 extension LogBlockReader {
     /// The given rows, ascending, as a batch of their own.
     ///
-    /// - Complexity: whole columns are expanded, but cells, strings and resources of other rows are
-    ///   neither built nor copied.
+    /// - Complexity: whole columns are unpacked (zstd), but values, strings and resources of other rows are
+    ///   neither expanded nor copied, as far as columns can be read at single places.
     package func batch(rows: [Int]) throws(ColumnDecodeError) -> LogBatch {
         var extraction = LogExtraction(self, rows)
         try extraction.readTimes()
@@ -46,43 +46,58 @@ private struct LogExtraction {
         mapping.extend(to: reader.strings.count)
     }
 
-    private mutating func strings(
-        _ id: UInt32, _ name: String
-    ) throws(ColumnDecodeError) -> [StringID] {
-        let ids = try reader.stringIDs(id, name)
+    /// Integers of the rows; zeros if the column is absent.
+    private func words(_ id: UInt32, _ name: String) throws(ColumnDecodeError) -> [UInt64] {
+        try reader.decoder.picked(id, name, count: reader.rows, at: rows)
+    }
+
+    private func indices(
+        _ id: UInt32, _ name: String, below limit: Int
+    ) throws(ColumnDecodeError) -> [Int] {
+        try words(id, name).map { (index) throws(ColumnDecodeError) in
+            guard index < UInt64(limit) else {
+                throw .corrupt(column: name, offset: 0, reason: "index beyond \(limit) entries")
+            }
+            return Int(index)
+        }
+    }
+
+    private mutating func strings(_ id: UInt32) throws(ColumnDecodeError) -> [StringID] {
+        var ranks = BatchDecoder.PickedRanks()
+        let ids = try reader.decoder.pickedStrings(id, count: reader.rows, at: rows, &ranks)
         let strings = reader.strings
-        return rows.map { mapping.map(ids[$0], of: strings) }
+        return ids.map { mapping.map($0, of: strings) }
     }
 
     mutating func readTimes() throws(ColumnDecodeError) {
         let times = try reader.times()
-        let delays = try reader.decoder.longs(
-            Column.observedDelays, "observed times", count: reader.rows)
+        let delays = try words(Column.observedDelays, "observed times")
         batch.times = rows.map { Timestamp(nanoseconds: times[$0]) }
-        batch.observedTimes = rows.map { Timestamp(nanoseconds: times[$0] &+ delays[$0]) }
+        batch.observedTimes = zip(batch.times, delays).map { time, delay in
+            Timestamp(nanoseconds: time.nanoseconds &+ Int64(bitPattern: delay))
+        }
     }
 
     mutating func readCore() throws(ColumnDecodeError) {
         try readStrings(.core)
-        let (decoder, count) = (reader.decoder, reader.rows)
-        batch.severityNumbers = pick(
-            try decoder.bytes(Column.severityNumbers, "severity numbers", count: count))
-        batch.severityTexts = try strings(Column.severityTexts, "severity texts")
-        batch.eventNames = try strings(Column.eventNames, "event names")
-        batch.flags = pick(try decoder.words(Column.flags, "flags", count: count))
+        batch.severityNumbers = try words(Column.severityNumbers, "severity numbers").map {
+            UInt8(truncatingIfNeeded: $0)
+        }
+        batch.severityTexts = try strings(Column.severityTexts)
+        batch.eventNames = try strings(Column.eventNames)
+        batch.flags = try words(Column.flags, "flags").map { UInt32(truncatingIfNeeded: $0) }
     }
 
     /// Resources and scopes that the rows refer to, numbered anew.
     mutating func readShared() throws(ColumnDecodeError) {
         let shared = try reader.shared()
         let strings = reader.strings
-        let resources = try reader.resourceIndices()
-        let scopes = try reader.decoder.indices(
-            Column.scopes, "scopes", count: reader.rows, below: shared.scopes.count)
+        let resources = try indices(
+            Column.resources, "resources", below: shared.resources.count)
+        let scopes = try indices(Column.scopes, "scopes", below: shared.scopes.count)
         var newResource = [UInt32?](repeating: nil, count: shared.resources.count)
         var newScope = [UInt32?](repeating: nil, count: shared.scopes.count)
-        for row in rows {
-            let (resource, scope) = (Int(resources[row]), Int(scopes[row]))
+        for (resource, scope) in zip(resources, scopes) {
             if newResource[resource] == nil {
                 newResource[resource] = UInt32(truncatingIfNeeded: batch.shared.resources.count)
                 batch.shared.resources.append(
@@ -106,9 +121,9 @@ private struct LogExtraction {
         try set.append(
             items: rows, reader.strings, &mapping, to: &batch.attributes,
             ends: &batch.attributeEnds)
-        batch.droppedAttributeCounts = pick(
-            try reader.decoder.words(
-                Column.droppedAttributes, "dropped attributes", count: reader.rows))
+        batch.droppedAttributeCounts = try words(
+            Column.droppedAttributes, "dropped attributes"
+        ).map { UInt32(truncatingIfNeeded: $0) }
     }
 
     mutating func readBodies() throws(ColumnDecodeError) {
@@ -123,12 +138,9 @@ private struct LogExtraction {
         try readStrings(.bodies)
         let strings = reader.strings
         for type in AttributeType.allCases where type != .empty && batch.bodyTypes.contains(type) {
-            let decoder = reader.decoder
-            let payloads = try decoder.filled(count: types.count { $0 == type }) {
-                (out) throws(ColumnDecodeError) in
-                try AttributeValues.decode(
-                    out, type: type, id: Column.bodies.values(Int(type.rawValue)), from: decoder)
-            }
+            // Where the bodies of this type stand among those of all rows.
+            var places: [Int] = []
+            var bodyPlaces: [Int] = []
             var next = 0
             var cursor = 0
             for (place, row) in rows.enumerated() where types[row] == type {
@@ -136,7 +148,14 @@ private struct LogExtraction {
                     if types[next] == type { cursor += 1 }
                     next += 1
                 }
-                let payload = payloads[cursor]
+                places.append(place)
+                bodyPlaces.append(cursor)
+            }
+            var ranks = BatchDecoder.PickedRanks()
+            let payloads = try reader.decoder.picked(
+                Column.bodies.values(Int(type.rawValue)), type: type,
+                count: types.count { $0 == type }, at: bodyPlaces, &ranks)
+            for (place, payload) in zip(places, payloads) {
                 batch.bodyPayloads[place] =
                     type.isInterned
                     ? UInt64(mapping.map(StringID(truncatingIfNeeded: payload), of: strings))
@@ -146,8 +165,6 @@ private struct LogExtraction {
     }
 
     mutating func readTraces() throws(ColumnDecodeError) {
-        let (distinct, ofRow) = try reader.traces()
-        batch.traceIDs = rows.map { distinct[Int(ofRow[$0])] }
-        batch.spanIDs = pick(try reader.spanIDs())
+        (batch.traceIDs, batch.spanIDs) = try reader.ids(of: rows)
     }
 }

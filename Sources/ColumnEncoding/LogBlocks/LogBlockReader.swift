@@ -88,7 +88,12 @@ package final class LogBlockReader {
         try ids.traces()
     }
 
-    func spanIDs() throws(ColumnDecodeError) -> [SpanID] { try ids.spans() }
+    /// The ids of some rows, ascending.
+    func ids(
+        of rows: [Int]
+    ) throws(ColumnDecodeError) -> (traces: [TraceID], spans: [SpanID]) {
+        (try ids.traces(of: rows), try ids.spans(of: rows))
+    }
 
     /// The rows of a trace, ascending.
     package func rows(of trace: TraceID) throws(ColumnDecodeError) -> [Int32] {
@@ -113,6 +118,10 @@ package final class LogBlockReader {
             Column.resources, "resources", count: rows, below: try shared().resources.count)
         resourceIndicesRead = indices
         return indices
+    }
+
+    package func severityNumbers() throws(ColumnDecodeError) -> [UInt8] {
+        try decoder.bytes(Column.severityNumbers, "severity numbers", count: rows)
     }
 
     package func resources() throws(ColumnDecodeError) -> [Resource] {
@@ -160,11 +169,6 @@ package final class LogBlockReader {
         attributesRead = set
         return set
     }
-
-    /// A column of strings of the sections read so far, in their ids.
-    func stringIDs(_ id: UInt32, _ name: String) throws(ColumnDecodeError) -> [StringID] {
-        try decoder.strings(id, name, count: rows)
-    }
 }
 
 /// The trace and span ids of the records of a block, which some of its strings are made from.
@@ -188,6 +192,18 @@ private final class BlockIDs {
             LogBatchCodec.Column.spanIDs, "span ids", count: container.rows)
         spansRead = spans
         return spans
+    }
+
+    func traces(of rows: [Int]) throws(ColumnDecodeError) -> [TraceID] {
+        if let tracesRead { return rows.map { tracesRead.distinct[Int(tracesRead.ofRow[$0])] } }
+        return try BatchDecoder(container).traceIDs(LogBatchCodec.Column.traces, at: rows)
+    }
+
+    func spans(of rows: [Int]) throws(ColumnDecodeError) -> [SpanID] {
+        if let spansRead { return rows.map { spansRead[$0] } }
+        return try BatchDecoder(container).picked(
+            LogBatchCodec.Column.spanIDs, "span ids", count: container.rows, at: rows
+        ).map { SpanID($0) }
     }
 }
 

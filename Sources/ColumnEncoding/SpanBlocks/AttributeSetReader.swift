@@ -287,40 +287,54 @@ struct AttributeSetReader {
                 : payload)
     }
 
+    /// Of each column only the values of the items are expanded.
     private func append(
         _ shapes: AttributeSetDecoder.Shapes, _ counts: [Int], _ items: [Int],
         _ strings: LazyStrings, _ mapping: inout LazyStringMapping,
         to attributes: inout AttributeColumns,
         _ ends: inout [UInt32]
     ) throws(ColumnDecodeError) {
-        var shapeStarts = [0]
-        shapeStarts.append(contentsOf: shapes.ends)
-        // Where the next value of each pair stands, as of `position`.
-        var cursors = [Int](repeating: 0, count: counts.count)
-        var values = [AttributePairValues?](repeating: nil, count: counts.count)
-        var reader = AttributePairReader(decoder)
-        var position = 0
+        let shapeStarts = [0] + shapes.ends
+        let places = Self.places(shapes, shapeStarts, items, pairs: counts.count)
+        var ranks = BatchDecoder.PickedRanks()
+        var values = [[UInt64]](repeating: [], count: counts.count)
+        for pair in places.indices where !places[pair].isEmpty {
+            values[pair] = try decoder.picked(
+                ids.values(pair), type: shapes.pairTypes[pair], count: counts[pair],
+                at: places[pair], &ranks)
+        }
+        var next = [Int](repeating: 0, count: counts.count)
         for item in items {
-            Self.skip(shapes, shapeStarts, from: position, to: item, &cursors)
-            position = item + 1
             let shape = Int(shapes.ofItem[item])
             for pair in shapes.pairs[shapeStarts[shape]..<shapeStarts[shape + 1]] {
                 let pair = Int(pair)
-                let column: AttributePairValues
-                if let known = values[pair] {
-                    column = known
-                } else {
-                    column = try reader.values(
-                        ids.values(pair), type: shapes.pairTypes[pair], count: counts[pair])
-                    values[pair] = column
-                }
                 Self.append(
-                    shapes.pairKeys[pair], shapes.pairTypes[pair],
-                    try column.payload(at: cursors[pair]), strings, &mapping, to: &attributes)
-                cursors[pair] &+= 1
+                    shapes.pairKeys[pair], shapes.pairTypes[pair], values[pair][next[pair]],
+                    strings, &mapping, to: &attributes)
+                next[pair] &+= 1
             }
             ends.append(UInt32(truncatingIfNeeded: attributes.count))
         }
+    }
+
+    /// Of each pair, where its values for the items stand in its column.
+    private static func places(
+        _ shapes: AttributeSetDecoder.Shapes, _ shapeStarts: [Int], _ items: [Int], pairs: Int
+    ) -> [[Int]] {
+        var places = [[Int]](repeating: [], count: pairs)
+        // Where the next value of each pair stands, as of `position`.
+        var cursors = [Int](repeating: 0, count: pairs)
+        var position = 0
+        for item in items {
+            skip(shapes, shapeStarts, from: position, to: item, &cursors)
+            position = item + 1
+            let shape = Int(shapes.ofItem[item])
+            for pair in shapes.pairs[shapeStarts[shape]..<shapeStarts[shape + 1]] {
+                places[Int(pair)].append(cursors[Int(pair)])
+                cursors[Int(pair)] &+= 1
+            }
+        }
+        return places
     }
 
     /// The same for shapes of which few pairs are left: their values are read before the items are walked.

@@ -14,7 +14,8 @@ struct UpgradableChannel: ServerChildChannel {
         http.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(WebSocketGate(responder), position: .after(decoder))
+            try pipeline.addHandlers(
+                WebSocketGate(responder), SilentBodyWatch(), position: .after(decoder))
             return value
         }
     }

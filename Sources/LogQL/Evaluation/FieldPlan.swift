@@ -50,7 +50,8 @@ struct FieldPlan: Sendable {
         for filter in found { names.formUnion(filter.labels) }
         names.remove(LineLabels.errorName)
         let isOfRecord = { (name: String) in
-            LabelName(name).kind != .other || name.hasSuffix("_extracted") || name.hasPrefix("__")
+            ![.other, .detectedLevel].contains(LabelName(name).kind) || name.hasSuffix("_extracted")
+                || name.hasPrefix("__")
         }
         guard !names.contains(where: isOfRecord), !labels.contains(LineLabels.errorName) else {
             return nil

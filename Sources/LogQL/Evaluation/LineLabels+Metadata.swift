@@ -28,6 +28,8 @@ extension LineLabels {
         case .severityText:
             return RecordSeverity.withText(batch, row: row) { output.append(contentsOf: $0) }
         case .detectedLevel:
+            appendAttribute(name.bytes, batch, row: row, to: &output)
+            guard output.isEmpty else { return }
             return output.append(contentsOf: RecordSeverity.level(batch, row: row).utf8)
         default: break
         }

@@ -7,7 +7,7 @@ struct LineLabels {
     static let traceID = "trace_id"
     static let spanID = "span_id"
     static let severity = "severity_text"
-    static let level = "detected_level"
+    static let level = SeverityLevel.label
     static let errorName = "__error__"
     static let errorDetailsName = "__error_details__"
 
@@ -238,19 +238,50 @@ struct LineLabels {
         return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
     }
 
+    // MARK: All
+
     /// As in a result: those of the stream and the fields.
     var all: Labels {
         guard !fields.isEmpty || !dropped.isEmpty || hasFailed else { return stream }
-        return Labels(
-            stream.pairs.filter { pair in
-                !dropped.contains { $0.elementsEqual(pair.name.utf8) }
-            } + fieldPairs)
+        let kept =
+            dropped.isEmpty
+            ? stream : stream.filter { name in !dropped.contains { name.elementsEqual($0) } }
+        // A field without a value hides a label of the stream.
+        let hidden = fields.filter { $0.value.isEmpty }
+        let shown =
+            hidden.isEmpty
+            ? kept
+            : kept.filter { name in !hidden.contains { name.elementsEqual(arena[$0.name]) } }
+        return shown.merging(parsed)
     }
 
     /// Those that stages have found or made, without those of the stream.
     var parsed: Labels {
         guard !fields.isEmpty || hasFailed else { return .empty }
-        return Labels(fieldPairs)
+        guard !hasFailed, arena.allSatisfy({ $0 < 0x80 }) else { return Labels(fieldPairs) }
+        return arena.withUnsafeBytes { arena in
+            let sorted = fields.sorted { a, b in
+                LineLabels.precedes(
+                    UnsafeRawBufferPointer(rebasing: arena[a.name]),
+                    UnsafeRawBufferPointer(rebasing: arena[b.name]))
+            }
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(arena.count + 4 * fields.count)
+            for field in sorted where !field.value.isEmpty {
+                Varint.append(UInt64(field.name.count), to: &bytes)
+                bytes.append(contentsOf: arena[field.name])
+                Varint.append(UInt64(field.value.count), to: &bytes)
+                bytes.append(contentsOf: arena[field.value])
+            }
+            return Labels(canonicalBytes: bytes)
+        }
+    }
+
+    private static func precedes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+        for offset in 0..<min(a.count, b.count) where a[offset] != b[offset] {
+            return a[offset] < b[offset]
+        }
+        return a.count < b.count
     }
 
     private var hasFailed: Bool { failure != nil || !failureDetails.isEmpty }

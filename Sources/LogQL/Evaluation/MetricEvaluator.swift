@@ -63,10 +63,11 @@ struct MetricEvaluator {
         let scan = try LineScan(
             window.query, needsByteCounts: window.function.countsBytes,
             labels: grouping?.neededLabels, context: context)
-        let plan = grouping?.neededLabels.flatMap {
-            FieldPlan(
-                window.query, labels: $0, needsByteCounts: window.function.countsBytes)
-        }
+        // Without a parser the labels of a line are those of its stream.
+        var plan = FieldPlan(
+            window.query, labels: grouping?.neededLabels ?? [],
+            needsByteCounts: window.function.countsBytes)
+        if grouping?.neededLabels == nil, plan?.isParsed ?? false { plan = nil }
         try scan.run(
             on: store, in: counter.range, direction: .oldestFirst, by: plan, into: &counter)
         return counter.results()

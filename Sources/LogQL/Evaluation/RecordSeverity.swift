@@ -1,3 +1,4 @@
+import Store
 import Telemetry
 
 /// The label `severity_text`: the word that the record has, or, where it has but a number, the name of that
@@ -21,8 +22,6 @@ enum RecordSeverity {
     /// The label `detected_level`, by which Grafana colours the volume of logs: in the words that Loki's
     /// detection has for it.
     static func level(_ batch: borrowing LogBatch, row: Int) -> String {
-        let number = Int(batch.severityNumbers[row])
-        guard (1...24).contains(number) else { return "unknown" }
-        return ["trace", "debug", "info", "warn", "error", "fatal"][(number - 1) / 4]
+        SeverityLevel.name(of: batch.severityNumbers[row])
     }
 }

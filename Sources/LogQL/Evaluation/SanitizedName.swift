@@ -8,7 +8,7 @@ enum SanitizedName {
         let key = trimmed(key)
         if !path.isEmpty {
             path.append(UInt8(ascii: "_"))
-        } else if let first = key.first, Lexer.isDigit(first) {
+        } else if let first = key.first, isDigit(first) {
             path.append(UInt8(ascii: "_"))
         }
         for byte in key where !isContinuation(byte) { path.append(sanitized(byte)) }
@@ -17,11 +17,18 @@ enum SanitizedName {
     /// Whether `key` sanitised is `name`.
     ///
     /// - Parameter name: a label's name.
+    @inline(__always)
     static func equals(_ key: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
+        // Most keys begin with a letter, which stays as it is.
+        if let first = key.first, isLetter(first), first != name.first { return false }
+        return equalsAfterLetter(key, name)
+    }
+
+    private static func equalsAfterLetter(_ key: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
         if key.count == name.count, key.elementsEqual(name) { return true }
         // Most keys are names already.
-        guard let first = key.first, !Lexer.isDigit(first) else { return isOther(key, name) }
-        if key.allSatisfy({ Lexer.isAlpha($0) || Lexer.isDigit($0) }) { return false }
+        guard let first = key.first, !isDigit(first) else { return isOther(key, name) }
+        if key.allSatisfy({ isLetter($0) || isDigit($0) }) { return false }
         return isOther(key, name)
     }
 
@@ -46,7 +53,17 @@ enum SanitizedName {
 
     private static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 
+    @inline(__always)
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "_") || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
+    }
+
+    @inline(__always)
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+    }
+
     private static func sanitized(_ byte: UInt8) -> UInt8 {
-        Lexer.isAlpha(byte) || Lexer.isDigit(byte) ? byte : UInt8(ascii: "_")
+        isLetter(byte) || isDigit(byte) ? byte : UInt8(ascii: "_")
     }
 }

@@ -25,6 +25,11 @@ struct WantedNames: Sendable {
         return false
     }
 
+    /// Whether a field under `key` may become a label that is wanted.
+    func mayBe(_ key: UnsafeRawBufferPointer) -> Bool {
+        names.contains { SanitizedName.equals(key, $0) }
+    }
+
     /// Whether `path`, or a field inside it, may be wanted.
     func mayBeInside(_ path: [UInt8]) -> Bool {
         names.contains { $0.starts(with: path) }

@@ -51,21 +51,53 @@ struct WindowCounter: FieldConsumer {
     mutating func take(
         _ batch: LogFieldBatch, rows: [Int32], _ plan: FieldPlan
     ) throws(QueryError) -> FieldTake {
-        guard let grouping, grouping.isBy, var groups = CodeGroups(grouping.names, batch, plan)
-        else { return .needsAll }
         let sizes = query.function.countsBytes ? batch.lineByteCounts : []
         guard let sizes else { return .needsAll }
-        if steps.count == 1 {
-            try countAll(batch, rows, sizes, &groups)
-        } else {
-            try countEach(batch, rows, sizes, &groups)
+        guard let grouping, grouping.isBy else {
+            guard !plan.isParsed else { return .needsAll }
+            try countByStream(batch, rows, sizes)
+            return .done
+        }
+        guard var groups = CodeGroups(grouping.names, batch, plan) else { return .needsAll }
+        try count(batch, rows, sizes) { row, counter throws(QueryError) in
+            try groups.group(of: row, batch) { labels throws(QueryError) in
+                try counter.series(labels)
+            }
         }
         return .done
     }
 
+    /// The labels of the lines are those of their streams.
+    private mutating func countByStream(
+        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32]
+    ) throws(QueryError) {
+        let grouping = grouping
+        var known = [Int?](repeating: nil, count: batch.streams.count)
+        try count(batch, rows, sizes) { row, counter throws(QueryError) in
+            let stream = Int(batch.resourceIndices[row])
+            if let series = known[stream] { return series }
+            let labels = batch.streams[stream]
+            let series = try counter.series(grouping?.key(of: labels) ?? labels)
+            known[stream] = series
+            return series
+        }
+    }
+
+    private typealias SeriesOfRow = (Int, inout WindowCounter) throws(QueryError) -> Int
+
+    private mutating func count(
+        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ seriesOf: SeriesOfRow
+    ) throws(QueryError) {
+        if steps.count == 1 {
+            try countAll(rows, sizes, seriesOf)
+        } else {
+            try countEach(batch, rows, sizes, seriesOf)
+        }
+    }
+
     /// - Parameter sizes: bytes of the line of each row, if they count.
     private mutating func countEach(
-        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ groups: inout CodeGroups
+        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ seriesOf: SeriesOfRow
     ) throws(QueryError) {
         // Rows are mostly in order of time, many of them in the same windows.
         var known: ClosedRange<Int>?
@@ -77,22 +109,18 @@ struct WindowCounter: FieldConsumer {
                 span = (time, lastTime(inWindowsOf: time))
             }
             guard let windows = known else { continue }
-            let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
-                try self.series(labels)
-            }
+            let series = try seriesOf(Int(row), &self)
             add(1, bytes: sizes.isEmpty ? 0 : Int(sizes[Int(row)]), to: series, windows)
         }
     }
 
     /// All rows are in the one window there is.
     private mutating func countAll(
-        _ batch: LogFieldBatch, _ rows: [Int32], _ sizes: [UInt32], _ groups: inout CodeGroups
+        _ rows: [Int32], _ sizes: [UInt32], _ seriesOf: SeriesOfRow
     ) throws(QueryError) {
         var counts: [(lines: Int, bytes: Int)] = []
         for row in rows {
-            let series = try groups.group(of: Int(row), batch) { labels throws(QueryError) in
-                try self.series(labels)
-            }
+            let series = try seriesOf(Int(row), &self)
             while counts.count <= series { counts.append((0, 0)) }
             counts[series].lines += 1
             if !sizes.isEmpty { counts[series].bytes += Int(sizes[Int(row)]) }

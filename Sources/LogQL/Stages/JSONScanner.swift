@@ -90,7 +90,11 @@ struct JSONScanner {
         }
     }
 
-    private mutating func string() -> (range: Range<Int>, hasEscapes: Bool)? {
+    /// The byte that is next; 0 behind the text's end.
+    var next: UInt8 { offset < text.count ? text[offset] : 0 }
+
+    /// What stands between the quotes of the string that begins here.
+    mutating func string() -> (range: Range<Int>, hasEscapes: Bool)? {
         guard offset < text.count, text[offset] == UInt8(ascii: "\"") else { return nil }
         offset += 1
         let start = offset
@@ -109,7 +113,27 @@ struct JSONScanner {
         return nil
     }
 
-    private mutating func scalar() -> Value? {
+    /// Moves past the array that begins here, whatever stands in it.
+    /// - Returns: whether it ends.
+    mutating func skipArray() -> Bool {
+        var depth = 0
+        while offset < text.count {
+            switch text[offset] {
+            case UInt8(ascii: "\""):
+                guard string() != nil else { return false }
+                continue
+            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
+            default: break
+            }
+            offset += 1
+            if depth == 0 { return true }
+        }
+        return false
+    }
+
+    /// The number, `true`, `false` or `null` that begins here.
+    mutating func scalar() -> Value? {
         let start = offset
         while offset < text.count, JSONScanner.isScalar(text[offset]) { offset += 1 }
         guard offset > start else { return nil }
@@ -122,9 +146,15 @@ struct JSONScanner {
         return isFlag ? .scalar(start..<offset) : nil
     }
 
+    @inline(__always)
     private static func isScalar(_ byte: UInt8) -> Bool {
-        Lexer.isAlpha(byte) || Lexer.isDigit(byte) || byte == UInt8(ascii: ".")
-            || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+")
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "-"),
+            UInt8(ascii: "+"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 
     /// The text that a value stands for: strings without escapes, all else as written.

@@ -62,6 +62,7 @@ struct LogfmtParser: Sendable {
             }
             return
         }
+        if let wanted = labels.wanted, !wanted.mayBe(key) { return }
         name.removeAll(keepingCapacity: true)
         SanitizedName.append(key, to: &name)
         guard !name.isEmpty else { return }

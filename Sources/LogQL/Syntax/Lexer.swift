@@ -36,7 +36,7 @@ struct Lexer: TextScanner {
             return try quantity()
         }
         if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "`") {
-            let content = try string()
+            let content = try quotedText()
             return token(.string(content))
         }
         return try symbol()
@@ -83,17 +83,6 @@ struct Lexer: TextScanner {
             } else {
                 return
             }
-        }
-    }
-
-    /// The content of the literal whose opening quote is next.
-    private mutating func string() throws(QueryError) -> String {
-        do throws(QuotedText.Defect) {
-            return try QuotedText.read(bytes, at: &position)
-        } catch .isNotTerminated, .escapeIsNotTerminated {
-            throw failure("literal not terminated")
-        } catch {
-            throw failure("invalid char escape")
         }
     }
 

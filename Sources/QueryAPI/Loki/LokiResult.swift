@@ -6,6 +6,8 @@ import WireFormats
 
 /// Writes results as Loki does: `{status,data:{resultType,result,stats}}`.
 struct LokiResult {
+    private static let severity = "severity_text"
+
     let bytesMax: Int
     /// Structured metadata as a third element of each entry (what the request header
     /// `X-Loki-Response-Encoding-Flags: categorize-labels` asks for); otherwise as labels of the stream.
@@ -105,7 +107,7 @@ struct LokiResult {
         var pairs = entry.metadata.pairs
         if entry.traceID.isValid { pairs.append(("trace_id", entry.traceID.hex)) }
         if entry.spanID.isValid { pairs.append(("span_id", entry.spanID.hex)) }
-        if !entry.severity.isEmpty { pairs.append(("severity_text", entry.severity)) }
+        if !entry.severity.isEmpty { pairs.append((severity, entry.severity)) }
         return Labels(pairs)
     }
 
@@ -151,15 +153,12 @@ struct LokiResult {
                 continue
             }
             partOf[metadata] = parts.count
-            var pairs = stream.labels.pairs
-            for pair in metadata.pairs {
-                // The record's ids are what it says; its severity gives way to a label.
-                guard pair.name != "severity_text" || stream.labels["severity_text"] == nil else {
-                    continue
-                }
-                pairs.append(pair)
-            }
-            parts.append(LogStreamResult(labels: Labels(pairs), entries: [entry]))
+            // The record's ids are what it says; its severity gives way to a label.
+            let hasSeverity = stream.labels[Self.severity] != nil
+            let said =
+                hasSeverity
+                ? metadata.filter { !$0.elementsEqual(Self.severity.utf8) } : metadata
+            parts.append(LogStreamResult(labels: stream.labels.merging(said), entries: [entry]))
         }
         return parts
     }

@@ -3,6 +3,8 @@ package protocol TextScanner {
     var bytes: [UInt8] { get }
     /// Offset in `bytes` of what is read next.
     var position: Int { get set }
+    /// An error at what is being read.
+    func failure(_ reason: String) -> QueryError
 }
 
 extension TextScanner {
@@ -28,6 +30,17 @@ extension TextScanner {
         guard offset < bytes.count else { return "" }
         let tail = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self)
         return tail.unicodeScalars.first.map(String.init) ?? ""
+    }
+
+    /// The content of the literal whose opening quote is next, in the words of Go's scanner if it is none.
+    package mutating func quotedText() throws(QueryError) -> String {
+        do throws(QuotedText.Defect) {
+            return try QuotedText.read(bytes, at: &position)
+        } catch .isNotTerminated, .escapeIsNotTerminated {
+            throw failure("literal not terminated")
+        } catch {
+            throw failure("invalid char escape")
+        }
     }
 
     /// The symbol that stands here, the longest if several do (at most three bytes), and moves past it.

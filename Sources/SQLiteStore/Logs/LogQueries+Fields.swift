@@ -88,6 +88,9 @@ extension BlockStore where Signal == LogSignal {
                 continue
             }
             guard var values = try column(name) else { return nil }
+            if name == SeverityLevel.label {
+                values.fill(withLevelsOf: try reader.severityNumbers())
+            }
             if let source = DerivedLogField.source(of: name) {
                 guard let others = try column(source) else { return nil }
                 values.fill(from: others, DerivedLogField.append)

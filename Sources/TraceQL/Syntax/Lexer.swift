@@ -39,7 +39,7 @@ struct Lexer: TextScanner {
             return token(.attribute(Field(.any, name)))
         }
         if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "`") {
-            let content = try string()
+            let content = try quotedText()
             return token(.string(content))
         }
         return try symbol()
@@ -110,17 +110,6 @@ struct Lexer: TextScanner {
             position += 1
         }
         throw failure("comment not terminated")
-    }
-
-    /// The content of the literal whose opening quote is next.
-    private mutating func string() throws(QueryError) -> String {
-        do throws(QuotedText.Defect) {
-            return try QuotedText.read(bytes, at: &position)
-        } catch .isNotTerminated, .escapeIsNotTerminated {
-            throw failure("literal not terminated")
-        } catch {
-            throw failure("invalid char escape")
-        }
     }
 
     private func token(_ kind: Token.Kind) -> Token {

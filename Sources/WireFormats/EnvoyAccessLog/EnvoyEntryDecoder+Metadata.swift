@@ -99,29 +99,34 @@ extension EnvoyEntryDecoder {
     private static func wrappedBytes(
         _ message: UnsafeRawBufferPointer
     ) throws(DecodeError) -> UnsafeRawBufferPointer {
-        var wrapper = ProtobufReader(message)
-        var value = UnsafeRawBufferPointer(start: nil, count: 0)
-        while true {
-            let key = try wrapper.nextKey()
-            switch key {
-            case 0: return value
-            case ProtobufKey.length(1): value = try wrapper.bytes("wrapped value")
-            default: try wrapper.skip(key)
-            }
+        let empty = UnsafeRawBufferPointer(start: nil, count: 0)
+        return try wrapped(message, under: ProtobufKey.length(1), else: empty) {
+            (reader) throws(DecodeError) in try reader.bytes("wrapped value")
         }
     }
 
     private static func wrappedNumber(
         _ message: UnsafeRawBufferPointer
     ) throws(DecodeError) -> UInt64 {
-        var wrapper = ProtobufReader(message)
-        var value: UInt64 = 0
+        try wrapped(message, under: ProtobufKey.varint(1), else: 0) {
+            (reader) throws(DecodeError) in try reader.varint("wrapped value")
+        }
+    }
+
+    /// The last value of one field of a message.
+    private static func wrapped<Value>(
+        _ message: UnsafeRawBufferPointer, under wanted: UInt32, else absent: Value,
+        _ read: (inout ProtobufReader) throws(DecodeError) -> Value
+    ) throws(DecodeError) -> Value {
+        var reader = ProtobufReader(message)
+        var value = absent
         while true {
-            let key = try wrapper.nextKey()
-            switch key {
-            case 0: return value
-            case ProtobufKey.varint(1): value = try wrapper.varint("wrapped value")
-            default: try wrapper.skip(key)
+            let key = try reader.nextKey()
+            if key == 0 { return value }
+            if key == wanted {
+                value = try read(&reader)
+            } else {
+                try reader.skip(key)
             }
         }
     }
