@@ -14,9 +14,12 @@ package struct NotificationEndpoint: Sendable {
     let send: @Sendable (_ body: [UInt8], _ now: Timestamp) async -> SendResult
     /// Nanoseconds until what was refused is tried again.
     let refusedPause: Int64
+    /// Whether it is told of every alert of the rules, whatever routes and silences say.
+    package let isTold: Bool
 
     package init(
         name: String, address: String, kind: String, refusedPause: Int64 = 300_000_000_000,
+        isTold: Bool = false,
         send: @escaping @Sendable (_ body: [UInt8], _ now: Timestamp) async -> SendResult
     ) {
         self.name = name
@@ -24,14 +27,16 @@ package struct NotificationEndpoint: Sendable {
         self.kind = kind
         self.send = send
         self.refusedPause = refusedPause
+        self.isTold = isTold
     }
 
     package init(
-        _ receiver: WebhookReceiver,
+        _ receiver: WebhookReceiver, isTold: Bool = false,
         send: @escaping @Sendable (_ body: [UInt8], _ now: Timestamp) async -> SendResult
     ) {
         self.init(
-            name: receiver.name, address: receiver.url.description, kind: "webhook", send: send)
+            name: receiver.name, address: receiver.url.description, kind: "webhook",
+            isTold: isTold, send: send)
     }
 
     /// - Parameter groupInterval: nanoseconds; at this pace Alertmanager repeats what was refused.
@@ -58,6 +63,7 @@ package struct NotificationEndpoint: Sendable {
         events.emit(IntegrationFailed(integration: kind, reason: "other", increment: 0))
         events.emit(IntegrationRequested(integration: kind, increment: 0))
         events.emit(IntegrationRequestFailed(integration: kind, increment: 0))
+        events.emit(NotificationsOverflowed(receiver: name, count: 0))
     }
 
     func count(_ result: SendResult, _ outcome: DeliveryOutcome, in events: EventLog) {
@@ -72,6 +78,13 @@ package struct NotificationEndpoint: Sendable {
         case (_, .delivered): events.emit(IntegrationNotified(integration: kind, increment: 1))
         case (_, .failed): countFailure("other", in: events)
         }
+    }
+
+    /// Of notifications that were never taken.
+    func countGivenUp(_ count: Int, in events: EventLog) {
+        events.emit(IntegrationNotified(integration: kind, increment: UInt64(count)))
+        events.emit(
+            IntegrationFailed(integration: kind, reason: "other", increment: UInt64(count)))
     }
 
     private func countFailure(_ reason: String, in events: EventLog) {

@@ -60,6 +60,21 @@ struct NotificationReplaced: InternalEvent {
     var labels: [(name: String, value: String)] { [(name: "receiver", value: receiver)] }
 }
 
+/// The oldest notifications for a receiver were given up because too many wait.
+struct NotificationsOverflowed: InternalEvent {
+    static let counter = "sidelight_notifications_overflowed_total"
+    static let help = "Notifications given up because more than 10,000 wait for their receiver."
+
+    var receiver: String
+    var count: Int
+    var increment: UInt64 { UInt64(count) }
+    var labels: [(name: String, value: String)] { [(name: "receiver", value: receiver)] }
+    var level: Logger.Level? { count > 0 ? .error : nil }
+    var message: String {
+        "the \(count) oldest notifications for receiver \(receiver) are given up: too many wait"
+    }
+}
+
 /// A notification was taken, but not for all that it was meant for.
 struct NotificationPartlyRefused: InternalEvent {
     static let counter = "sidelight_notifications_partly_refused_total"

@@ -29,12 +29,16 @@ package final class NotifierLoop: Sendable {
     private let sender: any NotificationSender
     private let clock: any Clock
     private let events: EventLog
+    private let messagesMax: Int
 
+    /// - Parameter messagesMax: how many may wait for one receiver; of more the oldest are given up.
     package init(
         catalog: any Catalog, receivers: [WebhookReceiver], clock: any Clock,
         random: any RandomSource, events: EventLog,
-        sender: any NotificationSender = WebhookSender()
+        sender: any NotificationSender = WebhookSender(),
+        messagesMax: Int = NotifierLoop.messagesMax
     ) {
+        self.messagesMax = messagesMax
         outbox = Outbox(
             catalog: catalog,
             pool: BlockingPool(name: "outbox", threads: 2, capacity: 16_384), events: events)
@@ -57,7 +61,7 @@ package final class NotifierLoop: Sendable {
             (
                 ReceiverQueue(
                     endpoint, outbox: outbox, clock: clock, random: random, events: events,
-                    ending: ending), WakeSignal()
+                    ending: ending, messagesMax: messagesMax), WakeSignal()
             )
         }
         let next = State(lanes: lanes, names: Set(endpoints.map(\.name)), ending: ending)
@@ -70,6 +74,8 @@ package final class NotifierLoop: Sendable {
         housekeeping.raise()
     }
 
+    /// Messages kept for one receiver: seven a minute for a day.
+    package static let messagesMax = 10_000
     /// Entries of the outbox for this name are not deliveries: somebody else takes them.
     package static let inbox = "inbox"
 

@@ -19,7 +19,7 @@ actor ReceiverQueue {
     private let clock: any Clock
     private let events: EventLog
     private let ending: LaneEnding
-    private var line = WaitingLine()
+    private var line: WaitingLine
     /// Outcomes that the catalog has not taken yet: these must not be sent again.
     private var unsaved: [Int64: DeliveryOutcome] = [:]
     /// The outbox could not be read.
@@ -27,8 +27,9 @@ actor ReceiverQueue {
 
     init(
         _ receiver: NotificationEndpoint, outbox: Outbox, clock: any Clock,
-        random: any RandomSource, events: EventLog, ending: LaneEnding
+        random: any RandomSource, events: EventLog, ending: LaneEnding, messagesMax: Int
     ) {
+        line = WaitingLine(messagesMax: messagesMax)
         self.receiver = receiver
         self.outbox = outbox
         policy = RetryPolicy(random: random, refusedPause: receiver.refusedPause)
@@ -72,7 +73,18 @@ actor ReceiverQueue {
             await settle(
                 id, .failed(error: "replaced by a later notification of the same alerts"))
         }
+        await giveUpOverflow()
         return line.turns(at: Timestamp(nanoseconds: clock.wallNanoseconds))
+    }
+
+    /// The bound on what waits: the oldest go.
+    private func giveUpOverflow() async {
+        let dropped = line.dropOverflow()
+        guard !dropped.isEmpty else { return }
+        events.emit(NotificationsOverflowed(receiver: receiver.name, count: dropped.count))
+        let reason = "given up for newer ones: too many wait"
+        for id in dropped { await settle(id, .failed(error: reason)) }
+        receiver.countGivenUp(dropped.count, in: events)
     }
 
     /// Reads what came in since; false if that failed.

@@ -34,11 +34,14 @@ struct WaitingLine {
     /// Of these for messages that have failed before: others find a place always.
     static let retriesMax = 12
 
+    private let messagesMax: Int
     private var groups: [ContentHash: ArraySlice<Entry>] = [:]
     /// Groups with an attempt under way, and whether it is a further one.
     private var busy: [ContentHash: Bool] = [:]
     /// Of everything that was taken in.
     private(set) var lastID: Int64 = 0
+
+    init(messagesMax: Int) { self.messagesMax = messagesMax }
 
     /// Whether no attempt is under way.
     var isIdle: Bool { busy.isEmpty }
@@ -67,6 +70,22 @@ struct WaitingLine {
             groups[group] = rest
         }
         return dropped
+    }
+
+    /// Drops the oldest messages beyond the bound, but none that is being sent: newer ones say what is true
+    /// now.
+    /// - Returns: their ids.
+    mutating func dropOverflow() -> [Int64] {
+        let excess = groups.values.reduce(0) { $0 + $1.count } - messagesMax
+        guard excess > 0 else { return [] }
+        let waiting = groups.filter { busy[$0.key] == nil }
+        let dropped = waiting.values.joined().map(\.id).sorted().prefix(excess)
+        guard let last = dropped.last else { return [] }
+        for (group, entries) in waiting {
+            let rest = entries.drop { $0.id <= last }
+            groups[group] = rest.isEmpty ? nil : rest
+        }
+        return Array(dropped)
     }
 
     /// The messages whose turn it is, and when the next one is due if nothing comes in.

@@ -65,6 +65,21 @@ struct NotificationDeliveryTests {
         }
     }
 
+    @Test("rules can alert on failures of a plain webhook")
+    func failuresOfWebhooks() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess(
+            data: folder.path + "/data", ["--webhook", "http://127.0.0.1:1/"])
+        var stored = ""
+        repeat {
+            stored = try await Wire.get(
+                server.url + "/api/v1/query?query=alertmanager_notifications_failed_total"
+            ).text
+            await Task.yield()
+        } while !stored.contains("\"integration\":\"webhook\"")
+        #expect(await server.stop() == 0)
+    }
+
     @Test(
         "the heartbeat comes as long as samples are stored, rules evaluated and messages delivered")
     func heartbeat() async throws {

@@ -168,6 +168,69 @@ import Testing
         }
     }
 
+    @Test("does not repeat what stands where a mapping is due: it may be a secret")
+    func misplacedSecrets() {
+        for place in ["authorization: SECRET8", "basic_auth: SECRET8", "tls_config: SECRET8"] {
+            let text = """
+                route: {receiver: a}
+                receivers:
+                  - name: a
+                    webhook_configs: [{url: "http://127.0.0.1:1/", http_config: {\(place)}}]
+                """
+            let error = #expect(throws: NotifierConfigError.self) {
+                try AlertmanagerConfig.parse(text, path: "am.yml")
+            }
+            #expect(error?.line == 4)
+            #expect(!"\(error.map(String.init(describing:)) ?? "")".contains("SECRET8"))
+        }
+    }
+
+    @Test("may have merge keys, and say that redirects be followed")
+    func mergeKeys() throws {
+        let config = try AlertmanagerConfig.parse(
+            """
+            route:
+              receiver: a
+              routes:
+                - &first {receiver: b, group_wait: 1s, matchers: [x="1"]}
+                - {<<: *first, matchers: [x="2"]}
+            receivers:
+              - name: a
+              - name: b
+                webhook_configs: [{url: "http://127.0.0.1:1/", http_config: {follow_redirects: true}}]
+            """, path: "am.yml")
+        let routes = config.route.routes
+        #expect(routes.map(\.receiver) == ["b", "b"])
+        #expect(routes.map(\.groupWait) == [1_000_000_000, 1_000_000_000])
+        #expect(routes.map { $0.matchers[0].value } == ["1", "2"])
+    }
+
+    @Test(
+        "refuses what Alertmanager refuses",
+        arguments: [
+            ("{receiver: a, continue: true}", "", "cannot have continue in root route"),
+            (
+                "{receiver: a}", "{bearer_token: x, basic_auth: {username: y}}",
+                "at most one of basic_auth"
+            ),
+            (
+                "{receiver: a}", "{authorization: {type: basic, credentials: x}}",
+                "authorization type cannot be set to \"basic\""
+            ),
+        ])
+    func refused(route: String, http: String, complaint: String) {
+        let error = #expect(throws: NotifierConfigError.self) {
+            try AlertmanagerConfig.parse(
+                """
+                route: \(route)
+                receivers:
+                  - name: a
+                    webhook_configs: [{url: "http://127.0.0.1:1/", http_config: \(http)}]
+                """, path: "am.yml")
+        }
+        #expect(error?.reason.contains(complaint) == true, "\(error?.reason ?? "")")
+    }
+
     @Test("takes secrets from files and from the environment")
     func secrets() throws {
         let text = """

@@ -327,6 +327,24 @@ import Testing
         #expect(lab.count("notifications_replaced") == 4)
     }
 
+    @Test("where too many wait for a receiver the oldest are given up, counted and named")
+    func overflow() async throws {
+        let lab = OutboxLab()
+        try await WebhookServer.with([.answer(200)]) { server in
+            let receiver = try lab.receiver(port: server.port)
+            for number in 0..<7 { try lab.tell(["A\(number)"], group: "\(number)", to: [receiver]) }
+            try await lab.withLoop([receiver], messagesMax: 4) { loop in await loop.deliverDue() }
+            let told = (0..<7).filter { number in
+                server.bodies.contains { $0.contains("\"A\(number)\"") }
+            }
+            #expect(told == [3, 4, 5, 6])
+        }
+        #expect(try lab.waiting().isEmpty)
+        #expect(lab.count("notifications_overflowed") == 3)
+        let log = try lab.store.deliveryLog(limit: 10)
+        #expect(log.count { $0.delivery.lastError.contains("too many wait") } == 3)
+    }
+
     @Test("what is meant for a receiver that is gone from the configuration is given up")
     func unclaimed() async throws {
         let lab = OutboxLab()

@@ -313,6 +313,63 @@ struct DispatcherLab {
         }
     }
 
+    @Test("a silence may consist of exclusions, but not of what everything fulfils")
+    func exclusions() throws {
+        var lab = try DispatcherLab()
+        func silence(_ value: String, isRegex: Bool, isEqual: Bool) -> Silence {
+            Silence(
+                id: "",
+                matchers: [
+                    Silence.Matcher(name: "a", value: value, isRegex: isRegex, isEqual: isEqual)
+                ], startsAt: lab.now, endsAt: lab.now.advanced(byNanoseconds: 1_000_000_000_000),
+                createdBy: "me", comment: "why")
+        }
+        for (index, isRegex) in [false, true].enumerated() {
+            let (id, _) = try lab.dispatcher.set(
+                silence("B", isRegex: isRegex, isEqual: false), fresh: "\(index)", at: lab.now)
+            #expect(id == "\(index)")
+        }
+        #expect(throws: SilenceFailure.self) {
+            try lab.dispatcher.set(
+                silence(".*", isRegex: true, isEqual: true), fresh: "z", at: lab.now)
+        }
+    }
+
+    @Test("alerts beyond the bound are counted by name; those that are known are taken on")
+    func overflow() throws {
+        let lab = try DispatcherLab()
+        var dispatcher = Dispatcher(
+            config: lab.dispatcher.config, externalURL: "http://here", alertsMax: 2)
+        for name in ["A", "B", "C", "A"] {
+            _ = dispatcher.receive(
+                [
+                    DispatchedAlert(
+                        labels: ["alertname": name], annotations: [:], startsAt: lab.now,
+                        endsAt: .distantFuture, updatedAt: lab.now)
+                ], at: lab.now)
+        }
+        #expect(dispatcher.alerts.count == 2)
+        #expect(dispatcher.overflow.count == 1)
+        #expect(dispatcher.overflow.last == "C")
+    }
+
+    @Test("alerts stand in a message by job, instance and labels, as Alertmanager's")
+    func order() throws {
+        var lab = try DispatcherLab()
+        for labels in [
+            ["host": "z"], ["job": "b", "instance": "1"], ["job": "a", "instance": "2"],
+            ["job": "a", "instance": "1", "host": "q"], ["job": "a"], ["host": "a"],
+        ] {
+            lab.fire(labels.merging(["alertname": "Busy"]) { $1 })
+        }
+        lab.now = lab.now.advanced(byNanoseconds: 30_000_000_000)
+        let body = try #require(lab.dispatcher.advance(to: lab.now).deliveries.first).body
+        let told = try GroupMessage(body).alerts.map { alert in
+            ["job", "instance", "host"].map { alert.labels[$0] ?? "-" }.joined()
+        }
+        #expect(told == ["a1q", "a2-", "a--", "b1-", "--a", "--z"])
+    }
+
     @Test("a dry run says who would be told, when, and why not")
     func dryRun() throws {
         var lab = try DispatcherLab()

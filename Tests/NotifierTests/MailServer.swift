@@ -69,7 +69,7 @@ final class MailServer: Sendable {
         -----END PRIVATE KEY-----
 
         """
-    private static let certificate = """
+    static let certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBmzCCAUGgAwIBAgIUD506Ktgpcvxbx44vQqrJIe+9KRQwCgYIKoZIzj0EAwIw
         FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTIxMTUzMloYDzIxMjYxMDI4

@@ -43,11 +43,12 @@ final class OutboxLab: Sendable {
 
     /// Runs `body` with a loop on this lab's catalog, and closes it.
     func withLoop<Value>(
-        _ receivers: [WebhookReceiver], _ body: (NotifierLoop) async throws -> Value
+        _ receivers: [WebhookReceiver], messagesMax: Int = NotifierLoop.messagesMax,
+        _ body: (NotifierLoop) async throws -> Value
     ) async throws -> Value {
         let loop = NotifierLoop(
             catalog: store, receivers: receivers, clock: clock, random: SeededRandom(seed: seed),
-            events: events)
+            events: events, messagesMax: messagesMax)
         let result: Result<Value, any Error>
         do {
             result = .success(try await body(loop))

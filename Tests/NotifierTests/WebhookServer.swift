@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// An HTTP server on a free port of loopback that answers as told and keeps what it got.
@@ -45,12 +46,17 @@ final class WebhookServer: Sendable {
     static func with<Value>(
         _ reactions: [Reaction],
         choosing choice: @escaping @Sendable (Request) -> Reaction? = { _ in nil },
+        tls: NIOSSLContext? = nil,
         _ body: (WebhookServer) async throws -> Value
     ) async throws -> Value {
         let server = WebhookServer(reactions, choice)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLServerHandler(context: tls))
+                    }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(Handler(server))
                 }

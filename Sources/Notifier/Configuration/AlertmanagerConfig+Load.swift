@@ -172,7 +172,7 @@ extension AlertmanagerConfig {
         for element in try fields["templates"]?.elements() ?? [] {
             let pattern = try element.text()
             let whole = pattern.hasPrefix("/") || folder.isEmpty ? pattern : "\(folder)/\(pattern)"
-            for file in GlobPaths.matching(whole) {
+            for file in FilePatterns.matching(whole) {
                 let text: String
                 do {
                     text = try String(contentsOfFile: file, encoding: .utf8)
@@ -187,18 +187,6 @@ extension AlertmanagerConfig {
             }
         }
         return templates
-    }
-}
-
-/// Files that a shell's pattern names.
-private enum GlobPaths {
-    static func matching(_ pattern: String) -> [String] {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { index in
-            found.gl_pathv[index].map { String(cString: $0) }
-        }
     }
 }
 

@@ -58,7 +58,7 @@ struct ConfigNode {
             throw failure("cannot unmarshal \(kind) into \(type)")
         }
         var values: [String: ConfigNode] = [:]
-        for (key, value) in mapping {
+        for (key, value) in mapping.merged {
             let keyNode = ConfigNode(surroundings: surroundings, what: "key", node: key)
             let name = key.string ?? ""
             let node = ConfigNode(surroundings: surroundings, what: name, node: value)
@@ -121,7 +121,7 @@ struct ConfigNode {
         guard case .mapping(let mapping) = node else {
             throw failure("cannot unmarshal \(kind) into map[string]string (\(what))")
         }
-        return mapping.map {
+        return mapping.merged.map {
             (
                 $0.key.string ?? "",
                 ConfigNode(surroundings: surroundings, what: what, node: $0.value)
@@ -131,7 +131,8 @@ struct ConfigNode {
 
     private var kind: String {
         switch node {
-        case .scalar(let scalar): "!!str `\(scalar.string.prefix(20))`"
+        // Not what it says: a secret may have been written in the wrong place.
+        case .scalar: "!!str"
         case .mapping: "!!map"
         case .sequence: "!!seq"
         case .alias: "an alias"

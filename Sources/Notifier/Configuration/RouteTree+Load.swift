@@ -19,6 +19,9 @@ extension RouteTree {
         for name in ["match", "match_re", "matchers"] where fields[name] != nil {
             throw node.failure("root route must not have any matchers")
         }
+        if try fields.flag("continue") {
+            throw node.failure("cannot have continue in root route")
+        }
         if fields["mute_time_intervals"] != nil {
             throw node.failure("root route must not have any mute time intervals")
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Platform
 import Rules
 import Store
@@ -61,6 +62,13 @@ package final class Alertmanager: Sendable {
     package var now: Timestamp { Timestamp(nanoseconds: clock.wallNanoseconds) }
     /// A copy to look at.
     package var snapshot: Dispatcher { state.withLock { $0.dispatcher } }
+
+    /// What would become of an alert with these labels that begins to fire at `time`.
+    package func dryRun(_ labels: [String: String], at time: Timestamp) -> DryRun {
+        var found = snapshot.dryRun(labels, at: time)
+        found.direct = others.filter(\.isTold)
+        return found
+    }
 
     // MARK: Configuration
 
@@ -162,6 +170,10 @@ package final class Alertmanager: Sendable {
             var copy = state.dispatcher
             let (value, change) = body(&copy, now)
             if !change.isEmpty { try store.commit(change) }
+            let refused = copy.overflow.count - state.dispatcher.overflow.count
+            if refused > 0 {
+                events.emit(AlertsOverflowed(count: refused, name: copy.overflow.last))
+            }
             state.dispatcher = copy
             return (value, !change.deliveries.isEmpty)
         }
@@ -238,6 +250,21 @@ package final class Alertmanager: Sendable {
             let now = now
             return Double(snapshot.silences.values.count { $0.state(at: now) == .active })
         }
+    }
+}
+
+/// Alerts are not taken because too many are kept.
+struct AlertsOverflowed: InternalEvent {
+    static let counter = "sidelight_alerts_refused_total"
+    static let help = "Alerts that were not taken because 200,000 are kept already."
+
+    var count: Int
+    /// Of the last one.
+    var name: String
+    var increment: UInt64 { UInt64(count) }
+    var level: Logger.Level? { count > 0 ? .error : nil }
+    var message: String {
+        "\(count) alerts, the last one \(name), are told to nobody: \(Dispatcher.alertsMax) are kept already"
     }
 }
 

@@ -36,9 +36,15 @@ package struct DryRun: Sendable {
     package var steps: [Step]
     package var silencedBy: [Silence]
     package var inhibitedBy: [DispatchedAlert]
+    /// Who is told at once of what rules raise, past all routes.
+    package var direct: [NotificationEndpoint] = []
 
     /// Whether anybody would be told.
     package var isTold: Bool {
+        !direct.isEmpty || isRouted
+    }
+
+    private var isRouted: Bool {
         silencedBy.isEmpty && inhibitedBy.isEmpty
             && steps.contains { $0.mutedBy.isEmpty && !$0.integrations.isEmpty }
     }

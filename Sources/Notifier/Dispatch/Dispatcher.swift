@@ -6,6 +6,12 @@ import Telemetry
 /// been told before, as Alertmanager does it. Does no I/O: every step gives the changes that the catalog
 /// must take, notifications included, in one transaction.
 package struct Dispatcher: Sendable {
+    /// How many alerts were refused because too many are kept, and the name of the last.
+    package struct Overflow: Sendable {
+        package var count = 0
+        package var last = ""
+    }
+
     /// Empty groups are cleared away so often: until then they keep their rhythm.
     private static let maintenanceInterval: Int64 = 30_000_000_000
     /// How long ended silences are shown.
@@ -22,12 +28,17 @@ package struct Dispatcher: Sendable {
     var notified: [String: Notified] = [:]
     private var lastMaintenance = Timestamp.distantPast
     private let externalURL: String
+    private let alertsMax: Int
+    /// Alerts that found no room.
+    package private(set) var overflow = Overflow()
     /// Nanoseconds before the end of a silence at which its matching alerts are worth a warning.
     let silenceWarning: Int64
 
     package init(
-        config: AlertmanagerConfig, externalURL: String, silenceWarning: Int64 = 900_000_000_000
+        config: AlertmanagerConfig, externalURL: String, silenceWarning: Int64 = 900_000_000_000,
+        alertsMax: Int = Dispatcher.alertsMax
     ) {
+        self.alertsMax = alertsMax
         self.config = config
         self.externalURL = externalURL
         self.silenceWarning = silenceWarning
@@ -82,7 +93,11 @@ package struct Dispatcher: Sendable {
         for new in incoming {
             let fingerprint = new.fingerprint
             let old = alerts[fingerprint]
-            guard old != nil || alerts.count < Self.alertsMax else { continue }
+            guard old != nil || alerts.count < alertsMax else {
+                overflow.count += 1
+                overflow.last = new.labels["alertname"] ?? ""
+                continue
+            }
             // What has ended and was never known is nothing to tell.
             if old == nil, new.isResolved(at: now), !isKnown(fingerprint) { continue }
             let alert = old?.merged(with: new, at: now) ?? new
@@ -230,8 +245,7 @@ package struct Dispatcher: Sendable {
         }
         let ranked = told.map { (fingerprint: $0.key, alert: $0.value, rank: rank($0.value)) }
         let alerts = ranked.sorted {
-            ($0.rank, $0.alert.startsAt, $0.fingerprint)
-                < ($1.rank, $1.alert.startsAt, $1.fingerprint)
+            $0.rank != $1.rank ? $0.rank < $1.rank : AlertOrder.isBefore($0.alert, $1.alert)
         }
         let message = GroupMessage(
             groupKey: company.thread.key, receiver: route.receiver,

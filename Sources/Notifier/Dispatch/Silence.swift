@@ -71,7 +71,8 @@ package struct Silence: Codable, Hashable, Sendable {
                     reason: "invalid silence: invalid label matcher \(index): \(error.reason)")
             }
         }
-        guard !compiled.allSatisfy(\.acceptsNothing) else {
+        // Matchers that exclude something count as narrow enough, as with Alertmanager.
+        guard !zip(compiled, matchers).allSatisfy({ $0.acceptsNothing && $1.isEqual }) else {
             throw MatcherFailure(
                 reason: "invalid silence: at least one matcher must not match the empty string")
         }

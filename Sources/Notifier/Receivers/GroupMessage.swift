@@ -62,6 +62,8 @@ package struct GroupMessage: Codable, Hashable, Sendable {
         var message = self
         message.truncatedAlerts = alerts.count - count
         message.alerts = Array(alerts.prefix(count))
+        message.commonLabels = Self.common(message.alerts.map(\.labels))
+        message.commonAnnotations = Self.common(message.alerts.map(\.annotations))
         return message
     }
 

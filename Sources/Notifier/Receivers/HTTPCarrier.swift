@@ -37,8 +37,13 @@ package struct HTTPCarrier: Sendable {
     private static let drainTime: Duration = .seconds(1)
 
     private let client: HTTPClient
+    /// Clients of receivers whose certificate is made out to another name than that of the address.
+    private let renamed = RenamedClients { HTTPCarrier.client(standingFor: $0) }
 
-    package init() {
+    package init() { client = Self.client(standingFor: [:]) }
+
+    /// - Parameter names: hosts that are reached at other addresses.
+    private static func client(standingFor names: [String: String]) -> HTTPClient {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         // A receiver's own limit is on the whole exchange.
         configuration.timeout.connect = .minutes(2)
@@ -46,11 +51,13 @@ package struct HTTPCarrier: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         // Several messages of several receivers may go to one host; none waits for another's connection.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        configuration.dnsOverride = names
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     /// Closes connections; nothing is sent afterwards.
     package func shutdown() async {
+        await renamed.shutdown()
         do {
             try await client.shutdown()
         } catch {
@@ -75,8 +82,9 @@ package struct HTTPCarrier: Sendable {
             }
             if let tls = options.tls { request.tlsConfiguration = try tls.configuration() }
             request.body = .bytes(ByteBuffer(bytes: outgoing.body))
-            let prepared = request
-            reply = try await Self.within(timeout) { try await exchange(prepared) }
+            let (client, prepared) = renamed.client(
+                for: request, serverName: options.tls?.serverName, else: client)
+            reply = try await Self.within(timeout) { try await exchange(prepared, by: client) }
         } catch let error as SecretError {
             throw CarrierFailure(description: error.description)
         } catch {
@@ -86,7 +94,9 @@ package struct HTTPCarrier: Sendable {
         return reply
     }
 
-    private func exchange(_ request: HTTPClientRequest) async throws -> HTTPReply {
+    private func exchange(
+        _ request: HTTPClientRequest, by client: HTTPClient
+    ) async throws -> HTTPReply {
         let response = try await client.execute(request, deadline: .distantFuture)
         return HTTPReply(
             status: Int(response.status.code),

@@ -29,12 +29,14 @@ package struct HTTPOptions: Sendable {
                 "basic_auth", "authorization", "bearer_token", "bearer_token_file", "tls_config",
                 "follow_redirects", "enable_http2",
             ], type: "config.HTTPClientConfig", refused: Self.refused)
-        if try fields.flag("follow_redirects") {
-            throw (fields["follow_redirects"] ?? node).failure(
-                "follow_redirects is not supported: a redirect would carry the notification somewhere "
-                    + "nobody chose")
-        }
+        // Both are read and left at that: a redirect would carry the notification somewhere nobody chose.
+        _ = try fields.flag("follow_redirects")
         _ = try fields.flag("enable_http2")
+        let ways = ["basic_auth", "authorization", "bearer_token", "bearer_token_file"]
+        guard ways.count(where: { fields[$0] != nil }) <= 1 else {
+            throw node.failure(
+                "at most one of basic_auth, bearer_token & authorization must be configured")
+        }
         if let token = try fields.secret("bearer_token") {
             credentials = .token(type: "Bearer", token)
         }
@@ -46,16 +48,17 @@ package struct HTTPOptions: Sendable {
                 user: try auth.text("username"), password: try auth.secret("password"))
         }
         if let node = fields["authorization"] {
-            guard credentials == nil else {
-                throw node.failure(
-                    "at most one of basic_auth, bearer_token & authorization must be configured")
-            }
             let auth = try node.fields(
                 ["type", "credentials", "credentials_file"], type: "config.Authorization")
             guard let secret = try auth.secret("credentials") else {
                 throw node.failure("authorization needs credentials or credentials_file")
             }
-            credentials = .token(type: try auth.text("type", default: "Bearer"), secret)
+            let type = try auth.text("type", default: "Bearer")
+            guard type.lowercased() != "basic" else {
+                throw node.failure(
+                    "authorization type cannot be set to \"basic\", use \"basic_auth\" instead")
+            }
+            credentials = .token(type: type, secret)
         }
         tls = try fields["tls_config"].map { node throws(NotifierConfigError) in
             try TLSOptions(node)

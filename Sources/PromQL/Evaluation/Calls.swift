@@ -148,9 +148,14 @@ extension Evaluator {
     ) -> SeriesColumns {
         let argument = node.arguments[0]
         let range: Int64
+        var input = input
         switch argument.unwrapped {
         case .rangeSelector(let selector):
             range = selector.duration
+            if isCounter, let witnesses = options.witnesses {
+                input = input.countingFirstSamples(
+                    of: selector.selector, witnesses: witnesses, store: store)
+            }
             if isCounter, !input.mayHoldHistograms { noteIfNoCounter(selector, argument) }
         case .subquery(let subquery): range = subquery.duration
         default: preconditionFailure("BUG: the type checker let a non-range vector pass")

@@ -12,6 +12,9 @@ package struct PromQLOptions: Sendable, Hashable {
     /// Threads that one query may use for decoding and windows: all cores, but on large machines no
     /// more than leave room for other queries.
     package var concurrency = min(8, ProcessInfo.processInfo.activeProcessorCount)
+    /// With names of metrics `rate` and `increase` count what a counter holds when it appears, as Prometheus
+    /// does not, where these or `up` show that its target was observed before (`CounterBirths`).
+    package var witnesses: Set<String>?
 
     package init() {}
 }

@@ -6,6 +6,8 @@ import Telemetry
 struct StoredSeries: Sendable {
     let selection: any SeriesSelection
 
+    init(_ selection: any SeriesSelection) { self.selection = selection }
+
     /// - Parameter range: milliseconds, both ends included.
     init(
         _ selector: VectorSelector, in range: ClosedRange<Int64>, store: any MetricStore,

@@ -40,8 +40,10 @@ package struct NotificationRoutes: Sendable {
             }
             now = time
         }
-        let (time, snapshot, wanted) = (now, alertmanager.snapshot, labels)
-        let found = try await runner.run { _ in snapshot.dryRun(wanted, at: time) }
+        let (time, wanted) = (now, labels)
+        let found = try await runner.run { [alertmanager] _ in
+            alertmanager.dryRun(wanted, at: time)
+        }
         var writer = JSONWriter()
         writer.value(found, wanted, time)
         return .json(writer.bytes)
@@ -93,6 +95,14 @@ extension JSONWriter {
             $0.field("told", dryRun.isTold)
             $0.arrayField("routes") { array in
                 for step in dryRun.steps { array.value(step) }
+            }
+            $0.arrayField("direct") { array in
+                for endpoint in dryRun.direct {
+                    array.object {
+                        $0.field("name", endpoint.name)
+                        $0.field("address", endpoint.address)
+                    }
+                }
             }
             $0.arrayField("silencedBy") { array in
                 for silence in dryRun.silencedBy {

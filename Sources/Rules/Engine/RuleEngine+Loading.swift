@@ -14,11 +14,12 @@ package struct RulesRefused: Error, Hashable, Sendable, CustomStringConvertible 
 
 extension RuleEngine {
     /// The groups of all files.
+    /// - Parameter files: also patterns and folders (`FilePatterns`).
     package static func load(_ files: [String]) throws(RulesRefused) -> [RuleGroup] {
         var groups: [RuleGroup] = []
         var reasons: [String] = []
         var seen: Set<String> = []
-        for path in files {
+        for path in FilePatterns.files(files) {
             guard seen.insert(path).inserted else {
                 reasons.append("\(path): the rule file is named twice")
                 continue

@@ -54,7 +54,8 @@ struct Notices: Sendable {
         guard let evidence, !firing.isEmpty else { return notices }
         let subjects = zip(firing, notices).map { source, notice in
             EvidenceSubject(
-                labels: notice.labels, expression: source.query?.promQL, firedAt: notice.startsAt)
+                labels: notice.labels, expression: source.query?.promQL, query: source.query,
+                firedAt: notice.startsAt)
         }
         let gathered = evidence(subjects, now)
         let enriched = zip(notices, gathered).map { notice, found in

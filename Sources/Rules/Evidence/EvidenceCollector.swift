@@ -15,14 +15,18 @@ package struct EvidenceCollector: Sendable {
     let excludedTimes: ExcludedTimes
 
     private static let exemplarsMax = 5
-    private static let linesMax = 5
+    static let linesMax = 5
     private static let lineBytesMax = 400
     /// Traces looked through for the failing hop, and spans of each.
     private static let tracesMax = 25
-    private static let spansEach = 1_000
+    static let spansEach = 1_000
     /// Nanoseconds looked back for bad events; a longer time if there are none.
-    private static let lookbacks: [Int64] = [3_600_000_000_000, 21_600_000_000_000]
-    private static let bucketCount = 240
+    static let lookbacks: [Int64] = [3_600_000_000_000, 21_600_000_000_000]
+    private static let bucketsMax: Int64 = 240
+    /// Lengths of buckets, in nanoseconds. They begin at multiples, so that asking again finds the same.
+    private static let bucketLengths: [Int64] = [
+        1_000_000_000, 5_000_000_000, 15_000_000_000, 90_000_000_000,
+    ]
 
     package init(
         spans: any SpanStore, logs: any LogStore, metrics: any MetricStore,
@@ -64,14 +68,17 @@ package struct EvidenceCollector: Sendable {
         var evidence = AlertEvidence()
         let expressions =
             (objective?.indicatorExpressions ?? []) + (subject.expression.map { [$0] } ?? [])
-        let names = ServiceNames.candidates(subject.labels, expressions)
+        let counted = CountedEvents(subject.query, subject.labels)
+        let names = ServiceNames.candidates(subject.labels, expressions, counted.matchers)
         attempt("budget", &evidence) { evidence throws(QueryError) in
             if let objective {
                 evidence.budget = try budget(of: objective, subject, at: now, context)
             }
         }
         attempt("bad events", &evidence) { evidence throws(QueryError) in
-            guard let found = try badEvents(names, objective, at: now, context) else { return }
+            let queries =
+                (counted.spans.map { [$0] } ?? []) + self.queries(names, objective)
+            guard let found = try badEvents(queries, at: now, context) else { return }
             describe(found.events, &evidence)
             attempt("failing hop", &evidence) { evidence throws(QueryError) in
                 try noteHops(found.events, &evidence, context)
@@ -82,6 +89,9 @@ package struct EvidenceCollector: Sendable {
             attempt("change point", &evidence) { evidence throws(QueryError) in
                 evidence.change = try change(found, context)
             }
+        }
+        attempt("log lines", &evidence) { evidence throws(QueryError) in
+            if let lines = counted.lines { try noteLines(lines, at: now, &evidence, context) }
         }
         if evidence.service.isEmpty { evidence.service = names.first ?? "" }
         if evidence.exemplars.isEmpty, evidence.notes.isEmpty {
@@ -115,10 +125,8 @@ package struct EvidenceCollector: Sendable {
     }
 
     private func badEvents(
-        _ names: [String], _ objective: ServiceLevelObjective?, at now: Timestamp,
-        _ context: QueryContext
+        _ queries: [EventQueries], at now: Timestamp, _ context: QueryContext
     ) throws(QueryError) -> Found? {
-        let queries = queries(names, objective)
         for lookback in Self.lookbacks {
             let range = TimeRange(
                 start: now.advanced(byNanoseconds: -lookback),
@@ -207,7 +215,7 @@ package struct EvidenceCollector: Sendable {
         return lines
     }
 
-    private static func cut(_ line: String) -> String {
+    static func cut(_ line: String) -> String {
         line.utf8.count <= lineBytesMax
             ? line : String(decoding: line.utf8.prefix(lineBytesMax), as: UTF8.self) + "…"
     }
@@ -218,15 +226,19 @@ package struct EvidenceCollector: Sendable {
         var start = found.range.start
         // What lies before the oldest bad event that was looked at is unknown.
         if found.events.isCut, let oldest = found.events.events.last { start = oldest.start }
-        let length = max(1, found.range.end.nanoseconds(since: start) / Int64(Self.bucketCount))
+        let span = found.range.end.nanoseconds(since: start)
+        let length =
+            Self.bucketLengths.first { span / $0 <= Self.bucketsMax } ?? span / Self.bucketsMax
+        start = Timestamp(nanoseconds: start.nanoseconds / length * length)
+        let count = Int(found.range.end.nanoseconds(since: start) / length) + 1
         func bucket(_ time: Timestamp) -> Int {
-            min(Self.bucketCount - 1, max(0, Int(time.nanoseconds(since: start) / length)))
+            min(count - 1, max(0, Int(time.nanoseconds(since: start) / length)))
         }
-        var bad = [Double](repeating: 0, count: Self.bucketCount)
+        var bad = [Double](repeating: 0, count: count)
         for event in found.events.events where event.start >= start {
             bad[bucket(event.start)] += event.weight
         }
-        var all = [Double](repeating: 0, count: Self.bucketCount)
+        var all = [Double](repeating: 0, count: count)
         try TraceQLEngine(store: spans).visitRows(
             TraceQLRows(
                 found.queries.all, in: TimeRange(start: start, end: found.range.end),
@@ -239,9 +251,11 @@ package struct EvidenceCollector: Sendable {
             return true
         }
         guard let change = ChangePoint(bad: bad, all: all) else { return nil }
+        // Within the bucket it is the first bad event that tells when.
+        let earliest = start.advanced(byNanoseconds: Int64(change.bucket) * length)
+        let first = found.events.events.last { $0.start >= earliest }
         return AlertEvidence.Change(
-            at: start.advanced(byNanoseconds: Int64(change.bucket) * length),
-            before: change.before, after: change.after)
+            at: first?.start ?? earliest, before: change.before, after: change.after)
     }
 
     private func budget(
@@ -284,7 +298,7 @@ package struct EvidenceCollector: Sendable {
         }
     }
 
-    private func read<Value>(
+    func read<Value>(
         _ body: () throws(StoreError) -> Value
     ) throws(QueryError) -> Value {
         do throws(StoreError) {

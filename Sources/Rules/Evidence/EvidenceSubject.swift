@@ -8,11 +8,16 @@ package struct EvidenceSubject: Sendable {
     package var labels: Labels
     /// The expression that raised it, where it is PromQL.
     package var expression: Expression?
+    /// What raised it, where it is a rule.
+    package var query: RuleQuery?
     /// When it began to fire.
     package var firedAt: Timestamp
 
-    package init(labels: Labels, expression: Expression?, firedAt: Timestamp) {
+    package init(
+        labels: Labels, expression: Expression?, query: RuleQuery? = nil, firedAt: Timestamp
+    ) {
         self.labels = labels
+        self.query = query
         self.expression = expression
         self.firedAt = firedAt
     }
@@ -23,20 +28,21 @@ enum ServiceNames {
     /// Labels that name a service, by how surely they do; where an alert names callers and callees it is
     /// about the callee.
     private static let labels = [
-        "service_name", "destination_service_name", "destination_service",
+        "service_name", "resource_service_name", "destination_service_name", "destination_service",
         "destination_canonical_service", "destination_workload", "server", "service",
         "sloth_service", "job",
     ]
 
     /// The names that the service may have on spans, likeliest first: of the alert's labels, and of what
-    /// its expression selects.
-    static func candidates(_ labels: Labels, _ expressions: [Expression]) -> [String] {
+    /// its expression, or `matchers` beside it, select.
+    static func candidates(
+        _ labels: Labels, _ expressions: [Expression], _ matchers: [LabelMatcher] = []
+    ) -> [String] {
         var named: [String: [String]] = [:]
         for (name, value) in labels.pairs { named[name, default: []].append(value) }
-        for expression in expressions {
-            for matcher in expression.selectedMatchers where matcher.operator == .equal {
-                named[matcher.name, default: []].append(matcher.value)
-            }
+        for matcher in expressions.flatMap(\.selectedMatchers) + matchers
+        where matcher.operator == .equal {
+            named[matcher.name, default: []].append(matcher.value)
         }
         var candidates: [String] = []
         for label in self.labels {

@@ -36,13 +36,19 @@ extension RuleFile {
             return RuleFile(path: path, groups: [])
         }
         var names: Set<String> = []
+        var mistakes: [RuleFileError] = []
         for node in try list.elements() {
-            let group = try RuleGroup(node)
-            guard names.insert(group.key.name).inserted else {
-                throw node.failure("a second group is named \"\(group.key.name)\" in this file")
+            do throws(RuleFileError) {
+                let group = try RuleGroup(node)
+                guard names.insert(group.key.name).inserted else {
+                    throw node.failure("a second group is named \"\(group.key.name)\" in this file")
+                }
+                groups.append(group)
+            } catch {
+                mistakes.append(error)
             }
-            groups.append(group)
         }
+        if let error = RuleFileError(mistakes) { throw error }
         return RuleFile(path: path, groups: groups)
     }
 
@@ -102,11 +108,17 @@ extension RuleGroup {
         let source = try fields["datasource"]?.dataSource() ?? .promQL
         rules = []
         guard let list = fields["rules"], !list.isNull else { return }
+        var mistakes: [RuleFileError] = []
         for entry in try list.elements() {
             let node = YAMLNode(
                 path: node.path, what: "rule of group \"\(name)\"", node: entry.node)
-            rules.append(try Rule.read(node, groupLabels: common, source))
+            do throws(RuleFileError) {
+                rules.append(try Rule.read(node, groupLabels: common, source))
+            } catch {
+                mistakes.append(error)
+            }
         }
+        if let error = RuleFileError(mistakes) { throw error }
     }
 }
 

@@ -4,6 +4,8 @@ package struct RuleFileError: Error, Hashable, Sendable, CustomStringConvertible
     /// From 1; 0 when it is about the file as a whole.
     package var line: Int
     package var reason: String
+    /// Further mistakes of the file, in its order.
+    package var others: [RuleFileError] = []
 
     package init(path: String, line: Int = 0, reason: String) {
         self.path = path
@@ -11,7 +13,16 @@ package struct RuleFileError: Error, Hashable, Sendable, CustomStringConvertible
         self.reason = reason
     }
 
+    /// Of all mistakes the first, with the others; `nil` without any.
+    init?(_ mistakes: [RuleFileError]) {
+        guard let first = mistakes.first else { return nil }
+        self = first
+        others = first.others + mistakes.dropFirst()
+    }
+
+    /// A line a mistake.
     package var description: String {
-        line > 0 ? "\(path):\(line): \(reason)" : "\(path): \(reason)"
+        let own = line > 0 ? "\(path):\(line): \(reason)" : "\(path): \(reason)"
+        return ([own] + others.map(\.description)).joined(separator: "\n")
     }
 }

@@ -20,7 +20,7 @@ struct YAMLNode {
             throw failure("\(what) must be a mapping of keys to values")
         }
         var entries: [(key: YAMLNode, value: YAMLNode)] = []
-        for (key, value) in mapping {
+        for (key, value) in mapping.merged {
             let key = YAMLNode(path: path, what: "key in \(what)", node: key)
             let name = try key.text()
             entries.append((key, YAMLNode(path: path, what: "\(name) of \(what)", node: value)))

@@ -42,7 +42,8 @@ struct ReplayedQuery {
         case .traceQL(let range):
             return try spans(range, start, end, step)
         case .burnRate(let condition):
-            let engine = PromQLEngine(store: store, options: options)
+            let engine = PromQLEngine(
+                store: store, options: condition.counter.counting(options))
             let replay = BurnReplay(
                 condition, engine, start: start, end: end, step: step, context: context)
             return (Int((end &- start) / step) + 1, try replay.series())

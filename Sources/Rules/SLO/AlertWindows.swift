@@ -128,6 +128,8 @@ struct AlertWindowCatalog {
             factor: AlertWindows.factor(percent: percent, period: period, long: long))
     }
 
+    func known(for period: Int64) -> AlertWindows? { byPeriod[period] }
+
     /// - Parameter node: where the period is asked for, for the complaint.
     func windows(for period: Int64, at node: YAMLNode) throws(RuleFileError) -> AlertWindows {
         if let windows = byPeriod[period] { return windows }

@@ -71,8 +71,8 @@ extension ErrorBudget {
         return forecasts
     }
 
-    /// The first moment of the period from which events are known, in milliseconds, to a day; `nil` if none
-    /// are.
+    /// The first moment of the period from which events are known, in milliseconds, to an hour where their
+    /// samples stand closer than that, else to a day; `nil` if none are.
     package func coverage(at time: Int64, context: QueryContext) throws(QueryError) -> Int64? {
         let day = AlertWindows.day
         let query: WindowQuery
@@ -81,14 +81,27 @@ extension ErrorBudget {
         case .events(_, let total): query = total
         }
         let steps = max(1, (objective.periodLength(at: time) + day - 1) / day)
+        guard
+            let onDay = try firstEvents(
+                query, from: time - (steps - 1) * day, to: time, each: day, context)
+        else { return nil }
+        let hour = day / 24
+        return try firstEvents(query, from: onDay + hour, to: onDay + day, each: hour, context)
+            ?? onDay
+    }
+
+    /// Where the first window with events begins; all in milliseconds.
+    private func firstEvents(
+        _ query: WindowQuery, from start: Int64, to end: Int64, each window: Int64,
+        _ context: QueryContext
+    ) throws(QueryError) -> Int64? {
         let engine = PromQLEngine(store: store, options: options)
         let result = try engine.range(
-            query.text(window: day), start: time - (steps - 1) * day, end: time, step: day,
-            context: context)
+            query.text(window: window), start: start, end: end, step: window, context: context)
         guard case .matrix(let evaluated, let series) = result.value else { return nil }
         let first = series.compactMap { entry in
             entry.values.firstIndex { StepValue.isPresent($0) && !$0.isNaN && $0 != 0 }
         }.min()
-        return first.map { evaluated.time($0) - day }
+        return first.map { evaluated.time($0) - window }
     }
 }

@@ -36,7 +36,8 @@ package struct BurnCondition: Sendable, Hashable {
         options: PromQLOptions, context: QueryContext
     ) throws(QueryError) -> [VectorElement] {
         var counts = counts(
-            at: time, without: exclusions, PromQLEngine(store: store, options: options), context)
+            at: time, without: exclusions,
+            PromQLEngine(store: store, options: counter.counting(options)), context)
         return try holds(&counts).sorted { $0.key.comesBefore($1.key) }.map { own, ratio in
             VectorElement(
                 labels: Labels(own.pairs + labels.map { (name: $0.key, value: $0.value) }),

@@ -32,6 +32,7 @@ package struct ErrorBudget: Sendable {
 
     package let objective: ServiceLevelObjective
     let store: any MetricStore
+    /// First samples of counters count.
     let options: PromQLOptions
     /// Times whose events do not count, in milliseconds since the epoch.
     package var exclusions: [ClosedRange<Int64>] = []
@@ -42,7 +43,7 @@ package struct ErrorBudget: Sendable {
     ) {
         self.objective = objective
         self.store = store
-        self.options = options
+        self.options = objective.counting(options)
     }
 
     /// The share of the budget that is left when `ratio` of all events were bad: 1 is all of it, below 0

@@ -45,11 +45,8 @@ struct OpenSLOAlerts {
             "description", "alertWhenNoData", "alertWhenResolved", "alertWhenBreaching",
             "conditions", "notificationTargets",
         ])
-        if let resolved = fields.given("alertWhenResolved"), try !resolved.boolean() {
-            throw resolved.failure(
-                "alertWhenResolved: false is not supported here: receivers choose whether they are "
-                    + "told (send_resolved)")
-        }
+        // Receivers choose whether they are told of the end (`send_resolved`).
+        _ = try fields.given("alertWhenResolved")?.boolean()
         let list = try fields.required("conditions", of: spec)
         let entries = try list.elements()
         guard entries.count == 1, let entry = entries.first else {

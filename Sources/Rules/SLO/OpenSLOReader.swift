@@ -79,7 +79,12 @@ struct OpenSLOReader {
         let isRolling = try fields.given("isRolling")?.boolean() ?? (fields["calendar"] == nil)
         guard let calendar = fields.given("calendar") else {
             guard isRolling else { throw entry.failure("isRolling: false needs calendar") }
-            return (try catalog.windows(for: try duration.duration(), at: duration), nil)
+            let period = try duration.duration()
+            if let known = catalog.known(for: period) { return (known, nil) }
+            guard period >= 4 * AlertWindows.day else {
+                throw duration.failure("alerts need a period of four days at least")
+            }
+            return (.workbook(period: period), nil)
         }
         guard !isRolling else { throw calendar.failure("calendar needs isRolling: false") }
         let window = try self.calendar(calendar, duration)

@@ -11,13 +11,15 @@ package struct SLOFiles: Sendable {
     /// Larger files are not specifications.
     private static let bytesMax = 16 << 20
 
-    /// - Parameter period: milliseconds; for specifications that do not name a period themselves.
+    /// - Parameters:
+    ///   - paths: also patterns and folders (`FilePatterns`).
+    ///   - period: milliseconds; for specifications that do not name a period themselves.
     package static func load(
         _ paths: [String], period: Int64, from files: some FileSystem = PosixFileSystem()
     ) -> SLOFiles {
         var texts: [(path: String, text: String)] = []
         var mistakes: [RuleFileError] = []
-        for path in paths {
+        for path in FilePatterns.files(paths) {
             do throws(RuleFileError) {
                 texts.append((path, try read(path, from: files)))
             } catch {

@@ -69,11 +69,18 @@ struct DryRunAnswer: Decodable {
         var labels: [String: String]
     }
 
+    struct Direct: Decodable {
+        var name: String
+        var address: String
+    }
+
     var time: String
     var told: Bool
     var routes: [Route]
     var silencedBy: [Silence]
     var inhibitedBy: [Inhibitor]
+    /// Who is told past all routes.
+    var direct: [Direct]
 
     var lines: [String] {
         var lines: [String] = []
@@ -102,6 +109,11 @@ struct DryRunAnswer: Decodable {
                         + "\(integration.kind) \(integration.address)"
                         + (integration.sendsResolved ? "" : ", not of the end"))
             }
+        }
+        for one in direct {
+            lines.append(
+                "\(one.name) (--webhook)\n  told at once of what rules raise, whatever routes and "
+                    + "silences say: \(one.address)")
         }
         lines.append(told ? "somebody is told" : "nobody is told")
         return lines

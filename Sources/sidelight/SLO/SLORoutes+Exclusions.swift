@@ -32,10 +32,25 @@ extension SLORoutes {
 
     /// What `POST` takes. Times as in other routes: RFC 3339, seconds since 1970, now, now-1h.
     private struct Wish: Decodable {
-        var from: String
-        var to: String
+        var from: Moment
+        var to: Moment
         var reason: String
         var by: String
+    }
+
+    /// A text, or seconds as a number.
+    private struct Moment: Decodable {
+        var text: String
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            do {
+                text = try container.decode(String.self)
+            } catch {
+                let seconds = try container.decode(Double.self)
+                text = Int64(exactly: seconds).map { "\($0)" } ?? "\(seconds)"
+            }
+        }
     }
 
     func registerExclusions(on router: inout Router, _ options: RouteOptions) {
@@ -57,13 +72,13 @@ extension SLORoutes {
             wish = try JSONDecoder().decode(Wish.self, from: Data(request.body))
         } catch {
             throw HTTPError.badRequest(
-                "the body must be {\"from\",\"to\",\"reason\",\"by\"}: \(error)")
+                "the body must be JSON with the texts \"from\", \"to\", \"reason\" and \"by\"")
         }
         let from: Timestamp
         let to: Timestamp
         do throws(ConfigurationError) {
-            from = try TimeArgument.parse(wish.from, flag: "from", now: now)
-            to = try TimeArgument.parse(wish.to, flag: "to", now: now)
+            from = try TimeArgument.parse(wish.from.text, flag: "from", now: now)
+            to = try TimeArgument.parse(wish.to.text, flag: "to", now: now)
         } catch {
             throw HTTPError.badRequest(error.description)
         }

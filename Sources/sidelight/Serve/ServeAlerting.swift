@@ -43,7 +43,10 @@ struct ServeAlerting: Sendable {
             config: try file.load(), externalURL: configuration.publicURL, store: store.catalog,
             loop: notifier, carrier: carrier, clock: clock, random: SystemRandom(), events: events,
             others: told.map { receiver in
-                NotificationEndpoint(receiver) { await sender.send($0, to: receiver, at: $1) }
+                let isTold = receiver.name != heartbeat?.receiver.name
+                return NotificationEndpoint(receiver, isTold: isTold) {
+                    await sender.send($0, to: receiver, at: $1)
+                }
             }, calls: { calls.calls() })
         var files = configuration.rules
         if let heartbeat { files.append(try heartbeat.ruleFile()) }
@@ -63,7 +66,7 @@ struct ServeAlerting: Sendable {
                         alertmanager.wake()
                     })))
         engine.start()
-        let isWatched = configuration.alertmanagerConfig != nil || heartbeat != nil
+        let isWatched = configuration.alertmanagerConfig != nil || !told.isEmpty
         let loop = isWatched ? HeartbeatLoop(metrics: store, clock: clock, events: events) : nil
         loop?.start()
         return ServeAlerting(

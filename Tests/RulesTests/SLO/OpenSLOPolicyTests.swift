@@ -68,7 +68,7 @@ struct OpenSLOPolicyTests {
             ("conditionRef: hour", "conditionRef: day", "no AlertCondition named"),
             ("targetRef: oncall", "targetRef: nobody", "no AlertNotificationTarget named"),
             ("op: gt", "op: eq", "op must be"),
-            ("alertWhenNoData: true", "alertWhenResolved: false", "send_resolved"),
+            ("alertWhenNoData: true", "alertWhenResolved: maybe", "true or false"),
             ("severity: page", "severety: page", "unknown key \"severety\""),
             ("lookbackWindow: 1h", "lookbackWindow: soon", "must be a duration"),
         ])
@@ -100,6 +100,25 @@ struct OpenSLOPolicyTests {
         // A month counted from the first does not drift to the 28th, and summer time begins on March 29.
         #expect(try beginning("2026-04-01T00:00:00Z") == "2026-03-30T22:00:00Z")
         #expect(try beginning("2025-04-01T00:00:00Z") == "2026-01-30T23:00:00Z")
+    }
+
+    @Test("any period of four days and more rolls, with windows of the same shares")
+    func rolling() throws {
+        for duration in ["1w", "2w", "90d"] {
+            let text = SLOReading.openSLO(
+                indicator: """
+                    ratioMetric:
+                      counter: true
+                      bad: \(SLOReading.source("bad_total"))
+                      total: \(SLOReading.source("requests_total"))
+                    """
+            ).replacing("28d", with: duration)
+            let read = SLOReading.read(text)
+            #expect(read.mistakes.isEmpty, "\(read.mistakes)")
+            let windows = try #require(read.objectives.first?.windows)
+            #expect(windows == AlertWindows.workbook(period: windows.period))
+            #expect(windows.pageQuick.long < windows.period)
+        }
     }
 
     @Test("every period contains its time and begins where the last one ended")

@@ -197,8 +197,8 @@ struct OpenSLOTests {
                 "needs startTime"
             ),
             (
-                SLOReading.openSLO(indicator: ratio()).replacing("28d", with: "2w"),
-                "no alert windows for a period of 2w"
+                SLOReading.openSLO(indicator: ratio()).replacing("28d", with: "3d"),
+                "a period of four days at least"
             ),
             (
                 SLOReading.openSLO(indicator: ratio()).replacing("Prometheus", with: "Datadog"),
