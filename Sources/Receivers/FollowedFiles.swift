@@ -25,7 +25,7 @@ struct FollowedFiles: Sendable {
     private var followed: [Followed] = []
     private let patterns: [FileFollower.Source]
     /// Paths and patterns.
-    private let names: [String]
+    private let followedNames: [String]
     private var nextScan = Int64.min
     private var isFull = false
     private var checkpoints: FollowCheckpoints
@@ -37,7 +37,7 @@ struct FollowedFiles: Sendable {
         self.checkpoints = checkpoints
         self.ingest = ingest
         patterns = sources.filter(\.isPattern)
-        names = sources.map(\.path)
+        followedNames = sources.map(\.path)
         for source in sources where !source.isPattern { follow(source.path, source) }
     }
 
@@ -51,7 +51,7 @@ struct FollowedFiles: Sendable {
         ]
         let names = Set(own.map(\.key))
         options.resource = own + options.resource.filter { !names.contains($0.key) }
-        let tail = FileTail(path: path, position: checkpoints.positions[path], others: names)
+        let tail = FileTail(path: path, position: checkpoints.positions[path], others: followedNames)
         followed.append(Followed(tail: tail, options: options, isFound: isFound))
     }
 
