@@ -27,9 +27,10 @@ struct LogSearch: Sendable {
         pieces = predicate.requiredTexts.flatMap { LinePiece.all(of: $0) }
         fieldPieces = predicate.identifiers.filter { $0.trace == nil }
             .flatMap { LinePiece.all(of: $0.value) }
-        traceField = predicate.identifiers.lazy.compactMap { identifier in
-            identifier.trace.map { ($0, LinePiece.all(of: identifier.value)) }
-        }.first
+        traceField =
+            predicate.identifiers.lazy.compactMap { identifier in
+                identifier.trace.map { ($0, LinePiece.all(of: identifier.value)) }
+            }.first
         lineKeys = predicate.requiredTexts.flatMap { LogIdentifierKeys.keys(ofText: $0) }
         traceKey = predicate.traceID.map { FuseFilter.key($0) }
     }
@@ -69,7 +70,8 @@ struct LogSearch: Sendable {
         let accepted = streams.map { accepts($0) }
         guard accepted.contains(true) else { return [] }
         var candidates: [Int]?
-        let hasFields = asksFields(of: streams, hasBodies: batch.bodyTypes.contains { $0 != .empty })
+        let hasFields = asksFields(
+            of: streams, hasBodies: batch.bodyTypes.contains { $0 != .empty })
         if hasFields, let trace = traceField {
             var rows = Set((0..<batch.count).filter { batch.traceIDs[$0] == trace.id })
             for piece in trace.pieces { rows.formUnion(piece.rows(of: batch)) }
