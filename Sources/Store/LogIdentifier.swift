@@ -1,3 +1,5 @@
+import Telemetry
+
 /// A field of a log record that tells it from nearly all others, with its value: the store can find it
 /// without reading everything.
 package struct LogIdentifier: Sendable, Hashable {
@@ -10,6 +12,17 @@ package struct LogIdentifier: Sendable, Hashable {
         guard LogIdentifier.isName(name), !value.isEmpty else { return nil }
         self.name = name
         self.value = value
+    }
+
+    /// The trace, of the label that every record of one has, whether a field has its id or not.
+    package var trace: TraceID? {
+        guard name == "trace_id" else { return nil }
+        do throws(IdentifierError) {
+            let trace = try TraceID(hex: value)
+            return trace.isValid && trace.hex == value ? trace : nil
+        } catch {
+            return nil
+        }
     }
 
     /// Ids of traces and requests, by how their names end. What is on disk depends on it.

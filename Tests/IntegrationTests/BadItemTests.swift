@@ -228,11 +228,11 @@ struct BadItemTests {
         #expect(await server.stop() == 0, "\(server.standardError)")
     }
 
-    @Test("nesting is bounded: what is too deep is refused whole, and the server goes on")
+    @Test("nesting is bounded: what is too deep is left out or refused, and the server goes on")
     func nesting() async throws {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess(data: folder.path + "/data")
-        for depth in [100, 10_000, 200_000] {
+        for depth in [60, 100, 10_000, 200_000] {
             let value =
                 String(repeating: #"{"arrayValue":{"values":["#, count: depth)
                 + String(repeating: "]}}", count: depth)
@@ -242,7 +242,8 @@ struct BadItemTests {
                 """
             let answer = try await Wire.post(
                 server.url + "/v1/logs", type: "application/json", Array(body.utf8))
-            #expect(answer.status == 400, "\(depth): \(answer.text.prefix(200))")
+            let status = depth < 80 ? 200 : 400
+            #expect(answer.status == status, "\(depth): \(answer.text.prefix(200))")
             let line = Array(String(repeating: "[", count: depth).utf8)
             let text = try await Wire.post(
                 server.url + "/api/sidelight/logs", type: "application/x-ndjson", line)

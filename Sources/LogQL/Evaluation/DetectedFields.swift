@@ -25,6 +25,8 @@ package struct LogFacet: Sendable {
 extension LogQLEngine {
     /// Distinct values remembered of a field.
     private static let valuesMax = 10_000
+    /// Of lines with very many fields the first that are met.
+    private static let fieldsMax = 1_000
 
     /// The fields of the newest `lineLimit` lines of a log query, by name.
     package func detectedFields(
@@ -113,6 +115,7 @@ extension LogQLEngine {
     ) {
         for pair in labels.pairs
         where !pair.name.hasPrefix("__") && noted.insert(pair.name).inserted {
+            guard found[pair.name] != nil || found.count < fieldsMax else { continue }
             let isKnown = found[pair.name]?.counts[pair.value] != nil
             guard isKnown || found[pair.name]?.counts.count ?? 0 < valuesMax else { continue }
             found[pair.name, default: FoundField()].counts[pair.value, default: 0] += 1

@@ -38,6 +38,15 @@ enum JaegerV3 {
         query.operation = form["operationName", "operation_name"] ?? ""
         query.durationMin = try form.duration("durationMin", "duration_min")
         query.durationMax = try form.duration("durationMax", "duration_max")
+        guard start <= end else {
+            throw malformed("query.startTimeMin", "it is after query.startTimeMax")
+        }
+        if let shortest = query.durationMin, let longest = query.durationMax, shortest > longest {
+            throw malformed("query.durationMin", "it is longer than query.durationMax")
+        }
+        if let raw = form["rawTraces", "raw_traces"], !["true", "false", "1", "0"].contains(raw) {
+            throw malformed("query.rawTraces", "\"\(raw)\" is neither true nor false")
+        }
         if let attributes = form["attributes", "attributes"] {
             do throws(DecodeError) { query.tags = try TagText.parse(json: attributes) } catch {
                 throw malformed("query.attributes", "\(error)")

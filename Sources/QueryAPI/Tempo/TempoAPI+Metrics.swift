@@ -62,10 +62,20 @@ extension TempoAPI {
         }
     }
 
+    /// Of a value with its time.
+    private static let valueBytesMin = 40
+
     private static func answer(
         _ result: MetricResult, _ limits: AnswerLimits,
-        values: (MetricSeries, inout JSONWriter) -> Void
+        write: (MetricSeries, inout JSONWriter) -> Void
     ) throws(QueryError) -> [UInt8] {
+        // Before anything is written: many series of many steps are large while they are.
+        let values = result.series.reduce(0) { $0 + $1.values.count { $0.isFinite } }
+        guard values <= limits.bytesMax / valueBytesMin else {
+            throw .execution(
+                "the answer has \(values) values in \(result.series.count) series, more than \(limits.bytesMax)"
+                    + " bytes hold; choose a longer step, or fewer labels")
+        }
         var writer = JSONWriter(capacity: 1_024)
         writer.beginObject()
         writer.key("series")
@@ -73,7 +83,7 @@ extension TempoAPI {
         for series in result.series {
             writer.object {
                 $0.tempoField("labels", series.labels)
-                values(series, &$0)
+                write(series, &$0)
             }
             guard writer.bytes.count <= limits.bytesMax else {
                 throw .execution(

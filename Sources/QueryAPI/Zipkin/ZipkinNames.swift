@@ -28,7 +28,7 @@ struct ZipkinNames: Sendable {
     /// The names of tags, as they are stored; of very many those that most of the newest spans have.
     func tagKeys() throws -> [String] {
         let keys = try stored(.attributeKeys(.span)) + stored(.attributeKeys(.resource))
-        var shown = Set(keys).filter { !ZipkinSpanWriter.isEndpoint($0) }
+        var shown = Set(keys).filter { !$0.isEmpty && !ZipkinSpanWriter.isEndpoint($0) }
         if shown.count > Self.tagKeysMax {
             let uses = try tagUses()
             let ranked = shown.sorted {

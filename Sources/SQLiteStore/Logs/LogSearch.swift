@@ -12,6 +12,9 @@ struct LogSearch: Sendable {
     let pieces: [LinePiece]
     /// The same for records without a body, by the identifiers that they must have as fields.
     private let fieldPieces: [LinePiece]
+    /// The same for the trace that they belong to: the field may spell it in capitals, or be a header that has it
+    /// in it, and the label `trace_id` comes from the record's own id.
+    private let traceField: (id: TraceID, pieces: [LinePiece])?
     /// Ids in the texts that lines must hold, as keys of the blocks' filters.
     private let lineKeys: [UInt64]
     private let traceKey: UInt64?
@@ -22,7 +25,12 @@ struct LogSearch: Sendable {
         self.range = range
         self.direction = direction
         pieces = predicate.requiredTexts.flatMap { LinePiece.all(of: $0) }
-        fieldPieces = predicate.identifiers.flatMap { LinePiece.all(of: $0.value) }
+        fieldPieces = predicate.identifiers.filter { $0.trace == nil }
+            .flatMap { LinePiece.all(of: $0.value) }
+        traceField =
+            predicate.identifiers.lazy.compactMap { identifier in
+                identifier.trace.map { ($0, LinePiece.all(of: identifier.value)) }
+            }.first
         lineKeys = predicate.requiredTexts.flatMap { LogIdentifierKeys.keys(ofText: $0) }
         traceKey = predicate.traceID.map { FuseFilter.key($0) }
     }
@@ -45,8 +53,9 @@ struct LogSearch: Sendable {
             && block.summary.contains { id in
                 accepts(Labels(canonicalBytes: summaries.withBytes(of: id) { Array($0) }))
             }
-            && predicate.identifiers.allSatisfy {
-                LogIdentifierKeys.mayHold($0, block, summaries)
+            && predicate.identifiers.allSatisfy { identifier in
+                LogIdentifierKeys.mayHold(identifier, block, summaries)
+                    || identifier.trace.map { block.filter.contains(FuseFilter.key($0)) } ?? false
             }
     }
 
@@ -61,7 +70,14 @@ struct LogSearch: Sendable {
         let accepted = streams.map { accepts($0) }
         guard accepted.contains(true) else { return [] }
         var candidates: [Int]?
-        for piece in pieces(streams, hasBodies: batch.bodyTypes.contains { $0 != .empty }) {
+        let hasFields = asksFields(
+            of: streams, hasBodies: batch.bodyTypes.contains { $0 != .empty })
+        if hasFields, let trace = traceField {
+            var rows = Set((0..<batch.count).filter { batch.traceIDs[$0] == trace.id })
+            for piece in trace.pieces { rows.formUnion(piece.rows(of: batch)) }
+            candidates = rows.sorted()
+        }
+        for piece in hasFields ? pieces + fieldPieces : pieces {
             let rows = piece.rows(of: batch)
             candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
             if candidates?.isEmpty ?? false { return [] }
@@ -79,7 +95,11 @@ struct LogSearch: Sendable {
         var candidates: [Int32]?
         if let trace = predicate.traceID { candidates = try reader.rows(of: trace) }
         let streams = try reader.resources().map { LogStream.labels(of: $0) }
-        for piece in pieces(streams, hasBodies: try reader.hasBodies()) {
+        let hasFields = asksFields(of: streams, hasBodies: try reader.hasBodies())
+        if hasFields, let trace = traceField, let rows = try rows(of: trace, in: reader) {
+            candidates = candidates.map { known in known.filter(rows.contains) } ?? rows.sorted()
+        }
+        for piece in hasFields ? pieces + fieldPieces : pieces {
             if candidates?.isEmpty ?? false { return [] }
             guard let rows = try reader.rows(holding: piece) else { continue }
             candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
@@ -94,12 +114,24 @@ struct LogSearch: Sendable {
         return ordered(rows.map { Int($0) }) { times[$0] }
     }
 
-    /// What lines of a part must hold. A label of a stream comes before a field.
-    private func pieces(_ streams: [Labels], hasBodies: Bool) -> [LinePiece] {
-        let isOfStreams = predicate.identifiers.contains { identifier in
-            streams.contains { $0[identifier.name] != nil }
+    /// Records of the trace, and those that have its id in a field; `nil` if these cannot be told.
+    private func rows(
+        of trace: (id: TraceID, pieces: [LinePiece]), in reader: LogBlockReader
+    ) throws(ColumnDecodeError) -> Set<Int32>? {
+        var rows = Set(try reader.rows(of: trace.id))
+        for piece in trace.pieces {
+            guard let found = try reader.rows(holding: piece) else { return nil }
+            rows.formUnion(found)
         }
-        return hasBodies || isOfStreams ? pieces : pieces + fieldPieces
+        return rows
+    }
+
+    /// Whether lines of a part have the identifiers as fields. A label of a stream comes before a field.
+    private func asksFields(of streams: [Labels], hasBodies: Bool) -> Bool {
+        !hasBodies
+            && !predicate.identifiers.contains { identifier in
+                streams.contains { $0[identifier.name] != nil }
+            }
     }
 
     /// By time, in order of direction; rows of one time stay in their order.

@@ -29,7 +29,8 @@ extension TraceQLEngine {
                 found[scope, default: []].formUnion(names)
             }
         }
-        return found.mapValues { $0.sorted() }.filter { !$0.value.isEmpty }
+        return found.mapValues { names in names.filter { !$0.isEmpty }.sorted() }
+            .filter { !$0.value.isEmpty }
     }
 
     /// What the store has lists of.
@@ -42,7 +43,9 @@ extension TraceQLEngine {
                 let names = try store.spanValues(
                     of: .attributeKeys(scope.inStore), matching: SpanPredicate(), in: range,
                     limit: limits.listedNamesMax)
-                if !names.isEmpty { found[scope] = names }
+                // No query can ask for an attribute without a name.
+                let askable = names.filter { !$0.isEmpty }
+                if !askable.isEmpty { found[scope] = askable }
             }
         } catch {
             throw QueryError(error)

@@ -61,6 +61,12 @@ struct CompactValueWriter {
         bytes.replaceSubrange((start - 1)..<start, with: length)
     }
 
+    /// Writes nothing for a value that cannot be kept, and counts it.
+    mutating func cut() {
+        repairedStrings += 1
+        empty()
+    }
+
     private mutating func text(_ text: UnsafeRawBufferPointer) {
         if UTF8Text.isValid(text) { return run(text) }
         repairedStrings += 1

@@ -137,8 +137,10 @@ struct OTLPAttributeDecoder {
     private mutating func encodeComposite(
         _ type: AttributeType, _ message: ProtobufReader, depth: Int
     ) throws(DecodeError) {
+        // What is deeper is left out and counted: it costs nobody else's spans anything.
         guard depth < AttributeValue.nestingDepthMax else {
-            throw .nestedTooDeep(field: "attribute value", offset: message.offset)
+            repairedStrings += 1
+            return scratch.append(AttributeType.empty.rawValue)
         }
         scratch.append(type.rawValue)
         Varint.append(try countElements(message), to: &scratch)

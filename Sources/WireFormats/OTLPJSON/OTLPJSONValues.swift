@@ -73,8 +73,10 @@ struct OTLPJSONValues {
     private mutating func list(
         _ type: AttributeType, _ reader: inout JSONReader, depth: Int
     ) throws(DecodeError) {
+        // What is deeper is left out and counted: it costs nobody else's spans anything.
         guard depth < AttributeValue.nestingDepthMax else {
-            throw .nestedTooDeep(field: "attribute value", offset: reader.position)
+            nested.cut()
+            return _ = try reader.skipValue()
         }
         let start = nested.begin(type)
         var count: UInt64 = 0

@@ -292,8 +292,9 @@ struct ServeParts: Sendable {
     /// What reads the files again.
     var reload: ServeReload?
 
-    /// Queries that run at once; more than cores, because some wait for the disk.
-    static let queryThreads = 4
+    /// Queries that run at once; more than cores, because some wait for the disk, and so that a few that take
+    /// long do not keep the quick ones waiting.
+    static let queryThreads = 8
     /// Queries that wait for a thread; beyond it the answer is 503.
     static let queriesWaitingMax = 256
 
