@@ -59,6 +59,20 @@ struct ColumnContainerWriter {
             enter(id, stored: bodies.count - start, raw: nil)
             return
         }
+        planes.removeAll()
+        var fromPlanes: [UInt8]?
+        if effort == .sealed {
+            // Packing is not even tried where it would clearly be larger.
+            write(&planes, .planes)
+            let packedCount = planes.count - planes.savedByPacking
+            if packedCount >= 2 * Self.compressedBytesMin {
+                fromPlanes = compress(planes, level)
+                if let fromPlanes, fromPlanes.count < packedCount - packedCount / 10 {
+                    enter(id, stored: fromPlanes.count, raw: planes.count)
+                    return bodies.append(contentsOf: fromPlanes)
+                }
+            }
+        }
         packed.removeAll()
         write(&packed, .packed)
         guard packed.count >= Self.compressedBytesMin else {
@@ -66,9 +80,8 @@ struct ColumnContainerWriter {
             bodies.append(contentsOf: packed.bytes)
             return
         }
-        planes.removeAll()
-        write(&planes, .planes)
-        addSmallest(id, level: level)
+        if planes.count == 0 { write(&planes, .planes) }
+        addSmallest(id, level: level, fromPlanes ?? compress(planes, level))
     }
 
     /// Adds a column whose integers gain nothing from byte planes.
@@ -83,7 +96,7 @@ struct ColumnContainerWriter {
         packed.removeAll()
         write(&packed)
         planes.removeAll()
-        addSmallest(id, level: level)
+        addSmallest(id, level: level, nil)
     }
 
     /// Adds bytes as they are, so that parts of them can be read by themselves.
@@ -95,12 +108,12 @@ struct ColumnContainerWriter {
     /// Below this, zstd's frame header eats what it saves.
     private static let compressedBytesMin = 64
 
-    private mutating func addSmallest(_ id: UInt32, level: Int32) {
+    /// - Parameter fromPlanes: the planes, compressed; `nil` if there are none or they do not compress.
+    private mutating func addSmallest(_ id: UInt32, level: Int32, _ fromPlanes: [UInt8]?) {
         // What planes make smaller they make smaller than packing does; trying both is for blocks that
         // stay.
         let isPackedTried = planes.count == 0 || effort == .compacted
         let fromPacked = isPackedTried ? compress(packed, level) : nil
-        let fromPlanes = planes.count == 0 ? nil : compress(planes, level)
         // Compression must save a twentieth to be worth expanding on each read.
         var best = (bytes: packed.bytes, raw: Int?.none, limit: packed.count - packed.count / 20)
         if let fromPacked, fromPacked.count <= best.limit {

@@ -39,7 +39,9 @@ enum IntegerColumnEncoder {
             case .packed:
                 encodePacked(values, count, order: order, residuals, into: &writer)
             case .planes:
+                let start = writer.count
                 IntegerPlanes.encode(values, count, order: order, into: &writer)
+                writer.savedByPacking &+= writer.count &- start &- bits / 8
             }
         }
     }

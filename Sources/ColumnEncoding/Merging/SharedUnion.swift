@@ -5,24 +5,51 @@ struct SharedUnion {
     private static let unmapped = UInt32.max
 
     private var columns = SharedColumns()
-    /// Numbers by content: fields, then key, type and payload of each cell.
-    private var resourceNumbers: [[UInt64]: UInt32] = [:]
-    private var scopeNumbers: [[UInt64]: UInt32] = [:]
+    /// Numbers by the hash of their content.
+    private var resourceNumbers: [ContentHash: UInt32] = [:]
+    private var scopeNumbers: [ContentHash: UInt32] = [:]
     private let sources: [SharedColumns]
-    /// New numbers by source and old number.
-    private var resources: [[UInt32]]
-    private var scopes: [[UInt32]]
+    /// New numbers by old number, one source after the other.
+    private var resources: Numbers
+    private var scopes: Numbers
+    /// Fields, then key, type and payload of each cell, of the entry that is being added.
+    private var words: [UInt64] = []
+
+    private struct Numbers {
+        /// Where those of each source begin.
+        let starts: [Int]
+        var numbers: [UInt32]
+
+        init(_ counts: [Int]) {
+            var total = 0
+            var starts: [Int] = []
+            for count in counts {
+                starts.append(total)
+                total += count
+            }
+            self.starts = starts
+            numbers = [UInt32](repeating: SharedUnion.unmapped, count: total)
+        }
+
+        mutating func forget() {
+            for index in numbers.indices { numbers[index] = SharedUnion.unmapped }
+        }
+    }
 
     init(_ sources: [SharedColumns]) {
         self.sources = sources
-        resources = sources.map { [UInt32](repeating: Self.unmapped, count: $0.resources.count) }
-        scopes = sources.map { [UInt32](repeating: Self.unmapped, count: $0.scopes.count) }
+        resources = Numbers(sources.map(\.resources.count))
+        scopes = Numbers(sources.map(\.scopes.count))
     }
 
     /// The columns built so far; the next ones start empty.
     mutating func take() -> SharedColumns {
         let result = columns
-        self = SharedUnion(sources)
+        columns = SharedColumns()
+        resourceNumbers.removeAll(keepingCapacity: true)
+        scopeNumbers.removeAll(keepingCapacity: true)
+        resources.forget()
+        scopes.forget()
         return result
     }
 
@@ -32,13 +59,15 @@ struct SharedUnion {
     ) -> [UInt32] {
         var numbers = plan.column(column)
         for part in plan.parts {
+            let start = resources.starts[part.source]
             for run in part.runs {
                 for row in run.target..<(run.target + run.count) {
                     let old = Int(numbers[row])
-                    if resources[part.source][old] == Self.unmapped {
-                        resources[part.source][old] = addResource(old, of: part.source, &strings)
+                    if resources.numbers[start &+ old] == Self.unmapped {
+                        resources.numbers[start &+ old] = addResource(
+                            old, of: part.source, &strings)
                     }
-                    numbers[row] = resources[part.source][old]
+                    numbers[row] = resources.numbers[start &+ old]
                 }
             }
         }
@@ -51,13 +80,14 @@ struct SharedUnion {
     ) -> [UInt32] {
         var numbers = plan.column(column)
         for part in plan.parts {
+            let start = scopes.starts[part.source]
             for run in part.runs {
                 for row in run.target..<(run.target + run.count) {
                     let old = Int(numbers[row])
-                    if scopes[part.source][old] == Self.unmapped {
-                        scopes[part.source][old] = addScope(old, of: part.source, &strings)
+                    if scopes.numbers[start &+ old] == Self.unmapped {
+                        scopes.numbers[start &+ old] = addScope(old, of: part.source, &strings)
                     }
-                    numbers[row] = scopes[part.source][old]
+                    numbers[row] = scopes.numbers[start &+ old]
                 }
             }
         }
@@ -67,53 +97,77 @@ struct SharedUnion {
     private mutating func addResource(
         _ number: Int, of source: Int, _ strings: inout StringUnion
     ) -> UInt32 {
-        let entry = sources[source].resources[number]
-        let url = strings.map(entry.schemaURL, of: source)
-        let (cells, words) = copy(entry.attributes, of: source, &strings)
-        let key = [UInt64(entry.droppedAttributeCount), UInt64(url)] + words
-        if let known = resourceNumbers[key] {
-            columns.attributes.removeCells(from: cells.lowerBound)
+        var entry = sources[source].resources[number]
+        entry.schemaURL = strings.map(entry.schemaURL, of: source)
+        words.removeAll(keepingCapacity: true)
+        words.append(UInt64(entry.droppedAttributeCount) << 32 | UInt64(entry.schemaURL))
+        entry.attributes = copy(entry.attributes, of: source, &strings)
+        let hash = words.withUnsafeBytes { ContentHash($0) }
+        let known = resourceNumbers[hash]
+        if let known, isEqual(columns.resources[Int(known)], entry) {
+            columns.attributes.removeCells(from: entry.attributes.lowerBound)
             return known
         }
-        columns.resources.append(
-            ResourceEntry(
-                attributes: cells, droppedAttributeCount: entry.droppedAttributeCount,
-                schemaURL: url))
+        columns.resources.append(entry)
         let new = UInt32(truncatingIfNeeded: columns.resources.count - 1)
-        resourceNumbers[key] = new
+        // Of two different ones with one hash the second stays unknown, and comes again.
+        if known == nil { resourceNumbers[hash] = new }
         return new
     }
 
     private mutating func addScope(
         _ number: Int, of source: Int, _ strings: inout StringUnion
     ) -> UInt32 {
-        let entry = sources[source].scopes[number]
-        let name = strings.map(entry.name, of: source)
-        let version = strings.map(entry.version, of: source)
-        let url = strings.map(entry.schemaURL, of: source)
-        let (cells, words) = copy(entry.attributes, of: source, &strings)
-        let fields = [UInt64(name), UInt64(version), UInt64(entry.droppedAttributeCount)]
-        let key = fields + [UInt64(url)] + words
-        if let known = scopeNumbers[key] {
-            columns.attributes.removeCells(from: cells.lowerBound)
+        var entry = sources[source].scopes[number]
+        entry.name = strings.map(entry.name, of: source)
+        entry.version = strings.map(entry.version, of: source)
+        entry.schemaURL = strings.map(entry.schemaURL, of: source)
+        words.removeAll(keepingCapacity: true)
+        words.append(UInt64(entry.name) << 32 | UInt64(entry.version))
+        words.append(UInt64(entry.droppedAttributeCount) << 32 | UInt64(entry.schemaURL))
+        entry.attributes = copy(entry.attributes, of: source, &strings)
+        let hash = words.withUnsafeBytes { ContentHash($0) }
+        let known = scopeNumbers[hash]
+        if let known, isEqual(columns.scopes[Int(known)], entry) {
+            columns.attributes.removeCells(from: entry.attributes.lowerBound)
             return known
         }
-        columns.scopes.append(
-            ScopeEntry(
-                name: name, version: version, attributes: cells,
-                droppedAttributeCount: entry.droppedAttributeCount, schemaURL: url))
+        columns.scopes.append(entry)
         let new = UInt32(truncatingIfNeeded: columns.scopes.count - 1)
-        scopeNumbers[key] = new
+        if known == nil { scopeNumbers[hash] = new }
         return new
     }
 
-    /// Appends cells of a source; returns where they are now and their content.
+    private func isEqual(_ a: ResourceEntry, _ b: ResourceEntry) -> Bool {
+        a.droppedAttributeCount == b.droppedAttributeCount && a.schemaURL == b.schemaURL
+            && areEqual(a.attributes, b.attributes)
+    }
+
+    private func isEqual(_ a: ScopeEntry, _ b: ScopeEntry) -> Bool {
+        a.name == b.name && a.version == b.version
+            && a.droppedAttributeCount == b.droppedAttributeCount && a.schemaURL == b.schemaURL
+            && areEqual(a.attributes, b.attributes)
+    }
+
+    private func areEqual(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
+        guard a.count == b.count else { return false }
+        let cells = columns.attributes
+        for (a, b) in zip(a, b)
+        where cells.keys[a] != cells.keys[b]
+            || cells.types[a].rawValue != cells.types[b].rawValue
+            || cells.payloads[a] != cells.payloads[b]
+        {
+            return false
+        }
+        return true
+    }
+
+    /// Appends cells of a source and their content to `words`; returns where they are now.
     private mutating func copy(
         _ cells: Range<Int>, of source: Int, _ strings: inout StringUnion
-    ) -> (cells: Range<Int>, words: [UInt64]) {
+    ) -> Range<Int> {
         let start = columns.attributes.count
         let from = sources[source].attributes
-        var words: [UInt64] = []
         for cell in cells {
             let key = strings.map(from.keys[cell], of: source)
             let type = from.types[cell]
@@ -126,7 +180,7 @@ struct SharedUnion {
             words.append(UInt64(key) << 8 | UInt64(type.rawValue))
             words.append(payload)
         }
-        return (start..<columns.attributes.count, words)
+        return start..<columns.attributes.count
     }
 }
 

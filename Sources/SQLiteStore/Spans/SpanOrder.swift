@@ -15,8 +15,8 @@ enum SpanOrder {
     /// sources and rows.
     static func byTrace(_ batches: [SpanBatch]) -> Grouped {
         let traces = TraceIndex(batches.flatMap(\.traceIDs))
-        let starts = batches.map(\.starts)
-        let places = places(of: traces, starts: starts)
+        let starts = SourceColumn(batches, \.starts)
+        let places = places(of: traces, starts: starts.values)
         var ends = [Int](repeating: 0, count: traces.distinct.count)
         for trace in traces.ofRow { ends[places[Int(trace)]] += 1 }
         var total = 0
@@ -42,15 +42,11 @@ enum SpanOrder {
     }
 
     /// The place of each trace in the order.
-    private static func places(of traces: TraceIndex, starts: [[Timestamp]]) -> [Int] {
+    private static func places(of traces: TraceIndex, starts: [Timestamp]) -> [Int] {
         var first = [Int64](repeating: .max, count: traces.distinct.count)
-        var number = 0
-        for column in starts {
-            for start in column {
-                let trace = Int(traces.ofRow[number])
-                first[trace] = min(first[trace], start.nanoseconds)
-                number += 1
-            }
+        for (number, start) in starts.enumerated() {
+            let trace = Int(traces.ofRow[number])
+            first[trace] = min(first[trace], start.nanoseconds)
         }
         let order = first.indices.sorted { a, b in
             first[a] != first[b] ? first[a] < first[b] : traces.distinct[a] < traces.distinct[b]
@@ -61,7 +57,7 @@ enum SpanOrder {
     }
 
     private static func sortEach(
-        _ rows: inout [SourceRow], _ ends: [Int], _ starts: [[Timestamp]]
+        _ rows: inout [SourceRow], _ ends: [Int], _ starts: SourceColumn<Timestamp>
     ) {
         var keys: [(start: Int64, row: SourceRow)] = []
         var begin = 0
@@ -69,7 +65,7 @@ enum SpanOrder {
             keys.removeAll(keepingCapacity: true)
             var isSorted = true
             for row in rows[begin..<end] {
-                let start = starts[row.source][row.row].nanoseconds
+                let start = starts[row].nanoseconds
                 if let last = keys.last { isSorted = isSorted && last.start <= start }
                 keys.append((start, row))
             }
@@ -166,8 +162,8 @@ private struct RepetitionCheck {
     /// The places of traces with two rows that may have the same span id and kind; the others certainly
     /// have none.
     static func suspects(in grouped: SpanOrder.Grouped, of batches: [SpanBatch]) -> [Int] {
-        let spans = batches.map(\.spanIDs)
-        let kinds = batches.map(\.kinds)
+        let spans = SourceColumn(batches, \.spanIDs)
+        let kinds = SourceColumn(batches, \.kinds)
         var check = RepetitionCheck()
         var suspects: [Int] = []
         var begin = 0
@@ -181,7 +177,8 @@ private struct RepetitionCheck {
     }
 
     private mutating func mayRepeat(
-        _ rows: ArraySlice<SourceRow>, _ spans: [[SpanID]], _ kinds: [[SpanKind]]
+        _ rows: ArraySlice<SourceRow>, _ spans: SourceColumn<SpanID>,
+        _ kinds: SourceColumn<SpanKind>
     ) -> Bool {
         var size = 16
         while size < rows.count * 2 { size *= 2 }
@@ -191,8 +188,8 @@ private struct RepetitionCheck {
             let mask = size &- 1
             for row in rows {
                 // The kind is spread over bits that ids, being random, do not repeat in.
-                let kind = UInt64(kinds[row.source][row.row].rawValue)
-                let key = spans[row.source][row.row].value ^ kind &* 0x9E37_79B9_7F4A_7C15
+                let kind = UInt64(kinds[row].rawValue)
+                let key = spans[row].value ^ kind &* 0x9E37_79B9_7F4A_7C15
                 if key == 0 { return true }
                 var slot = Int(truncatingIfNeeded: (key &* 0xD6E8_FEB8_6659_FD93) >> 32) & mask
                 while slots[slot] != 0 {
@@ -204,4 +201,21 @@ private struct RepetitionCheck {
             return false
         }
     }
+}
+
+/// A column of several batches, one after the other: looking at it row by row counts no references.
+private struct SourceColumn<Element> {
+    private(set) var values: [Element] = []
+    private var starts: [Int] = []
+
+    init(_ batches: [SpanBatch], _ column: (SpanBatch) -> [Element]) {
+        values.reserveCapacity(batches.reduce(0) { $0 + $1.count })
+        for batch in batches {
+            starts.append(values.count)
+            values += column(batch)
+        }
+    }
+
+    @inline(__always)
+    subscript(row: SourceRow) -> Element { values[starts[row.source] &+ row.row] }
 }

@@ -73,7 +73,7 @@ struct OTLPAttributeDecoder {
             switch key {
             case KeyValue.key:
                 attribute.key = strings.intern(try message.bytes("attribute key"))
-                attribute.keyEnd = message.offset
+                attribute.setKeyEnd(message.offset)
                 keys &+= 1
             case KeyValue.value:
                 try value(
@@ -90,8 +90,12 @@ struct OTLPAttributeDecoder {
         // What had to be repaired is counted each time.
         guard repairs == strings.repairedCount &+ repairedStrings else { return known.forget() }
         // A key that is not what the message begins with, once, is no prefix to go by.
-        if keys != 1 { attribute.keyEnd = nil }
-        known.remember(attribute)
+        if keys != 1 { attribute.forgetKeyEnd() }
+        if isKeyKnown, keys == 1 {
+            known.rememberExpected(attribute)
+        } else {
+            known.remember(attribute)
+        }
     }
 
     /// Reads an `AnyValue`. The last member set wins; with none set `cell` stays as it is.

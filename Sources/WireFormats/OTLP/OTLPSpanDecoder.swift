@@ -63,7 +63,7 @@ struct OTLPSpanDecoder {
         while true {
             let key = try message.nextKey()
             switch key {
-            case 0: return
+            case 0: return fillRareColumns()
             case OTLPSharedDecoder.resourceEnvelopes:
                 try resourceSpans(try message.message("resource_spans"))
             default: try message.skip(key)
@@ -149,15 +149,45 @@ struct OTLPSpanDecoder {
         batch.names.append(fields.name)
         batch.kinds.append(fields.kind)
         batch.statuses.append(fields.status)
-        batch.statusMessages.append(fields.statusMessage)
-        batch.traceStates.append(fields.traceState)
-        batch.flags.append(fields.flags)
         batch.attributeEnds.append(UInt32(truncatingIfNeeded: batch.attributes.count))
         batch.eventEnds.append(UInt32(truncatingIfNeeded: batch.events.count))
-        batch.linkEnds.append(UInt32(truncatingIfNeeded: batch.links.count))
-        batch.droppedAttributeCounts.append(fields.droppedAttributeCount)
-        batch.droppedEventCounts.append(fields.droppedEventCount)
-        batch.droppedLinkCounts.append(fields.droppedLinkCount)
+        let row = batch.starts.count &- 1
+        Self.set(fields.statusMessage, in: &batch.statusMessages, at: row)
+        Self.set(fields.traceState, in: &batch.traceStates, at: row)
+        Self.set(fields.flags, in: &batch.flags, at: row)
+        // Zero for all rows before the first link.
+        Self.set(
+            UInt32(truncatingIfNeeded: batch.links.count), in: &batch.linkEnds, at: row)
+        Self.set(fields.droppedAttributeCount, in: &batch.droppedAttributeCounts, at: row)
+        Self.set(fields.droppedEventCount, in: &batch.droppedEventCounts, at: row)
+        Self.set(fields.droppedLinkCount, in: &batch.droppedLinkCounts, at: row)
+    }
+
+    /// Sets a row of a column that is mostly zero. Its zeros are filled in before the next other value, or
+    /// at the end.
+    @inline(__always)
+    private static func set(_ value: UInt32, in column: inout [UInt32], at row: Int) {
+        if value == 0 { return }
+        fill(&column, to: row)
+        column.append(value)
+    }
+
+    @inline(never)
+    private static func fill(_ column: inout [UInt32], to count: Int) {
+        if column.count < count {
+            column.append(contentsOf: repeatElement(0, count: count - column.count))
+        }
+    }
+
+    private mutating func fillRareColumns() {
+        let count = batch.count
+        Self.fill(&batch.statusMessages, to: count)
+        Self.fill(&batch.traceStates, to: count)
+        Self.fill(&batch.flags, to: count)
+        Self.fill(&batch.linkEnds, to: count)
+        Self.fill(&batch.droppedAttributeCounts, to: count)
+        Self.fill(&batch.droppedEventCounts, to: count)
+        Self.fill(&batch.droppedLinkCounts, to: count)
     }
 
     @inline(__always)
