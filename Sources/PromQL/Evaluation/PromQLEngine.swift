@@ -12,6 +12,7 @@ package struct PromQLOptions: Sendable, Hashable {
     /// Threads that one query may use for decoding and windows: all cores, but on large machines no
     /// more than leave room for other queries.
     package var concurrency = min(8, ProcessInfo.processInfo.activeProcessorCount)
+    package var features = Set(PromQLFeature.allCases)
 
     package init() {}
 }
@@ -53,7 +54,7 @@ package struct PromQLEngine: Sendable {
         _ expression: Expression, of source: String = "", at time: Int64,
         context: QueryContext = QueryContext(), tally: SampleTally? = nil
     ) throws(QueryError) -> QueryResult {
-        try Validator(source: source).check(expression)
+        try Validator(source: source, features: options.features).check(expression)
         tally?.begin(1)
         let notes = QueryNotes(source: source)
         var evaluator = Evaluator(
@@ -81,7 +82,7 @@ package struct PromQLEngine: Sendable {
         _ expression: Expression, of source: String = "", start: Int64, end: Int64, step: Int64,
         context: QueryContext = QueryContext(), tally: SampleTally? = nil
     ) throws(QueryError) -> QueryResult {
-        try Validator(source: source).check(expression)
+        try Validator(source: source, features: options.features).check(expression)
         guard expression.type == .scalar || expression.type == .instantVector else {
             throw .badData(
                 "invalid expression type \"\(expression.type)\" for range query, "
@@ -100,7 +101,8 @@ package struct PromQLEngine: Sendable {
         switch try evaluator.evaluate(resolved) {
         case .scalar(let scalar):
             series = [StepSeries(labels: .empty, values: scalar.expanded(steps.count))]
-        case .vector(let vector): series = vector.sorted { $0.labels.comesBefore($1.labels) }
+        case .vector(let vector):
+            series = try vector.withoutDroppedNames().sorted { $0.labels.comesBefore($1.labels) }
         case .string: series = []
         }
         return QueryResult(
@@ -117,7 +119,8 @@ extension Evaluator {
         switch try evaluate(expression) {
         case .scalar(let scalar): return .scalar(time: time, value: scalar[0])
         case .string(let string): return .string(time: time, value: string)
-        case .vector(var series):
+        case .vector(let found):
+            var series = try found.withoutDroppedNames()
             if !expression.ordersItsResult {
                 series.sort { $0.labels.comesBefore($1.labels) }
             }
