@@ -5,6 +5,7 @@ import Telemetry
 
 /// What an engine takes for granted where a query says nothing.
 package struct PromQLOptions: Sendable, Hashable {
+    package var features = Set(PromQLFeature.allCases)
     /// How far back an instant selector looks for the latest sample, in milliseconds.
     package var lookback: Int64 = 300_000
     /// Step of subqueries that name none, in milliseconds: Prometheus's default evaluation interval.
@@ -12,7 +13,6 @@ package struct PromQLOptions: Sendable, Hashable {
     /// Threads that one query may use for decoding and windows: all cores, but on large machines no
     /// more than leave room for other queries.
     package var concurrency = min(8, ProcessInfo.processInfo.activeProcessorCount)
-    package var features = Set(PromQLFeature.allCases)
 
     package init() {}
 }
