@@ -11,11 +11,18 @@ package struct StepSeries: Sendable {
     package var values: [Double]
     /// One entry a step, or none at all: most series have no histograms.
     package var histograms: [HistogramValue?]
+    /// Whether its value is no longer the metric's: what describes the metric stays among the labels until the
+    /// query ends, for those that ask for it, and is then dropped.
+    package var dropsName: Bool
 
-    package init(labels: Labels, values: [Double], histograms: [HistogramValue?] = []) {
+    package init(
+        labels: Labels, values: [Double], histograms: [HistogramValue?] = [],
+        dropsName: Bool = false
+    ) {
         self.labels = labels
         self.values = values
         self.histograms = histograms
+        self.dropsName = dropsName
     }
 
     package var hasHistograms: Bool { !histograms.isEmpty }
@@ -46,7 +53,7 @@ package struct StepSeries: Sendable {
         for step in values.indices where histograms[step] != nil {
             values[step] = StepValue.absent
         }
-        return StepSeries(labels: labels, values: values)
+        return StepSeries(labels: labels, values: values, dropsName: dropsName)
     }
 
     /// Steps that have a value.

@@ -62,6 +62,7 @@ struct PrometheusServerTests {
             for part in [
                 #""api":{"admin":false"#, #""info":true"#, #""start_timestamp":true"#,
                 #""limit_ratio":true"#, #""anchored":true"#, #""atan2":true"#,
+                #""delayed_name_removal":true"#, #""search":true"#,
             ] {
                 #expect(text.contains(part), "\(part)")
             }
@@ -74,7 +75,6 @@ struct PrometheusServerTests {
             ("POST", "/api/v1/admin/tsdb/delete_series?match%5B%5D=up", 500),
             ("PUT", "/api/v1/admin/tsdb/snapshot", 500),
             ("POST", "/api/v1/admin/tsdb/clean_tombstones", 500),
-            ("GET", "/api/v1/search/metric_names?query=u", 500),
             ("POST", "/-/quit", 403), ("PUT", "/-/reload", 403),
         ])
     func refusals(method: String, path: String, status: Int) async throws {

@@ -6,15 +6,19 @@ struct AggregationGroups {
     private(set) var labels: [Labels] = []
     /// Indices of the members, in order.
     private(set) var members: [[Int]] = []
+    /// Whether the name of some member goes, and with it the group's.
+    private(set) var dropsName: [Bool] = []
 
     init(_ grouping: Aggregation.Grouping, _ series: [StepSeries]) {
         var indices: [Labels: Int] = [:]
         let filter = GroupingFilter(grouping)
         for (index, series) in series.enumerated() {
-            let key = filter.labels(series.labels)
+            let key = filter.labels(series.labels, dropsName: series.dropsName)
             if let group = indices[key] {
                 members[group].append(index)
+                if series.dropsName { dropsName[group] = filter.keepsMetadata }
             } else {
+                dropsName.append(series.dropsName && filter.keepsMetadata)
                 indices[key] = labels.count
                 labels.append(key)
                 members.append([index])
@@ -26,32 +30,27 @@ struct AggregationGroups {
 /// The labels that stay for a grouping.
 struct GroupingFilter {
     private let names: LabelNames
-    private let isWithout: Bool
-    /// Whether labels that describe the metric may stay.
-    private let keepsMetadata: Bool
+    /// Those that go where the metric's name does; `nil` for the labels that stay.
+    private let namesOfUnnamed: LabelNames?
+    /// Whether labels may stay that describe the metric and may have to go later.
+    let keepsMetadata: Bool
 
     init(_ grouping: Aggregation.Grouping) {
         switch grouping {
         case .by(let labels):
             names = LabelNames(labels)
-            isWithout = false
-            keepsMetadata = labels.contains {
-                $0.utf8.elementsEqual("__name__".utf8) || $0.hasPrefix("__")
-            }
+            namesOfUnnamed = nil
+            keepsMetadata = labels.contains(where: LabelNames.metadataNames.contains)
         case .without(let labels):
             names = LabelNames(labels + [Labels.metricName])
-            isWithout = true
-            keepsMetadata = true
+            namesOfUnnamed = LabelNames(labels + LabelNames.metadataNames)
+            keepsMetadata = false
         }
     }
 
-    func labels(_ labels: Labels) -> Labels {
-        isWithout ? labels.dropping(names) : labels.keeping(names)
-    }
-
-    /// What stays of the labels of an output series.
-    func labels(of columns: SeriesColumns, _ index: Int) -> Labels {
-        labels(keepsMetadata ? columns.outputLabels(index) : columns.labels[index])
+    func labels(_ labels: Labels, dropsName: Bool) -> Labels {
+        guard let namesOfUnnamed else { return labels.keeping(names) }
+        return labels.dropping(dropsName ? namesOfUnnamed : names)
     }
 }
 
@@ -90,13 +89,19 @@ extension Evaluator {
         if steps.count == 1 || !node.operand.isStepInvariant,
             let columns = try lazyColumns(node.operand)
         {
-            // Series that lose their names and collide are an error, which collecting them finds.
-            if columns.areDistinct, !columns.mayHoldHistograms {
+            // Series that collide without their names are an error, which collecting them finds.
+            let areApart = !dropsNamesAtOnce || columns.areDistinct && !dropsMetadata(node)
+            if areApart, !columns.mayHoldHistograms {
                 return try stream(columns, node, Accumulator.self)
             }
             return try accumulate(try collect(columns), node, Accumulator.self)
         }
         return try accumulate(try vector(node.operand), node, Accumulator.self)
+    }
+
+    /// Whether groups are made by labels that a function may have dropped.
+    private func dropsMetadata(_ node: Aggregation) -> Bool {
+        GroupingFilter(node.grouping).keepsMetadata
     }
 
     private func accumulate<Accumulator: GroupAccumulator>(
@@ -113,11 +118,14 @@ extension Evaluator {
         let groups = AggregationGroups(node.grouping, input)
         var output: [StepSeries] = []
         output.reserveCapacity(groups.labels.count)
-        for (labels, members) in zip(groups.labels, groups.members) {
+        for (index, members) in groups.members.enumerated() {
             try context.check()
             var accumulator = Accumulator(stepCount: steps.count)
             for member in members { accumulator.add(input[member].values) }
-            output.append(StepSeries(labels: labels, values: accumulator.result()))
+            output.append(
+                StepSeries(
+                    labels: groups.labels[index], values: accumulator.result(),
+                    dropsName: groups.dropsName[index]))
         }
         return output
     }
@@ -128,14 +136,18 @@ extension Evaluator {
     ) throws(QueryError) -> [StepSeries] {
         let filter = GroupingFilter(node.grouping)
         var labels: [Labels] = []
+        var dropsName: [Bool] = []
         var indices: [Labels: UInt32] = [:]
         var groupOf: [UInt32] = []
         groupOf.reserveCapacity(columns.labels.count)
         for index in columns.labels.indices {
-            let key = filter.labels(of: columns, index)
+            let isDropped = columns.dropsName(index)
+            let key = filter.labels(columns.labels[index], dropsName: isDropped)
             if let known = indices[key] {
                 groupOf.append(known)
+                if isDropped { dropsName[Int(known)] = filter.keepsMetadata }
             } else {
+                dropsName.append(isDropped && filter.keepsMetadata)
                 indices[key] = UInt32(labels.count)
                 groupOf.append(UInt32(labels.count))
                 labels.append(key)
@@ -150,6 +162,9 @@ extension Evaluator {
         try SeriesLoop(
             stepCount: steps.count, context: context, concurrency: options.concurrency
         ).fold(columns, into: groups)
-        return groups.results().map { StepSeries(labels: labels[$0.group], values: $0.values) }
+        return groups.results().map {
+            StepSeries(
+                labels: labels[$0.group], values: $0.values, dropsName: dropsName[$0.group])
+        }
     }
 }

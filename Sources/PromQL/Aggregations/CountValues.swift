@@ -31,7 +31,8 @@ extension Evaluator {
                 } else {
                     let labels = filter.labels(
                         series.labels.setting(
-                            label, histogram?.text ?? NumberFormat.decimal(value)))
+                            label, histogram?.text ?? NumberFormat.decimal(value)),
+                        dropsName: series.dropsName)
                     index = indices[labels] ?? output.count
                     if index == output.count {
                         indices[labels] = index

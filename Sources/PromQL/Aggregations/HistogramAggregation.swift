@@ -7,11 +7,12 @@ extension Evaluator {
     func sumOfMixed(_ node: Aggregation, _ input: [StepSeries]) throws(QueryError) -> [StepSeries] {
         let groups = AggregationGroups(node.grouping, input)
         var output: [StepSeries] = []
-        for (labels, members) in zip(groups.labels, groups.members) {
+        for (index, members) in groups.members.enumerated() {
             try context.check()
             var series = StepSeries(
-                labels: labels,
-                values: [Double](repeating: StepValue.absent, count: steps.count))
+                labels: groups.labels[index],
+                values: [Double](repeating: StepValue.absent, count: steps.count),
+                dropsName: groups.dropsName[index])
             for step in 0..<steps.count {
                 series.set(
                     sum(members.map { input[$0] }, step, node), at: step)

@@ -5,7 +5,8 @@ extension Evaluator {
     /// `limitk`: any k elements of every group, at every step the first in the order of labels.
     mutating func limit(_ node: Aggregation) throws(QueryError) -> [StepSeries] {
         let limits = try elementCounts(node)
-        let input = try vector(node.operand).sorted { $0.labels.comesBefore($1.labels) }
+        let input = try vector(node.operand)
+            .sorted { $0.shownLabels.comesBefore($1.shownLabels) }
         let groups = AggregationGroups(node.grouping, input)
         var output = input
         for members in groups.members {
@@ -39,7 +40,7 @@ extension Evaluator {
         }
         var output = try vector(node.operand)
         for index in output.indices {
-            let place = Double(LabelHash.hash(output[index].labels)) / Double(UInt64.max)
+            let place = Double(LabelHash.hash(output[index].shownLabels)) / Double(UInt64.max)
             for step in output[index].values.indices {
                 let ratio = min(1, max(-1, ratios[step]))
                 let isChosen = ratio >= 0 ? place < ratio : place >= 1 + ratio

@@ -10,7 +10,7 @@ extension Evaluator {
         let groups = AggregationGroups(node.grouping, input)
         var output: [StepSeries] = []
         var present: [Double] = []
-        for (labels, members) in zip(groups.labels, groups.members) {
+        for (index, members) in groups.members.enumerated() {
             try context.check()
             var values = [Double](repeating: StepValue.absent, count: steps.count)
             for step in 0..<steps.count {
@@ -20,7 +20,10 @@ extension Evaluator {
                 }
                 if !present.isEmpty { values[step] = Quantile.of(&present, quantile[step]) }
             }
-            output.append(StepSeries(labels: labels, values: values))
+            output.append(
+                StepSeries(
+                    labels: groups.labels[index], values: values,
+                    dropsName: groups.dropsName[index]))
         }
         return output
     }

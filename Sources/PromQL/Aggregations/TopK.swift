@@ -25,7 +25,9 @@ extension Evaluator {
         }
         if steps.count > 1 { order = Array(input.indices) }
         return order.compactMap { index in
-            let series = StepSeries(labels: input[index].labels, values: output[index])
+            let series = StepSeries(
+                labels: input[index].labels, values: output[index],
+                dropsName: input[index].dropsName)
             return series.isEmpty ? nil : series
         }
     }

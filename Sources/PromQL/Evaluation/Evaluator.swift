@@ -47,13 +47,22 @@ struct Evaluator {
         try context.check()
         let heldBefore = heldByChildren
         heldByChildren = 0
-        let result =
+        let result = try settled(
             steps.count > 1 && expression.isWorthHoisting
-            ? try evaluateOnce(expression) : try evaluateNode(expression)
+                ? try evaluateOnce(expression) : try evaluateNode(expression))
         context.release(samples: heldByChildren)
         try context.hold(samples: result.sampleCount)
         heldByChildren = heldBefore + result.sampleCount
         return result
+    }
+
+    /// Whether names go where a value changes its meaning.
+    var dropsNamesAtOnce: Bool { !options.features.contains(.delayedNameRemoval) }
+
+    /// What stands for a result until the query ends.
+    func settled(_ result: Operand) throws(QueryError) -> Operand {
+        guard dropsNamesAtOnce, case .vector(let series) = result else { return result }
+        return .vector(try series.withoutDroppedNames())
     }
 
     /// Lets go of all operands of the expression being evaluated but of what came of them.
@@ -93,7 +102,8 @@ struct Evaluator {
                     labels: $0.labels,
                     values: [Double](repeating: $0.values[0], count: steps.count),
                     histograms: $0.hasHistograms
-                        ? [HistogramValue?](repeating: $0.histogram(0), count: steps.count) : [])
+                        ? [HistogramValue?](repeating: $0.histogram(0), count: steps.count) : [],
+                    dropsName: $0.dropsName)
             })
     }
 

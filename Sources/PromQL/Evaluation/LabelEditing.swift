@@ -12,7 +12,8 @@ struct LabelNames: Sendable {
     }
 
     /// What describes the metric rather than the series: dropped where the meaning changes.
-    static let metadata = LabelNames([Labels.metricName, "__type__", "__unit__"])
+    static let metadata = LabelNames(metadataNames)
+    static let metadataNames = [Labels.metricName, "__type__", "__unit__"]
 }
 
 extension Labels {
@@ -27,7 +28,13 @@ extension Labels {
 /// where their values do not overlap.
 struct SeriesCollector {
     private(set) var series: [StepSeries] = []
-    private var indices: [Labels: Int] = [:]
+    private var indices: [Key: Int] = [:]
+
+    /// Series that lose their names in the end are others than those that keep them.
+    private struct Key: Hashable {
+        var labels: Labels
+        var dropsName: Bool
+    }
 
     static let duplicate = QueryError.execution(
         "vector cannot contain metrics with the same labelset")
@@ -39,12 +46,16 @@ struct SeriesCollector {
 
     /// Adds a series; one without values is dropped.
     mutating func add(
-        _ labels: Labels, _ values: [Double], histograms: [HistogramValue?] = []
+        _ labels: Labels, _ values: [Double], histograms: [HistogramValue?] = [],
+        dropsName: Bool = false
     ) throws(QueryError) {
         guard values.contains(where: StepValue.isPresent) else { return }
-        guard let index = indices[labels] else {
-            indices[labels] = series.count
-            series.append(StepSeries(labels: labels, values: values, histograms: histograms))
+        let key = Key(labels: labels, dropsName: dropsName)
+        guard let index = indices[key] else {
+            indices[key] = series.count
+            series.append(
+                StepSeries(
+                    labels: labels, values: values, histograms: histograms, dropsName: dropsName))
             return
         }
         for (step, value) in values.enumerated() where StepValue.isPresent(value) {
@@ -59,19 +70,7 @@ struct SeriesCollector {
 
     /// Adds a series, changed but for its labels.
     mutating func add(_ labels: Labels, _ changed: StepSeries) throws(QueryError) {
-        try add(labels, changed.values, histograms: changed.histograms)
-    }
-
-    /// Adds series to which the same labels may not come back even at other steps.
-    mutating func addUnique(_ labels: Labels, _ column: StepColumn) throws(QueryError) {
-        guard column.values.contains(where: StepValue.isPresent) else { return }
-        guard indices.updateValue(series.count, forKey: labels) == nil else { throw Self.duplicate }
-        addDistinct(labels, column)
-    }
-
-    /// Adds a series whose labels no other can have.
-    mutating func addDistinct(_ labels: Labels, _ column: StepColumn) {
-        series.append(
-            StepSeries(labels: labels, values: column.values, histograms: column.histograms))
+        try add(
+            labels, changed.values, histograms: changed.histograms, dropsName: changed.dropsName)
     }
 }

@@ -5,6 +5,7 @@ import Telemetry
 
 /// What an engine takes for granted where a query says nothing.
 package struct PromQLOptions: Sendable, Hashable {
+    package var features = Set(PromQLFeature.allCases)
     /// How far back an instant selector looks for the latest sample, in milliseconds.
     package var lookback: Int64 = 300_000
     /// Step of subqueries that name none, in milliseconds: Prometheus's default evaluation interval.
@@ -56,7 +57,7 @@ package struct PromQLEngine: Sendable {
         _ expression: Expression, of source: String = "", at time: Int64,
         context: QueryContext = QueryContext(), tally: SampleTally? = nil
     ) throws(QueryError) -> QueryResult {
-        try Validator(source: source).check(expression)
+        try Validator(source: source, features: options.features).check(expression)
         tally?.begin(1)
         let notes = QueryNotes(source: source)
         var evaluator = Evaluator(
@@ -84,7 +85,7 @@ package struct PromQLEngine: Sendable {
         _ expression: Expression, of source: String = "", start: Int64, end: Int64, step: Int64,
         context: QueryContext = QueryContext(), tally: SampleTally? = nil
     ) throws(QueryError) -> QueryResult {
-        try Validator(source: source).check(expression)
+        try Validator(source: source, features: options.features).check(expression)
         guard expression.type == .scalar || expression.type == .instantVector else {
             throw .badData(
                 "invalid expression type \"\(expression.type)\" for range query, "
@@ -103,7 +104,8 @@ package struct PromQLEngine: Sendable {
         switch try evaluator.evaluate(resolved) {
         case .scalar(let scalar):
             series = [StepSeries(labels: .empty, values: scalar.expanded(steps.count))]
-        case .vector(let vector): series = vector.sorted { $0.labels.comesBefore($1.labels) }
+        case .vector(let vector):
+            series = try vector.withoutDroppedNames().sorted { $0.labels.comesBefore($1.labels) }
         case .string: series = []
         }
         return QueryResult(
@@ -120,7 +122,8 @@ extension Evaluator {
         switch try evaluate(expression) {
         case .scalar(let scalar): return .scalar(time: time, value: scalar[0])
         case .string(let string): return .string(time: time, value: string)
-        case .vector(var series):
+        case .vector(let found):
+            var series = try found.withoutDroppedNames()
             if !expression.ordersItsResult {
                 series.sort { $0.labels.comesBefore($1.labels) }
             }

@@ -5,6 +5,8 @@ import Telemetry
 /// The series that a function over a range vector reads: stored ones, or the results of a subquery.
 struct RangeInput: Sendable {
     let labels: [Labels]
+    /// Which of them have lost their metric's name; none of them if it is empty.
+    var dropped: [Bool] = []
     let windows: Windows
     /// Where the samples come from; `nil` for a subquery.
     var stored: StoredSeries?
@@ -115,7 +117,7 @@ extension Evaluator {
                 for: steps)
         }
         return RangeInput(
-            labels: series.map(\.labels), windows: windows,
+            labels: series.map(\.labels), dropped: series.map(\.dropsName), windows: windows,
             mayHoldHistograms: series.contains(where: \.hasHistograms)
         ) { index, columns throws(QueryError) in
             columns.removeAll()
@@ -158,8 +160,10 @@ extension Evaluator {
             let end = columns.times.lastIndex { $0 <= highest }.map { $0 + 1 } ?? 0
             guard first < end || !histograms.isEmpty else { continue }
             if input.stored != nil { tally?.add(input.windows, over: columns) }
+            let isDropped = !input.dropped.isEmpty && input.dropped[index]
             let found = SampleSeries(
-                labels: labels, times: Array(columns.times[first..<max(first, end)]),
+                labels: isDropped ? labels.withoutName : labels,
+                times: Array(columns.times[first..<max(first, end)]),
                 values: Array(columns.values[first..<max(first, end)]),
                 histograms: histograms.map { HistogramPoint(time: $0.time, value: $0.value) })
             if edges == .asSampled {
@@ -169,6 +173,9 @@ extension Evaluator {
             {
                 series.append(extended)
             }
+        }
+        guard Set(series.map(\.labels)).count == series.count else {
+            throw SeriesCollector.duplicate
         }
         return series.sorted { $0.labels.comesBefore($1.labels) }
     }

@@ -27,24 +27,56 @@ struct SeriesColumns: Sendable {
         @Sendable (_ index: Int, _ samples: inout SampleColumns, _ column: inout StepColumn)
         throws(QueryError) -> Bool
 
-    /// Of the stored series; what the output is called follows from `keepsName`.
+    /// Of the series that are read.
     let labels: [Labels]
     let keepsName: Bool
+    /// Which of them have lost their names before; none of them if it is empty.
+    var dropped: [Bool] = []
     /// Whether a column may hold histograms.
     var mayHoldHistograms = false
     let body: Body
 
-    /// The labels of an output series.
-    func outputLabels(_ index: Int) -> Labels {
-        keepsName ? labels[index] : labels[index].withoutName
+    /// Whether an output series loses the metric's name in the end.
+    func dropsName(_ index: Int) -> Bool { !keepsName || (!dropped.isEmpty && dropped[index]) }
+}
+
+extension SeriesColumns {
+    /// Whether the output series are others also without the names that go.
+    var areDistinct: Bool {
+        guard labels.indices.contains(where: dropsName), let first = labels.first?.metadata else {
+            return true
+        }
+        return labels.indices.allSatisfy {
+            dropsName($0) && labels[$0].metadata.elementsEqual(first)
+        }
+    }
+}
+
+extension [StepSeries] {
+    /// What a query answers: without the names of metrics whose values these no longer are. Series that are the
+    /// same then are joined.
+    /// - Throws: `execution` where two of them have a value at the same step.
+    func withoutDroppedNames() throws(QueryError) -> [StepSeries] {
+        guard contains(where: \.dropsName) else { return self }
+        if loseTheSame { return map { $0.shown } }
+        var collector = SeriesCollector(capacity: count)
+        for series in self { try collector.add(series.shownLabels, series.shown) }
+        return collector.series
     }
 
-    /// Whether no two output series can have the same labels: those of stored series differ, and
-    /// what is dropped from them is the same in all.
-    var areDistinct: Bool {
-        if keepsName { return true }
-        guard let first = labels.first?.metadata else { return true }
-        return labels.allSatisfy { $0.metadata.elementsEqual(first) }
+    /// Whether no two of them can be the same afterwards.
+    private var loseTheSame: Bool {
+        guard let first = first?.labels.metadata else { return true }
+        return allSatisfy { $0.dropsName && $0.labels.metadata.elementsEqual(first) }
+    }
+}
+
+extension StepSeries {
+    /// Its labels in an answer.
+    var shownLabels: Labels { dropsName ? labels.withoutName : labels }
+
+    fileprivate var shown: StepSeries {
+        StepSeries(labels: shownLabels, values: values, histograms: histograms)
     }
 }
 
@@ -77,17 +109,19 @@ extension Evaluator {
         let values = try SeriesLoop(
             stepCount: steps.count, context: context, concurrency: options.concurrency
         ).columns(columns)
-        var collector = SeriesCollector(capacity: values.count)
-        let areDistinct = columns.areDistinct
-        for (index, values) in values.enumerated() where !values.isEmpty {
-            let labels = columns.outputLabels(index)
-            if areDistinct {
-                collector.addDistinct(labels, values)
-            } else {
-                try collector.addUnique(labels, values)
-            }
+        var series: [StepSeries] = []
+        series.reserveCapacity(values.count)
+        for (index, column) in values.enumerated() where !column.isEmpty {
+            series.append(
+                StepSeries(
+                    labels: columns.labels[index], values: column.values,
+                    histograms: column.histograms, dropsName: columns.dropsName(index)))
         }
-        return collector.series
+        guard dropsNamesAtOnce else { return series }
+        let settled = try series.withoutDroppedNames()
+        // Functions over ranges do not join series.
+        guard settled.count == series.count else { throw SeriesCollector.duplicate }
+        return settled
     }
 
     /// The columns of an expression that can be computed a series at a time.

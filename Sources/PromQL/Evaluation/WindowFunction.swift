@@ -86,7 +86,7 @@ extension Evaluator {
     ) -> SeriesColumns {
         let tally = tally
         return SeriesColumns(
-            labels: input.labels, keepsName: keepsName,
+            labels: input.labels, keepsName: keepsName, dropped: input.dropped,
             mayHoldHistograms: input.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try input.loadFresh(index, into: &samples)

@@ -59,7 +59,7 @@ extension Evaluator {
             for step in series.values.indices where StepValue.isPresent(series.values[step]) {
                 series.values[step] = map(series.values[step], step)
             }
-            try collector.add(series.labels.withoutName, series.values)
+            try collector.add(series.labels, series.values, dropsName: true)
         }
         return collector.series
     }

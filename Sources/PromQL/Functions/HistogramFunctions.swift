@@ -131,14 +131,14 @@ extension Evaluator {
                     values[step] = classic(&buckets, step)
                 }
             }
-            try collector.add(group.labels.withoutName, values)
+            try collector.add(group.labels, values, dropsName: true)
         }
         for series in input where series.hasHistograms && !contested.contains(series.labels) {
             try context.check()
             let values = series.histograms.enumerated().map { step, histogram in
                 histogram.map { native($0, step) } ?? StepValue.absent
             }
-            try collector.add(series.labels.withoutName, values)
+            try collector.add(series.labels, values, dropsName: true)
         }
         return collector.series
     }

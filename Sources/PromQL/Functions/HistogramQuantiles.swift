@@ -14,7 +14,8 @@ extension Evaluator {
             for series in try quantiles(quantile, argument, of: node.arguments[0]) {
                 for (value, values) in Self.split(series.values, by: quantile) {
                     try collector.add(
-                        series.labels.setting(label, NumberFormat.openMetrics(value)), values)
+                        series.labels.setting(label, NumberFormat.openMetrics(value)), values,
+                        dropsName: series.dropsName)
                 }
             }
         }

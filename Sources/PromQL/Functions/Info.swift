@@ -10,7 +10,7 @@ extension Evaluator {
         let base = try vector(node.arguments[0])
         let selector = try InfoSelector(node.arguments.dropFirst().first)
         let shift = infoShift(of: node.arguments[0])
-        let isInfo = base.map { selector.names($0.labels[Labels.metricName] ?? "") }
+        let isInfo = base.map { selector.names($0.shownLabels[Labels.metricName] ?? "") }
         guard let matchers = selector.matchers(for: base, unless: isInfo) else {
             return try InfoJoin(selector, [], steps.count).enrich(base, isInfo)
         }
@@ -178,7 +178,8 @@ private struct InfoJoin {
                     order.append(chosen)
                     outputs[chosen] = StepSeries(
                         labels: try labels(of: series.labels, with: chosen),
-                        values: [Double](repeating: StepValue.absent, count: stepCount))
+                        values: [Double](repeating: StepValue.absent, count: stepCount),
+                        dropsName: series.dropsName)
                 }
                 if let histogram = series.histogram(step) {
                     outputs[chosen]?.set(histogram, at: step)

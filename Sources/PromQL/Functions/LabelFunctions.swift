@@ -14,18 +14,24 @@ extension Evaluator {
         guard target.isLabelName else {
             throw .execution("invalid destination label name in label_join(): \(target)")
         }
-        return try relabelling(node.arguments[0]) { labels in
-            let joined = sources.map { labels[$0] ?? "" }.joined(separator: separator)
-            return labels.setting(target, joined)
+        return try relabelling(node.arguments[0], target) { labels in
+            sources.map { labels[$0] ?? "" }.joined(separator: separator)
         }
     }
 
-    mutating func relabelling(
-        _ argument: Expression, _ change: (Labels) -> Labels
+    /// Sets a label to a new value, unless that is `nil`. A name that is set is kept.
+    private mutating func relabelling(
+        _ argument: Expression, _ target: String, _ value: (Labels) -> String?
     ) throws(QueryError) -> [StepSeries] {
         let input = try vector(argument)
         var collector = SeriesCollector(capacity: input.count)
-        for series in input { try collector.add(change(series.labels), series) }
+        for var series in input {
+            if let value = value(series.labels) {
+                series.labels = series.labels.setting(target, value)
+                if target == Labels.metricName { series.dropsName = false }
+            }
+            try collector.add(series.labels, series)
+        }
         return collector.series
     }
 
@@ -44,11 +50,9 @@ extension Evaluator {
             throw .execution("invalid destination label name in label_replace(): \(target)")
         }
         let replacement = Replacement(text(node.arguments[2]), for: pattern)
-        return try relabelling(node.arguments[0]) { labels in
-            guard let captures = pattern.captures(labels[source] ?? "", whole: true) else {
-                return labels
-            }
-            return labels.setting(target, replacement.expanded(with: captures))
+        return try relabelling(node.arguments[0], target) { labels in
+            pattern.captures(labels[source] ?? "", whole: true)
+                .map { replacement.expanded(with: $0) }
         }
     }
 }

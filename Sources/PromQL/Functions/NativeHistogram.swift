@@ -25,7 +25,7 @@ extension Evaluator {
         for series in input where series.hasHistograms {
             try context.check()
             let values = series.histograms.map { $0.map(map) ?? StepValue.absent }
-            try collector.add(series.labels.withoutName, values)
+            try collector.add(series.labels, values, dropsName: true)
         }
         return collector.series
     }

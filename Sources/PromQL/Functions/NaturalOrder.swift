@@ -60,7 +60,8 @@ extension Evaluator {
                 return NaturalOrder.precedes(left, right) != descending
             }
             return descending
-                ? b.labels.comesBefore(a.labels) : a.labels.comesBefore(b.labels)
+                ? b.shownLabels.comesBefore(a.shownLabels)
+                : a.shownLabels.comesBefore(b.shownLabels)
         }
     }
 

@@ -12,9 +12,10 @@ extension Evaluator {
         return series.filter { !$0.hasHistograms }.sorted { a, b in
             let (left, right) = (a.values[0], b.values[0])
             if left.isNaN || right.isNaN {
-                return left.isNaN == right.isNaN ? a.labels.comesBefore(b.labels) : right.isNaN
+                return left.isNaN == right.isNaN
+                    ? a.shownLabels.comesBefore(b.shownLabels) : right.isNaN
             }
-            if left == right { return a.labels.comesBefore(b.labels) }
+            if left == right { return a.shownLabels.comesBefore(b.shownLabels) }
             return descending ? left > right : left < right
         }
     }

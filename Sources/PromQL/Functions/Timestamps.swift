@@ -27,7 +27,7 @@ extension Evaluator {
                 let start = known?.start(ofSampleAt: Int64((time * 1_000).rounded()))
                 return Double(start ?? 0) / 1_000
             }
-            try collector.add(series.labels.withoutName, values)
+            try collector.add(series.labels, values, dropsName: true)
         }
         return collector.series
     }
@@ -41,13 +41,13 @@ extension Evaluator {
                 let values = zip(series.values, times).map {
                     StepValue.isPresent($0) ? $1 : StepValue.absent
                 }
-                try collector.add(series.labels.withoutName, values)
+                try collector.add(series.labels, values, dropsName: true)
             }
             return collector.series
         }
         var collector = SeriesCollector()
         for series in try selectTimes(selector) {
-            try collector.add(series.labels.withoutName, series.values)
+            try collector.add(series.labels, series.values, dropsName: true)
         }
         return collector.series
     }

@@ -66,7 +66,8 @@ extension Evaluator {
                         negated.values[step] = -series.values[step]
                     }
                 }
-                try collector.add(series.labels.withoutName, negated)
+                negated.dropsName = true
+                try collector.add(series.labels, negated)
             }
             return .vector(collector.series)
         }
@@ -86,7 +87,8 @@ extension Evaluator {
         var result = try evaluate(first)
         for (index, operation) in rest.enumerated() {
             if index > 0 { try keepOnly(result) }
-            result = try apply(operation, result, try evaluate(operation.right))
+            result = try settled(
+                try apply(operation, result, try evaluate(operation.right)))
         }
         return result
     }
@@ -117,7 +119,8 @@ extension Evaluator {
             try context.check()
             if series.hasHistograms || node.operator.isTrimming {
                 combineMixed(node, &series, scalar, isSwapped: isSwapped)
-                try collector.add(dropsName ? series.labels.withoutName : series.labels, series)
+                if dropsName { series.dropsName = true }
+                try collector.add(series.labels, series)
                 continue
             }
             for step in series.values.indices where StepValue.isPresent(series.values[step]) {
@@ -138,8 +141,8 @@ extension Evaluator {
                         ? node.operator.number(other, value) : node.operator.number(value, other)
                 }
             }
-            try collector.add(
-                dropsName ? series.labels.withoutName : series.labels, series.values)
+            if dropsName { series.dropsName = true }
+            try collector.add(series.labels, series)
         }
         return collector.series
     }

@@ -46,7 +46,7 @@ struct VectorOperation {
                 for step in 0..<stepCount
                 where judged.isPresent[step] && StepValue.isPresent(one[member].values[step]) {
                     if let other = owner[step] {
-                        throw duplicate(one[other].labels, one[member].labels, matching)
+                        throw duplicate(one[other], one[member], matching)
                     }
                     owner[step] = member
                 }
@@ -55,9 +55,9 @@ struct VectorOperation {
     }
 
     private func duplicate(
-        _ a: Labels, _ b: Labels, _ matching: MatchGroups
+        _ a: StepSeries, _ b: StepSeries, _ matching: MatchGroups
     ) -> QueryError {
-        let names = [a, b].map(\.promQL).sorted()
+        let names = [a, b].map(\.shownLabels.promQL).sorted()
         return .execution(
             "found duplicate series for the match group \(matching.signature(a).promQL) on the "
                 + "\(isSwapped ? "left" : "right") hand-side of the operation: "
@@ -97,7 +97,7 @@ struct VectorOperation {
         var present = PresenceMask(count: stepCount)
         for other in others { present.include(other) }
         return StepSeries(
-            labels: matching.signature(series.labels),
+            labels: matching.signature(series),
             values: present.isPresent.map { $0 ? StepValue.absent : value })
     }
 
@@ -107,10 +107,17 @@ struct VectorOperation {
     ) throws(QueryError) {
         let labels = resultLabels(first.labels, second.labels)
         if claims { try claim(first, second, labels, &matched) }
+        // Arithmetic took the name at once, and a name that is included stays.
+        let dropsName =
+            !node.matching.include.contains(Labels.metricName)
+            && (node.returnsBool || first.dropsName && !node.operator.changesMeaning)
         if first.hasHistograms || second.hasHistograms || node.operator.isTrimming {
-            try collector.add(labels, mixed(first, second))
+            var result = mixed(first, second)
+            result.dropsName = dropsName
+            try collector.add(labels, result)
         } else {
-            try collector.add(labels, values(first.values, second.values))
+            try collector.add(
+                labels, values(first.values, second.values), dropsName: dropsName)
         }
     }
 
@@ -172,7 +179,7 @@ struct VectorOperation {
 
     private func resultLabels(_ many: Labels, _ one: Labels) -> Labels {
         var labels = many
-        if node.operator.changesMeaning || node.returnsBool { labels = labels.withoutName }
+        if node.operator.changesMeaning { labels = labels.withoutName }
         if node.matching.cardinality == .oneToOne {
             switch node.matching.labels {
             case .on(let names): labels = labels.keeping(LabelNames(names))

@@ -94,7 +94,7 @@ extension PrometheusAPI {
         return number
     }
 
-    private func union(
+    func union(
         _ sets: [[LabelMatcher]], _ context: QueryContext,
         _ read: ([LabelMatcher]) throws -> [String]
     ) throws -> [String] {
@@ -131,7 +131,7 @@ extension JSONWriter {
 
 extension MetricType {
     /// As OpenMetrics and Prometheus spell it.
-    fileprivate var promQLName: String {
+    var promQLName: String {
         switch self {
         case .unknown: "unknown"
         case .counter: "counter"

@@ -32,11 +32,7 @@ extension PrometheusAPI {
                 body: Array(PrometheusContract.openAPI(version: server.version).utf8))
         }
         registerAdmin(on: &group)
-        for subject in ["metric_names", "label_names", "label_values"] {
-            group.on([.get, .post], "/api/v1/search/\(subject)") { _ in
-                throw PrometheusRefusal.disabled("search API disabled")
-            }
-        }
+        registerSearch(on: &group)
         registerLifecycle(on: &group)
     }
 
@@ -146,6 +142,8 @@ extension PrometheusAPI {
 
     /// `/api/v1/features`: what is there of what Prometheus can have, by its names.
     private func features() -> HTTPResponse {
+        func has(_ feature: PromQLFeature) -> Bool { options.features.contains(feature) }
+        let experiments = has(.experimentalFunctions)
         let groups: [(StaticString, [(String, Bool)])] = [
             (
                 "api",
@@ -154,23 +152,29 @@ extension PrometheusAPI {
                     ("lifecycle", lifecycle != nil), ("openapi_3.1", true), ("openapi_3.2", false),
                     ("otlp_write_receiver", true), ("query_stats", true),
                     ("query_warnings", true), ("remote_write_receiver", true),
-                    ("search", false), ("time_range_labels", true), ("time_range_series", true),
+                    ("search", true), ("search_fuzz_alg_jarowinkler", true),
+                    ("search_fuzz_alg_subsequence", true), ("time_range_labels", true),
+                    ("time_range_series", true),
                 ]
             ),
             ("otlp_receiver", [("delta_conversion", true), ("native_delta_ingestion", false)]),
             (
                 "promql",
                 [
-                    ("anchored", true), ("at_modifier", true), ("bool", true), ("by", true),
-                    ("delayed_name_removal", false), ("duration_expr", true), ("fill", true),
-                    ("fill_left", true), ("fill_right", true), ("group_left", true),
+                    ("anchored", has(.extendedRangeSelectors)), ("at_modifier", true),
+                    ("bool", true), ("by", true),
+                    ("delayed_name_removal", has(.delayedNameRemoval)), ("duration_expr", true),
+                    ("fill", has(.fillModifiers)), ("fill_left", has(.fillModifiers)),
+                    ("fill_right", has(.fillModifiers)), ("group_left", true),
                     ("group_right", true), ("ignoring", true), ("negative_offset", true),
                     ("offset", true), ("on", true), ("per_query_lookback_delta", true),
-                    ("per_step_stats", true), ("smoothed", true), ("subqueries", true),
+                    ("per_step_stats", true), ("smoothed", has(.extendedRangeSelectors)),
+                    ("subqueries", true),
                     ("type_and_unit_labels", false), ("without", true),
                 ]
             ),
-            ("promql_functions", Self.functions), ("promql_operators", Self.operators),
+            ("promql_functions", Self.functions(experiments)),
+            ("promql_operators", Self.operators(experiments)),
             ("rules", [("concurrent_rule_eval", false), ("keep_firing_for", true)]),
             (
                 "tsdb",
@@ -195,17 +199,19 @@ extension PrometheusAPI {
         return .json(bytes)
     }
 
-    private static let functions: [(String, Bool)] = Function.allCases.map { function in
-        (function.rawValue, true)
+    private static func functions(_ experiments: Bool) -> [(String, Bool)] {
+        Function.allCases.map { ($0.rawValue, experiments || !$0.isExperimental) }
     }
 
-    private static let operators: [(String, Bool)] = {
+    private static func operators(_ experiments: Bool) -> [(String, Bool)] {
         let symbols = [
             "+", "-", "*", "/", "%", "^", "==", "!=", "<", "<=", ">", ">=", "=~", "!~", "and",
             "or", "unless", "atan2", "</", ">/", "@",
         ]
-        return (Aggregation.Operator.allCases.map(\.rawValue) + symbols).map { ($0, true) }
-    }()
+        return Aggregation.Operator.allCases.map {
+            ($0.rawValue, experiments || !$0.isExperimental)
+        } + symbols.map { ($0, true) }
+    }
 }
 
 /// What is refused as long as nobody has turned it on.

@@ -8,7 +8,7 @@ import Telemetry
 /// The HTTP API of Prometheus 3 (prometheus.io/docs/prometheus/latest/querying/api) over a metric store.
 ///
 /// Unknown parameters are ignored, as Prometheus does; paths that are not served are answered 404 with the
-/// list of what is. The search routes are refused as Prometheus refuses them where they are not turned on.
+/// list of what is.
 package struct PrometheusAPI: Sendable {
     let store: any MetricStore
     let runner: QueryRunner

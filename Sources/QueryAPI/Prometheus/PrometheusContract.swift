@@ -21,7 +21,8 @@ package enum PrometheusContract {
 
     static let served = routes.map(\.path).joined(separator: ", ") + " under /api/v1"
 
-    package static let routes: [Route] = queries + series + targets + rules + status + writing
+    package static let routes: [Route] =
+        queries + series + searches + targets + rules + status + writing
 
     private static let both = ["get", "post"]
     private static let time = "Unix seconds with a fraction, or RFC 3339"
@@ -81,6 +82,34 @@ package enum PrometheusContract {
                 limit, Parameter(name: "limit_per_metric", about: "entries of each metric"),
                 Parameter(name: "metric", about: "the only metric of interest"),
             ]),
+    ]
+
+    private static let searching = [
+        Parameter(name: "search[]", about: "what a name looks like; any of several", isList: true),
+        match, start, end,
+        Parameter(name: "fuzz_alg", about: "subsequence or jarowinkler"),
+        Parameter(name: "fuzz_threshold", about: "likeness from 0 to 100"),
+        Parameter(name: "case_sensitive", about: "true unless it is said"),
+        Parameter(name: "sort_by", about: "alpha or score"),
+        Parameter(name: "sort_dir", about: "asc or dsc"),
+        Parameter(name: "include_score", about: "whether results have their likeness"),
+        Parameter(name: "limit", about: "results; 100 unless it is said"),
+        Parameter(name: "batch_size", about: "results a line"),
+    ]
+
+    private static let searches = [
+        Route(
+            methods: both, path: "/search/metric_names", summary: "Names of metrics like a text",
+            parameters: searching + [
+                Parameter(name: "include_metadata", about: "whether results have type and help")
+            ], answer: "application/x-ndjson"),
+        Route(
+            methods: both, path: "/search/label_names", summary: "Names of labels like a text",
+            parameters: searching, answer: "application/x-ndjson"),
+        Route(
+            methods: both, path: "/search/label_values", summary: "Values of a label like a text",
+            parameters: [Parameter(name: "label", about: "the label", isRequired: true)]
+                + searching, answer: "application/x-ndjson"),
     ]
 
     private static let targets = [

@@ -4,6 +4,7 @@ import HTTPServer
 import Journal
 import Notifier
 import Pipeline
+import PromQL
 import SQLiteStore
 import WireFormats
 import Yams
@@ -37,6 +38,8 @@ struct ServeConfiguration: Sendable {
     var scrapeConfig: String?
     /// File that gets a line for every query; `nil` logs none.
     var queryLog: String?
+    /// Of PromQL, which are on.
+    var features: Set<PromQLFeature>
     /// All settings by name, as they are in force.
     var settings: [(name: String, value: String)] = []
     var logs: LogConfiguration
@@ -98,6 +101,7 @@ struct ServeConfiguration: Sendable {
         otlpTranslation = try ServeConfiguration.otlpTranslation(settings)
         scrapeConfig = try settings.optional("scrape-config")
         queryLog = try settings.optional("query-log")
+        features = try ServeConfiguration.features(settings)
         logs = try LogConfiguration(settings)
         spanMetrics = try ServeConfiguration.spanMetrics(settings)
         spanMetricsInterval = try settings.duration("span-metrics-interval", default: "15s")
@@ -224,6 +228,19 @@ struct ServeConfiguration: Sendable {
         let promoted = try settings.list("otlp-promote-attribute")
         translation.promoted = promoted.contains("*") ? .all : .only(Set(promoted))
         return translation
+    }
+
+    private static func features(_ settings: Settings) throws -> Set<PromQLFeature> {
+        var features = Set(PromQLFeature.allCases)
+        for name in try settings.list("disable-feature") {
+            guard let feature = PromQLFeature(rawValue: name) else {
+                let known = PromQLFeature.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ConfigurationError(
+                    description: "disable-feature is \"\(name)\", expected one of \(known)")
+            }
+            features.remove(feature)
+        }
+        return features
     }
 
     private static func spanMetrics(_ settings: Settings) throws -> SpanMetricNaming? {

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Notifier
 import Platform
+import PromQL
 import QueryAPI
 import Rules
 import SQLiteStore
@@ -164,6 +165,7 @@ extension ServeConfiguration {
         settings.defaultInterval = evaluationInterval / 1_000_000
         settings.externalURL = publicURL
         settings.externalLabels = externalLabels
+        settings.query.features = features
         return settings
     }
 }

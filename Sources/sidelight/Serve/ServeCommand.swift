@@ -95,6 +95,11 @@ struct ServeCommand: AsyncParsableCommand {
             "File that gets a line of JSON for every PromQL query.", valueName: "file"))
     var queryLog: String?
     @Option(
+        help: ArgumentHelp(
+            "PromQL's promql-experimental-functions, promql-extended-range-selectors, promql-binop-fill-modifiers or promql-delayed-name-removal, which are on; may be repeated.",
+            valueName: "feature"))
+    var disableFeature: [String] = []
+    @Option(
         help: ArgumentHelp("Syslog over UDP and TCP (default: off).", valueName: "host:port"))
     var syslog: String?
     @Option(
@@ -228,7 +233,7 @@ struct ServeCommand: AsyncParsableCommand {
     private var flags: [String: [String]] {
         var flags: [String: [String]] = [
             "rules": rules, "slos": slos, "webhook": webhook, "external-label": externalLabel,
-            "otlp-promote-attribute": otlpPromoteAttribute,
+            "otlp-promote-attribute": otlpPromoteAttribute, "disable-feature": disableFeature,
             "follow-file": followFile, "log-format": logFormat, "redact": redact,
         ]
         let single: [(String, String?)] = [

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPServer
 import Platform
+import PromQL
 import QueryAPI
 import Receivers
 import Rules
@@ -74,8 +75,11 @@ enum ServeRoutes {
     private static func registerQueries(_ parts: ServeParts, on router: inout Router) {
         let store = parts.store
         let server = facts(parts)
+        var options = PromQLOptions()
+        options.features = parts.configuration.features
         var prometheus = PrometheusAPI(
-            store: store, runner: parts.queries, server: server, rules: parts.rules,
+            store: store, runner: parts.queries, server: server, options: options,
+            rules: parts.rules,
             events: parts.events, queryLog: parts.queryLog,
             admin: parts.configuration.isAdminAllowed ? store : nil)
         prometheus.lifecycle = lifecycle(parts)

@@ -35,6 +35,36 @@ struct BadMetricTests {
         return try await Wire.get("\(url)/api/v1/query?query=\(escaped)")
     }
 
+    @Test("of a number and a histogram of one series and time the number counts everywhere")
+    func bothAtOnce() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess(
+            data: folder.path + "/data", ["--disable-feature", "promql-experimental-functions"])
+        let now = Int64(Date().timeIntervalSince1970 * 1_000)
+        var batch = MetricBatch()
+        let series = batch.append(Labels([(name: "__name__", value: "both")]))
+        batch.append(series: series, time: now - 15_000, value: 1)
+        batch.append(series: series, time: now, value: 2)
+        var histogram = NativeHistogram(schema: 0)
+        histogram.count = 3
+        histogram.zeroCount = 3
+        batch.histograms = [HistogramSample(series: series, time: now, histogram: histogram)]
+        let answer = try await Wire.post(
+            server.url + "/api/v1/write", type: "application/x-protobuf", encoding: "snappy",
+            Snappy.compress(RemoteWrite.encode(batch)))
+        #expect(answer.status == 204, "\(answer.text)")
+        for (query, value) in [
+            ("both", "2"), ("count_over_time(both[5m])", "2"), ("sum_over_time(both[5m])", "3"),
+            ("last_over_time(both[5m])", "2"),
+        ] {
+            let text = try await Self.query(server.url, query).text
+            #expect(text.contains(",\"\(value)\"]") && !text.contains("warnings"), "\(text)")
+        }
+        let refused = try await Self.query(server.url, "info(both)")
+        #expect(refused.status == 400 && refused.text.contains("is not enabled"))
+        #expect(await server.stop() == 0, "\(server.standardError)")
+    }
+
     @Test("series that cannot be kept are named; those beside them are stored")
     func writes() async throws {
         let folder = try TemporaryFolder()
