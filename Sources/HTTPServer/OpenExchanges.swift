@@ -21,10 +21,12 @@ final class OpenExchanges: Sendable {
     }
 
     /// Runs `work` in a task that is cancelled when the client of the channel's exchange goes away.
+    /// - Parameter executor: where it runs; `nil` for Swift's own threads.
     func run<Value: Sendable>(
-        on channel: any Channel, _ work: @escaping @Sendable () async throws -> Value
+        on channel: any Channel, _ executor: (any TaskExecutor)?,
+        _ work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        let task = Task { try await work() }
+        let task = Task(executorPreference: executor) { try await work() }
         watch(channel) { task.cancel() }
         defer { watch(channel, nil) }
         return try await withTaskCancellationHandler {

@@ -15,23 +15,29 @@ extension Responder {
             let deadline = abort(channel, after: limits.responseTimeout, .responseTimeout)
             defer { deadline.cancel() }
             if isHead {
-                let count = try await Self.count(produce)
+                let count = try await offLoop { try await Self.count(produce) }
                 var head = Self.head(response)
                 head.headerFields[.contentLength] = String(count)
                 return try await writer.writeResponse(head)
             }
             let body = HTTPBodyWriter(sink: try await writer.writeHead(Self.head(response)))
-            try await produce(body)
+            try await offLoop { try await produce(body) }
             try await body.finish()
         }
     }
+
+    /// Compressing more takes longer, above 0.1 ms, than handing it to another thread.
+    private static let quickBytesMax = 8 << 10
 
     private func write(
         _ bytes: [UInt8], of response: HTTPResponse, to request: HTTPRequest, isHead: Bool,
         _ writer: consuming ResponseWriter, _ channel: any Channel
     ) async throws {
         var head = Self.head(response)
-        let bytes = try compressed(bytes, &head, for: request)
+        let bytes =
+            bytes.count <= Self.quickBytesMax
+            ? try compressed(bytes, &head, for: request)
+            : try await offLoop { try compressed(bytes, &head, for: request) }
         if Self.mayHaveBody(response.status) {
             head.headerFields[.contentLength] = String(bytes.count)
         }

@@ -29,22 +29,24 @@ struct Responder: Sendable {
         var lease = BodyLease(budget)
         var isBodyHeldBack =
             reader.hasBody && wire.headers[.expect]?.lowercased() == "100-continue"
+        if case .route(_, let parameters) = match { request.pathParameters = parameters }
         var response: HTTPResponse
         do {
             let route = try resolve(match, request)
-            if reader.hasBody {
-                if isBodyHeldBack, (reader.declaredCount ?? 0) <= limits.bodyBytesMax {
-                    try await writer.writeInformationalHead(.init(status: .continue))
-                    isBodyHeldBack = false
+            if route.options.isQuick, !reader.hasBody {
+                response = try await handle(route, request, channel)
+            } else {
+                response = try await offLoop {
+                    if reader.hasBody {
+                        if isBodyHeldBack, (reader.declaredCount ?? 0) <= limits.bodyBytesMax {
+                            try await writer.writeInformationalHead(.init(status: .continue))
+                            isBodyHeldBack = false
+                        }
+                        try await readBody(&reader, &lease, route.options, &request, channel)
+                    }
+                    return try await handle(route, request, channel)
                 }
-                try await readBody(&reader, &lease, route.options, &request, channel)
             }
-            if case .route(_, let parameters) = match { request.pathParameters = parameters }
-            let (handler, whole) = (route.handler, request)
-            response =
-                route.options.endsWithClient
-                ? try await exchanges.run(on: channel) { try await handler(whole) }
-                : try await handler(whole)
         } catch {
             response = try answer(to: error, match, request)
         }
@@ -59,6 +61,16 @@ struct Responder: Sendable {
         if mustClose { response.headers["connection"] = "close" }
         try await write(response, to: request, isHead: isHead, writer, channel)
         try await drain(&reader, channel)
+    }
+
+    private func handle(
+        _ route: Router.Route, _ request: HTTPRequest, _ channel: any Channel
+    ) async throws -> HTTPResponse {
+        let handler = route.handler
+        guard route.options.endsWithClient else { return try await handler(request) }
+        let executor: (any TaskExecutor)? =
+            route.options.isQuick ? LoopExecutor(channel.eventLoop) : nil
+        return try await exchanges.run(on: channel, executor) { try await handler(request) }
     }
 
     /// The route to take, or why there is none.

@@ -14,6 +14,9 @@ package struct RouteOptions: Sendable {
     package var takesLateBodies = false
     /// Whether work for a client that went away is cancelled: for queries, not for what is to be stored.
     package var endsWithClient = false
+    /// Whether the handler does nothing that takes time but on threads that it waits for, so that it may
+    /// run on an event loop.
+    package var isQuick = false
 
     package init(errors: @escaping ErrorRenderer = ErrorRenderers.text) { self.errors = errors }
 }

@@ -41,12 +41,17 @@ final class ThreadedQueue: @unchecked Sendable {
     }
 
     func submit(_ job: @escaping @Sendable () -> Void) throws(Refusal) {
+        try append(job)
+        // Behind the lock: who wakes up does not have to wait for it.
+        pthread_cond_signal(available)
+    }
+
+    private func append(_ job: @escaping @Sendable () -> Void) throws(Refusal) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         if isStopping { throw .stopped }
         if jobs.count - nextJob >= capacity { throw .full }
         jobs.append(job)
-        pthread_cond_signal(available)
     }
 
     /// Takes nothing more, runs what is queued, and returns when all threads have ended. Must not be

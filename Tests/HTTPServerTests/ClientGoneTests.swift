@@ -30,11 +30,12 @@ import Testing
 
     @Test(
         "work for a client that hangs up, or only closes its side, is cancelled",
-        .timeLimit(.minutes(5)), arguments: [true, false])
-    func cancelled(hangsUp: Bool) async throws {
+        .timeLimit(.minutes(5)), arguments: [true, false], [true, false])
+    func cancelled(hangsUp: Bool, isQuick: Bool) async throws {
         let work = Work()
         var options = RouteOptions()
         options.endsWithClient = true
+        options.isQuick = isQuick
         try await withServer(routes: {
             $0.on(.get, "/long", options: options) { _ in await work.run() }
         }) { server in
@@ -47,10 +48,13 @@ import Testing
         #expect(work.wasCancelled)
     }
 
-    @Test("requests one after the other on a connection are not mixed up", .timeLimit(.minutes(5)))
-    func keptAlive() async throws {
+    @Test(
+        "requests one after the other on a connection are not mixed up", .timeLimit(.minutes(5)),
+        arguments: [true, false])
+    func keptAlive(isQuick: Bool) async throws {
         var options = RouteOptions()
         options.endsWithClient = true
+        options.isQuick = isQuick
         try await withServer(routes: {
             $0.on(.get, "/n/{n}", options: options) {
                 .text("[\($0.pathParameters["n"] ?? "")\(Task.isCancelled ? "!" : "")]")

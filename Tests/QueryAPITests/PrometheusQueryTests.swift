@@ -88,6 +88,34 @@ struct PrometheusQueryTests {
         }
     }
 
+    @Test("a long matrix has the series that it has one by one, in order, up to its limit")
+    func longMatrix() async throws {
+        try await APIServer.run(filledBy: { store in
+            for pod in 10..<50 {
+                store.add(["__name__": "load", "pod": "p\(pod)"], Double(pod), Double(pod) / 3)
+            }
+        }) { server in
+            let times = "start=1767322800&end=1767323045&step=1"
+            func result(_ query: String) async throws -> Substring {
+                let answer = try await server.get("/api/v1/query_range?query=\(query)&\(times)")
+                let head = #"{"status":"success","data":{"resultType":"matrix","result":["#
+                #expect(answer.text.hasPrefix(head))
+                return answer.text.dropFirst(head.count)
+            }
+            var single: [String] = []
+            for pod in 10..<50 {
+                let text = try await result("load%7Bpod%3D%22p\(pod)%22%7D")
+                #expect(text.hasSuffix("]}}"))
+                single.append(String(text.dropLast(3)))
+            }
+            #expect(single[3].contains(#"[1767323045,"4.333333333333333"]"#))
+            #expect(try await result("load") == single.joined(separator: ",") + "]}}")
+            let limited = try await result("load&limit=7")
+            #expect(limited.hasPrefix(single.prefix(7).joined(separator: ",") + "]}"))
+            #expect(limited.contains("warnings"))
+        }
+    }
+
     @Test(
         "what is wrong is said in Prometheus's words",
         arguments: [

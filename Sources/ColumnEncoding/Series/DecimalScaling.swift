@@ -54,12 +54,21 @@ enum DecimalScaling {
 extension DecimalScaling {
     /// Appends the doubles that `integers` stand for.
     static func append(_ integers: [Int64], exponent: Int, to values: inout [Double]) {
-        values.reserveCapacity(integers.count)
-        if exponent == 0 {
-            for integer in integers { values.append(Double(integer)) }
-        } else {
-            let power = powers[exponent]
-            for integer in integers { values.append(Double(integer) / power) }
+        let start = values.count
+        values.append(contentsOf: repeatElement(0, count: integers.count))
+        values.withUnsafeMutableBufferPointer { values in
+            integers.withUnsafeBufferPointer { integers in
+                if exponent == 0 {
+                    for index in integers.indices {
+                        values[start &+ index] = Double(integers[index])
+                    }
+                } else {
+                    let power = powers[exponent]
+                    for index in integers.indices {
+                        values[start &+ index] = Double(integers[index]) / power
+                    }
+                }
+            }
         }
     }
 }

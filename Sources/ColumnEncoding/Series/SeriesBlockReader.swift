@@ -158,34 +158,60 @@ package final class SeriesBlockReader: Sendable {
     package func decode(
         _ chunk: Int, _ scratch: inout SeriesScratch
     ) throws(ColumnDecodeError) {
+        var times: [Int64] = []
+        var values: [Double] = []
+        swap(&times, &scratch.times)
+        swap(&values, &scratch.values)
+        defer {
+            swap(&times, &scratch.times)
+            swap(&values, &scratch.values)
+        }
+        times.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        _ = try append(chunk, &scratch, to: &times, &values)
+    }
+
+    /// Appends all samples of a chunk.
+    /// - Returns: whether its times are in strict order.
+    package func append(
+        _ chunk: Int, _ scratch: inout SeriesScratch, to times: inout [Int64],
+        _ values: inout [Double]
+    ) throws(ColumnDecodeError) -> Bool {
         guard let samples = samples.withLock({ $0 }) else {
             throw .corrupt(column: "values", offset: 0, reason: "are not at hand")
         }
-        try decodeTimes(Int(directory.streams[chunk]), count(chunk), samples, &scratch)
+        let stream = try decodeTimes(
+            Int(directory.streams[chunk]), count(chunk), samples, &scratch)
         let slot = try decodeIntegers(chunk, samples, &scratch)
-        let integers = scratch.slots[slot].integers
-        scratch.values.removeAll(keepingCapacity: true)
         let layout = ChunkLayout(rawValue: directory.layouts[chunk])
+        let start = values.count
         if layout.contains(.patterns) {
-            for integer in integers {
-                scratch.values.append(Double(bitPattern: UInt64(bitPattern: integer)))
+            for integer in scratch.slots[slot].integers {
+                values.append(Double(bitPattern: UInt64(bitPattern: integer)))
             }
         } else {
-            DecimalScaling.append(integers, exponent: layout.exponent, to: &scratch.values)
+            DecimalScaling.append(
+                scratch.slots[slot].integers, exponent: layout.exponent, to: &values)
         }
-        if layout.contains(.exceptions) { try putExceptions(chunk, samples, &scratch.values) }
+        if layout.contains(.exceptions) {
+            do throws(ColumnDecodeError) {
+                try putExceptions(chunk, samples, &values, from: start)
+            } catch {
+                values.removeLast(values.count - start)
+                throw error
+            }
+        }
+        times.append(contentsOf: scratch.streams[stream].integers)
+        return scratch.streams[stream].isAscending
     }
 
+    /// The slot of the scratch that holds the stream's times afterwards.
     private func decodeTimes(
         _ stream: Int, _ count: Int, _ samples: Samples, _ scratch: inout SeriesScratch
-    ) throws(ColumnDecodeError) {
+    ) throws(ColumnDecodeError) -> Int {
         let slot = stream & (SeriesScratch.streamSlots - 1)
-        if scratch.streams[slot].holds(self, stream) {
-            scratch.times = scratch.streams[slot].integers
-            return
-        }
+        if scratch.streams[slot].holds(self, stream) { return slot }
         scratch.streams[slot].reader = nil
-        scratch.times = []
         try samples.times.read(stream, "times") { (reader) throws(ColumnDecodeError) in
             try SeriesBlockReader.fill(
                 &scratch.streams[slot].integers, count: count,
@@ -194,9 +220,20 @@ package final class SeriesBlockReader: Sendable {
         guard scratch.streams[slot].integers.last == directory.lastTimes[stream] else {
             throw .corrupt(column: "times", offset: 0, reason: "do not end where they should")
         }
+        scratch.streams[slot].isAscending = SeriesBlockReader.isAscending(
+            scratch.streams[slot].integers)
         scratch.streams[slot].reader = self
         scratch.streams[slot].number = stream
-        scratch.times = scratch.streams[slot].integers
+        return slot
+    }
+
+    private static func isAscending(_ times: [Int64]) -> Bool {
+        times.withUnsafeBufferPointer { times in
+            for index in 1..<max(1, times.count) where times[index] <= times[index - 1] {
+                return false
+            }
+            return true
+        }
     }
 
     /// Makes `out` as long as `count`, with `first` and then the values of a column.
@@ -281,12 +318,12 @@ package final class SeriesBlockReader: Sendable {
     }
 
     private func putExceptions(
-        _ chunk: Int, _ samples: Samples, _ out: inout [Double]
+        _ chunk: Int, _ samples: Samples, _ out: inout [Double], from start: Int
     ) throws(ColumnDecodeError) {
         try samples.values.read(chunk, "values", isWhole: false) {
             (reader) throws(ColumnDecodeError) in
-            try SeriesBlockReader.readExceptions(&reader, out.count) { index, pattern in
-                out[index] = Double(bitPattern: pattern)
+            try SeriesBlockReader.readExceptions(&reader, out.count - start) { index, pattern in
+                out[start + index] = Double(bitPattern: pattern)
             }
         }
     }
@@ -329,6 +366,8 @@ package struct SeriesScratch: Sendable {
         var reader: SeriesBlockReader?
         var number = 0
         var integers: [Int64] = []
+        /// Of times: whether each is above the one before.
+        var isAscending = false
 
         func holds(_ reader: SeriesBlockReader, _ number: Int) -> Bool {
             self.reader === reader && self.number == number

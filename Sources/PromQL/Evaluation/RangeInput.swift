@@ -28,7 +28,9 @@ extension SampleColumns {
     mutating func removeStaleMarkers() {
         histograms.removeAll(where: \.isStaleMarker)
         let marker = Sample.staleMarker.bitPattern
-        guard var kept = values.firstIndex(where: { $0.bitPattern == marker }) else { return }
+        guard holdStaleMarkers,
+            var kept = values.firstIndex(where: { $0.bitPattern == marker })
+        else { return }
         for index in kept..<values.count where values[index].bitPattern != marker {
             values[kept] = values[index]
             times[kept] = times[index]
@@ -36,6 +38,17 @@ extension SampleColumns {
         }
         values.removeLast(values.count - kept)
         times.removeLast(times.count - kept)
+    }
+
+    /// Looks at all values without a branch for each: nearly always there is none.
+    private var holdStaleMarkers: Bool {
+        values.withUnsafeBufferPointer { values in
+            var found: UInt64 = 0
+            for value in values {
+                found |= value.bitPattern == Sample.staleMarker.bitPattern ? 1 : 0
+            }
+            return found != 0
+        }
     }
 }
 

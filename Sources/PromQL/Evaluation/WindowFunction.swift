@@ -32,6 +32,28 @@ extension WindowFunction {
     mutating func begin(_ samples: SampleView) {}
 }
 
+/// How many samples lie up to one side of a window that moves on and on.
+private struct WindowEdge {
+    private(set) var index = 0
+    private var stride = 0
+
+    /// Moves on to the first sample after `time`. Samples mostly come as regularly as windows do: where
+    /// it moved as far as before is looked at first.
+    @inline(__always)
+    mutating func move(past time: Int64, _ times: UnsafeBufferPointer<Int64>) {
+        let guess = index &+ stride
+        if guess <= times.count, guess == 0 || times[guess &- 1] <= time,
+            guess == times.count || times[guess] > time
+        {
+            index = guess
+            return
+        }
+        let before = index
+        while index < times.count, times[index] <= time { index &+= 1 }
+        stride = index &- before
+    }
+}
+
 extension Windows {
     /// Slides over the samples with two indices that only move forward.
     /// - Parameter output: one entry a step, absent before.
@@ -46,16 +68,18 @@ extension Windows {
             columns.values.withUnsafeBufferPointer { values in
                 let samples = SampleView(times: times, values: values)
                 kernel.begin(samples)
-                var lower = 0
-                var upper = 0
+                var lower = WindowEdge()
+                var upper = WindowEdge()
                 for index in 0..<count {
                     let end = end(index)
                     let start = end &- range
-                    while upper < times.count, times[upper] <= end &+ reachAhead { upper &+= 1 }
-                    while lower < upper, times[lower] <= start &- reachBack { lower &+= 1 }
-                    guard lower < upper else { continue }
+                    upper.move(past: end &+ reachAhead, times)
+                    lower.move(past: start &- reachBack, times)
+                    guard lower.index < upper.index else { continue }
                     let value = kernel.value(
-                        samples, Window(samples: lower..<upper, start: start, end: end, step: index)
+                        samples,
+                        Window(
+                            samples: lower.index..<upper.index, start: start, end: end, step: index)
                     )
                     if value.isPresentStep {
                         output[index] = value

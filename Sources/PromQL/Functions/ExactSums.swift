@@ -14,9 +14,12 @@ struct ExactSums {
         var isExact = true
         for value in samples.values {
             // Nor zeros below zero: where all are such, so is their mean.
-            isExact =
-                isExact && value.rounded(.towardZero) == value && value.magnitude <= bound
-                && (value != 0 || value.sign == .plus)
+            guard value.magnitude <= bound, Double(Int64(value)) == value,
+                value != 0 || value.sign == .plus
+            else {
+                isExact = false
+                break
+            }
         }
         guard isExact else { return }
         sums.reserveCapacity(samples.values.count + 1)

@@ -15,6 +15,10 @@ struct Rate: SummaryFunction {
     /// Samples that are below their predecessor, found once a series: most series have none.
     private var resets: [Int] = []
     private var firstReset = 0
+    /// Where the samples of a window before lay, and the factor that follows from it where no zero of a
+    /// counter bounds it: scrapes and steps are regular, so it is nearly always the same.
+    private var known: Place?
+    private var knownFactor = 0.0
 
     var looksAtEndsOnly: Bool { true }
 
@@ -27,11 +31,27 @@ struct Rate: SummaryFunction {
     mutating func begin(_ samples: SampleView) {
         resets.removeAll(keepingCapacity: true)
         firstReset = 0
-        guard isCounter, samples.values.count > 1 else { return }
-        for index in 1..<samples.values.count
-        where samples.values[index] < samples.values[index - 1] {
-            resets.append(index)
+        guard isCounter else { return }
+        var start = 1
+        while start < samples.values.count {
+            let block = start..<min(start &+ Self.blockLength, samples.values.count)
+            if Self.falls(samples.values, block) {
+                for index in block where samples.values[index] < samples.values[index - 1] {
+                    resets.append(index)
+                }
+            }
+            start = block.upperBound
         }
+    }
+
+    /// Samples that are looked at without a branch for each.
+    private static let blockLength = 64
+
+    @inline(__always)
+    private static func falls(_ values: UnsafeBufferPointer<Double>, _ block: Range<Int>) -> Bool {
+        var falls: UInt64 = 0
+        for index in block { falls |= values[index] < values[index &- 1] ? 1 : 0 }
+        return falls != 0
     }
 
     mutating func value(_ samples: SampleView, _ window: Window) -> Double {
@@ -40,10 +60,32 @@ struct Rate: SummaryFunction {
         guard last > first else { return StepValue.absent }
         var difference = samples.values[last] - samples.values[first]
         addResets(samples, after: first, through: last, to: &difference)
+        let place = Place(
+            toStart: samples.times[first] &- window.start, toEnd: window.end &- samples.times[last],
+            sampled: samples.times[last] &- samples.times[first], intervals: last - first)
+        // Beyond its first value a counter is not followed back past a zero within the samples' span.
+        let firstValue = samples.values[first]
+        if place == known, !isCounter || (firstValue >= difference && firstValue >= 0) {
+            return difference * knownFactor
+        }
+        let times = (first: samples.times[first], last: samples.times[last])
+        if place.intervals > 1 {
+            known = place
+            knownFactor = factor(
+                times: times, intervals: last - first, start: window.start, end: window.end,
+                isRising: false, shareAtFirst: 0)
+        }
         return extrapolate(
-            difference, firstValue: samples.values[first],
-            times: (samples.times[first], samples.times[last]), intervals: last - first,
+            difference, firstValue: firstValue, times: times, intervals: last - first,
             start: window.start, end: window.end)
+    }
+
+    /// How samples lie in their window, in milliseconds.
+    private struct Place: Equatable {
+        var toStart: Int64
+        var toEnd: Int64
+        var sampled: Int64
+        var intervals: Int
     }
 
     func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {

@@ -46,8 +46,13 @@ package struct PrometheusAPI: Sendable {
     package func register(on router: inout Router, prefix: String = "") {
         var options = RouteOptions(errors: PrometheusEnvelope.errors)
         options.endsWithClient = true
+        var quick = options
+        quick.isQuick = true
+        router.group(prefix, options: quick) { registerQueries(on: &$0) }
         router.group(prefix, options: options) { group in
-            registerQueries(on: &group)
+            group.on([.get, .post], "/api/v1/query_exemplars", queryExemplars)
+            group.on([.get, .post], "/api/v1/format_query", formatQuery)
+            group.on([.get, .post], "/api/v1/parse_query", parseQuery)
             group.on(.get, "/federate", federate)
             group.on(.get, "/api/v1/metadata", metadata)
             group.on(.get, "/api/v1/rules", ruleGroups)
@@ -91,13 +96,11 @@ package struct PrometheusAPI: Sendable {
         }
     }
 
+    /// All of them do on the runner's threads what takes time.
     private func registerQueries(on group: inout RouteGroup) {
         let methods: [HTTPMethod] = [.get, .post]
         group.on(methods, "/api/v1/query", query)
         group.on(methods, "/api/v1/query_range", queryRange)
-        group.on(methods, "/api/v1/query_exemplars", queryExemplars)
-        group.on(methods, "/api/v1/format_query", formatQuery)
-        group.on(methods, "/api/v1/parse_query", parseQuery)
         group.on(methods, "/api/v1/labels", labelNames)
         group.on(methods, "/api/v1/series", series)
         group.on(.get, "/api/v1/label/{name}/values", labelValues)

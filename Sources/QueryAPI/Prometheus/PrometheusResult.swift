@@ -65,9 +65,9 @@ struct PrometheusResult {
                 }
             }
         case .matrix(let steps, let series):
-            try list(series.lazy.filter { !$0.isEmpty }, to: &writer) { series, object in
-                write(series, steps, to: &object)
-            }
+            let filled = series.filter { !$0.isEmpty }
+            let shown = limit > 0 ? filled.prefix(limit) : filled[...]
+            try PrometheusMatrix(steps, bytesMax: bytesMax).write(shown, to: &writer)
         case .samples(let series):
             try list(series.lazy.filter { !$0.isEmpty }, to: &writer) { series, object in
                 object.field("metric", series.labels)
@@ -89,31 +89,6 @@ struct PrometheusResult {
         }
     }
 
-    private func write(
-        _ series: StepSeries, _ steps: EvaluationSteps, to object: inout JSONWriter
-    ) {
-        object.field("metric", series.labels)
-        let hasNumbers =
-            !series.hasHistograms
-            || series.values.indices.contains {
-                StepValue.isPresent(series.values[$0]) && series.histograms[$0] == nil
-            }
-        if hasNumbers {
-            object.arrayField("values") { array in
-                for (index, value) in series.values.enumerated()
-                where StepValue.isPresent(value) && series.histogram(index) == nil {
-                    point(steps.time(index), value, to: &array)
-                }
-            }
-        }
-        guard series.hasHistograms else { return }
-        object.arrayField("histograms") { array in
-            for (index, histogram) in series.histograms.enumerated() {
-                if let histogram { point(steps.time(index), histogram, to: &array) }
-            }
-        }
-    }
-
     private func list<Series>(
         _ all: some Sequence<Series>, to writer: inout JSONWriter,
         _ body: (Series, inout JSONWriter) -> Void
@@ -124,13 +99,15 @@ struct PrometheusResult {
             if limit > 0, shown == limit { break }
             shown += 1
             writer.object { body(series, &$0) }
-            guard writer.bytes.count <= bytesMax else {
-                throw .execution(
-                    "the answer exceeds \(bytesMax) bytes; select fewer series, a larger step or "
-                        + "a shorter range, or set limit")
-            }
+            guard writer.bytes.count <= bytesMax else { throw Self.tooLong(bytesMax) }
         }
         writer.endArray()
+    }
+
+    static func tooLong(_ bytesMax: Int) -> QueryError {
+        .execution(
+            "the answer exceeds \(bytesMax) bytes; select fewer series, a larger step or "
+                + "a shorter range, or set limit")
     }
 
     private func point(_ time: Int64, _ value: Double, to writer: inout JSONWriter) {
@@ -141,10 +118,7 @@ struct PrometheusResult {
     }
 
     private func point(_ time: Int64, _ histogram: HistogramValue, to writer: inout JSONWriter) {
-        writer.array {
-            $0.prometheusTime(milliseconds: time)
-            $0.value(histogram)
-        }
+        writer.histogramPoint(time, histogram)
     }
 }
 
@@ -153,6 +127,13 @@ extension SampleSeries {
 }
 
 extension JSONWriter {
+    mutating func histogramPoint(_ time: Int64, _ histogram: HistogramValue) {
+        array {
+            $0.prometheusTime(milliseconds: time)
+            $0.value(histogram)
+        }
+    }
+
     /// `{"count","sum","buckets":[[rule,"lower","upper","count"]]}`; the rule says which bounds belong to
     /// the bucket: 0 the upper, 1 the lower, 2 neither, 3 both. Empty buckets are left out.
     fileprivate mutating func value(_ histogram: HistogramValue) {

@@ -75,7 +75,9 @@ extension MetricEngine {
                 state.days.filter { first <= $0.key && $0.key <= last }.sorted { $0.key < $1.key }
                     .map {
                         var day = $0.value
-                        day.blocks.removeAll { !$0.overlaps(range) }
+                        if day.blocks.contains(where: { !$0.overlaps(range) }) {
+                            day.blocks = day.blocks.filter { $0.overlaps(range) }
+                        }
                         day.removeRollups(outside: range)
                         return day
                     },
@@ -231,6 +233,21 @@ extension MetricEngine {
         } catch {
             report(info, error.description)
             return false
+        }
+    }
+
+    /// Appends all samples of a chunk; nothing (counted and logged) if it is damaged.
+    /// - Returns: whether what was appended is in strict order of time.
+    func append(
+        _ chunk: Int, of reader: SeriesBlockReader, _ info: MetricBlockInfo,
+        _ scratch: inout SeriesScratch, to target: inout SampleColumns
+    ) throws(StoreError) -> Bool {
+        guard try readSamples(of: reader, info) else { return true }
+        do throws(ColumnDecodeError) {
+            return try reader.append(chunk, &scratch, to: &target.times, &target.values)
+        } catch {
+            report(info, error.description)
+            return true
         }
     }
 

@@ -65,17 +65,29 @@ final class MetricSelection: SeriesSelection {
 
     func samples(_ index: Int, into target: inout SampleColumns) throws(StoreError) {
         target.removeAll()
+        var isOrdered = true
         try withScratch { (scratch) throws(StoreError) in
             for day in days.indices {
-                if days[day].isThinned { try appendThinned(index, day, &scratch, to: &target) }
+                if days[day].isThinned {
+                    try appendThinned(index, day, &scratch, to: &target)
+                    isOrdered = false
+                }
                 try forEachChunk(of: index, on: day, &scratch) {
                     reader, info, chunk, scratch throws(StoreError) in
-                    try append(chunk, of: reader, info, &scratch, to: &target)
+                    if let last = target.times.last, last >= reader.firstTime(chunk) {
+                        isOrdered = false
+                    }
+                    let isAscending = try append(chunk, of: reader, info, &scratch, to: &target)
+                    isOrdered = isOrdered && isAscending
                 }
             }
         }
+        let stored = target.times.count
         appendHead(index, to: &target)
-        MetricSelection.order(&target)
+        // Chunks are in order by themselves, and nearly always follow each other.
+        if !isOrdered || !MetricSelection.isAscending(target.times, from: stored) {
+            MetricSelection.order(&target)
+        }
         if !extras.isEmpty { target.histograms = histograms(index) }
     }
 
@@ -125,21 +137,22 @@ final class MetricSelection: SeriesSelection {
         return part[low..<end]
     }
 
+    /// - Returns: whether what was appended is in strict order of time.
+    @discardableResult
     func append(
         _ chunk: Int, of reader: SeriesBlockReader, _ info: MetricBlockInfo,
         _ scratch: inout SeriesScratch, to target: inout SampleColumns
-    ) throws(StoreError) {
+    ) throws(StoreError) -> Bool {
         let first = reader.firstTime(chunk)
         let last = reader.lastTime(chunk)
-        guard try engine.decode(chunk, of: reader, info, &scratch) else { return }
         if range.lowerBound <= first, last <= range.upperBound {
-            target.times += scratch.times
-            target.values += scratch.values
-            return
+            return try engine.append(chunk, of: reader, info, &scratch, to: &target)
         }
+        guard try engine.decode(chunk, of: reader, info, &scratch) else { return true }
         let kept = MetricSelection.indices(of: range, in: scratch.times)
         target.times += scratch.times[kept]
         target.values += scratch.values[kept]
+        return MetricSelection.isAscending(target.times, from: target.times.count - kept.count + 1)
     }
 
     func appendHead(_ index: Int, to target: inout SampleColumns) {
@@ -223,9 +236,11 @@ final class MetricSelection: SeriesSelection {
         columns.values = sorted.values
     }
 
-    private static func isAscending(_ times: [Int64]) -> Bool {
+    /// Whether each time from `start` on is above the one before it.
+    private static func isAscending(_ times: [Int64], from start: Int = 1) -> Bool {
         times.withUnsafeBufferPointer { times in
-            for index in 1..<max(1, times.count) where times[index] <= times[index - 1] {
+            let first = max(1, start)
+            for index in first..<max(first, times.count) where times[index] <= times[index - 1] {
                 return false
             }
             return true

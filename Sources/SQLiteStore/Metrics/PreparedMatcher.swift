@@ -3,7 +3,7 @@ import Store
 
 /// A label matcher with its pattern compiled.
 struct PreparedMatcher: Sendable {
-    private enum Test {
+    fileprivate enum Test: Sendable {
         case equals(String)
         case pattern(Pattern)
         case isAny(of: Set<String>)
@@ -12,15 +12,20 @@ struct PreparedMatcher: Sendable {
     let name: String
     private let test: Test
     private let isNegated: Bool
+    /// The only values that satisfy it, where they can be told.
+    let literals: [String]?
+    /// Whether a series without the label satisfies it: a missing label is an empty value.
+    let acceptsMissing: Bool
 
     init(_ matcher: LabelMatcher) throws(StoreError) {
-        name = matcher.name
-        isNegated = matcher.operator == .notEqual || matcher.operator == .doesNotMatch
+        let isNegated = matcher.operator == .notEqual || matcher.operator == .doesNotMatch
         switch matcher.operator {
-        case .equal, .notEqual: test = .equals(matcher.value)
+        case .equal, .notEqual:
+            self.init(matcher.name, .equals(matcher.value), isNegated: isNegated)
         case .matches, .doesNotMatch:
             do {
-                test = .pattern(try Pattern(matcher.value))
+                self.init(
+                    matcher.name, .pattern(try Pattern(matcher.value)), isNegated: isNegated)
             } catch {
                 throw .invalidPattern(pattern: matcher.value, reason: error.reason)
             }
@@ -29,40 +34,37 @@ struct PreparedMatcher: Sendable {
 
     /// Accepts any of `values`, none of them empty.
     init(name: String, anyOf values: some Sequence<String>) {
-        self.name = name
-        test = .isAny(of: Set(values))
-        isNegated = false
+        self.init(name, .isAny(of: Set(values)), isNegated: false)
     }
 
-    private init(negating other: PreparedMatcher) {
-        name = other.name
-        test = other.test
-        isNegated = !other.isNegated
+    private init(_ name: String, _ test: Test, isNegated: Bool) {
+        self.name = name
+        self.test = test
+        self.isNegated = isNegated
+        literals = isNegated ? nil : test.literals
+        acceptsMissing = test.accepts(UnsafeRawBufferPointer(start: nil, count: 0)) != isNegated
     }
 
     /// Accepts what this one refuses.
-    var negated: PreparedMatcher { PreparedMatcher(negating: self) }
+    var negated: PreparedMatcher { PreparedMatcher(name, test, isNegated: !isNegated) }
 
-    /// The only values that satisfy it, where they can be told.
-    var literals: [String]? {
-        if isNegated { return nil }
-        switch test {
-        case .equals(let value): return [value]
-        case .pattern(let pattern): return pattern.literals
-        case .isAny(let values): return Array(values)
+    func accepts(_ value: UnsafeRawBufferPointer) -> Bool { test.accepts(value) != isNegated }
+}
+
+extension PreparedMatcher.Test {
+    fileprivate var literals: [String]? {
+        switch self {
+        case .equals(let value): [value]
+        case .pattern(let pattern): pattern.literals
+        case .isAny(let values): Array(values)
         }
     }
 
-    /// Whether a series without the label satisfies it: a missing label is an empty value.
-    var acceptsMissing: Bool { accepts(UnsafeRawBufferPointer(start: nil, count: 0)) }
-
-    func accepts(_ value: UnsafeRawBufferPointer) -> Bool {
-        let matches =
-            switch test {
-            case .equals(var wanted): wanted.withUTF8 { value.elementsEqual($0) }
-            case .pattern(let pattern): pattern.matchesWhole(value)
-            case .isAny(let values): values.contains(String(decoding: value, as: UTF8.self))
-            }
-        return matches != isNegated
+    fileprivate func accepts(_ value: UnsafeRawBufferPointer) -> Bool {
+        switch self {
+        case .equals(var wanted): wanted.withUTF8 { value.elementsEqual($0) }
+        case .pattern(let pattern): pattern.matchesWhole(value)
+        case .isAny(let values): values.contains(String(decoding: value, as: UTF8.self))
+        }
     }
 }

@@ -2,153 +2,18 @@ import Store
 import Synchronization
 import Telemetry
 
-/// Numbers distinct label pairs (name and value symbols) from 0 in order of first appearance.
-struct PairNumbers: Sendable {
-    private(set) var keys: [UInt64] = []
-    /// Open-addressed: number + 1, zero is free; at most half full.
-    private var slots = [UInt32](repeating: 0, count: 1_024)
-
-    mutating func number(of key: UInt64) -> UInt32 {
-        var slot = place(key)
-        while slots[slot] != 0 {
-            let number = slots[slot] - 1
-            if keys[Int(number)] == key { return number }
-            slot = (slot + 1) & (slots.count - 1)
-        }
-        keys.append(key)
-        slots[slot] = UInt32(keys.count)
-        if keys.count * 2 > slots.count { grow() }
-        return UInt32(keys.count - 1)
-    }
-
-    /// Multiplicative hashing: the upper bits are the well mixed ones.
-    private func place(_ key: UInt64) -> Int {
-        Int((key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (slots.count - 1)
-    }
-
-    private mutating func grow() {
-        slots = [UInt32](repeating: 0, count: slots.count * 4)
-        for (number, key) in keys.enumerated() {
-            var slot = place(key)
-            while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
-            slots[slot] = UInt32(number) + 1
-        }
-    }
-}
-
-/// Series that are added to: labels as numbered pairs, no postings yet.
-struct SegmentBuilder: Sendable {
-    fileprivate var symbols = StringTable(capacity: 256)
-    private(set) var ids: [SeriesID] = []
-    /// (name, value) symbols.
-    fileprivate var distinct = PairNumbers()
-    /// Pairs of all series by number, one after the other, in canonical order of the names.
-    fileprivate var pairs: [UInt32] = []
-    fileprivate var pairEnds: [UInt32] = []
-
-    var count: Int { ids.count }
-
-    init() {}
-
-    /// All series of some segments.
-    init(_ segments: ArraySlice<SeriesSegment>) {
-        ids.reserveCapacity(segments.reduce(0) { $0 + $1.count })
-        pairEnds.reserveCapacity(ids.capacity)
-        pairs.reserveCapacity(segments.reduce(0) { $0 + $1.pairs.count })
-        for segment in segments { add(segment) }
-    }
-
-    mutating func add(_ id: SeriesID, labels: UnsafeRawBufferPointer) {
-        ids.append(id)
-        var cursor = LabelCursor(labels)
-        while let pair = cursor.next() {
-            let name = symbols.intern(bytes: pair.name)
-            let value = symbols.intern(bytes: pair.value)
-            pairs.append(distinct.number(of: UInt64(name) << 32 | UInt64(value)))
-        }
-        pairEnds.append(UInt32(pairs.count))
-    }
-
-    /// Adds all series of a segment. Each distinct pair is looked up once.
-    private mutating func add(_ segment: SeriesSegment) {
-        var numbers: [UInt32] = []
-        numbers.reserveCapacity(segment.keys.count)
-        for key in segment.keys {
-            let name = segment.symbols.withBytes(of: StringID(truncatingIfNeeded: key >> 32)) {
-                symbols.intern(bytes: $0)
-            }
-            let value = segment.symbols.withBytes(of: StringID(truncatingIfNeeded: key)) {
-                symbols.intern(bytes: $0)
-            }
-            numbers.append(distinct.number(of: UInt64(name) << 32 | UInt64(value)))
-        }
-        let start = UInt32(pairs.count)
-        ids += segment.ids
-        segment.pairs.forEach { pairs.append(numbers[Int($0)]) }
-        for end in segment.pairEnds { pairEnds.append(start + end) }
-    }
-
-    private func key(_ index: Int) -> UInt64 { distinct.keys[Int(pairs[index])] }
-
-    func labelBytes(_ local: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for index in SpanBatch.run(pairEnds, local) { symbols.append(key(index), to: &bytes) }
-        return bytes
-    }
-
-    /// The distinct pairs of these series, of all without looking at each.
-    private func pairs(of series: [Int]) -> [UInt64] {
-        if series.count == count { return distinct.keys }
-        var found = Set<UInt64>()
-        for local in series {
-            for index in SpanBatch.run(pairEnds, local) { found.insert(key(index)) }
-        }
-        return Array(found)
-    }
-
-    func collectNames(of series: [Int], into names: inout Set<String>) {
-        var seen = Set<StringID>()
-        for pair in pairs(of: series) {
-            let name = StringID(truncatingIfNeeded: pair >> 32)
-            if seen.insert(name).inserted { names.insert(symbols[name]) }
-        }
-    }
-
-    /// Values of a label, sorted.
-    func values(of name: String, in series: [Int]) -> [String] {
-        guard let id = symbols.id(of: name) else { return [] }
-        return pairs(of: series).filter { StringID(truncatingIfNeeded: $0 >> 32) == id }
-            .map { symbols[StringID(truncatingIfNeeded: $0)] }.sorted()
-    }
-
-    func accepts(_ local: Int, _ matchers: [PreparedMatcher]) -> Bool {
-        matchers.allSatisfy { matcher in
-            guard let name = symbols.id(of: matcher.name) else { return matcher.acceptsMissing }
-            for index in SpanBatch.run(pairEnds, local)
-            where StringID(truncatingIfNeeded: key(index) >> 32) == name {
-                return symbols.withBytes(of: StringID(truncatingIfNeeded: key(index))) {
-                    matcher.accepts($0)
-                }
-            }
-            return matcher.acceptsMissing
-        }
-    }
-
-    func frozen() -> SeriesSegment { SeriesSegment(self) }
-}
-
 /// Series that no longer change, with postings. A series costs about 4 bytes a label: the number of its
 /// pair, and its place in the pair's posting, in two bytes each as long as they are below 65,536.
 final class SeriesSegment: Sendable {
     let ids: [SeriesID]
-    fileprivate let symbols: StringTable
+    let symbols: StringTable
     /// Distinct (name, value) symbols, ascending, and where the posting of each ends.
-    fileprivate let keys: [UInt64]
+    let keys: [UInt64]
     private let postingEnds: [UInt32]
     private let postings: CompactNumbers
     /// Per series, one after the other: indices into `keys`, in canonical order of the names.
-    fileprivate let pairs: CompactNumbers
-    fileprivate let pairEnds: [UInt32]
+    let pairs: CompactNumbers
+    let pairEnds: [UInt32]
     /// By name: values of all series, sorted.
     private let kept = Mutex<[StringID: [String]]>([:])
 
@@ -198,33 +63,90 @@ final class SeriesSegment: Sendable {
 
     // MARK: Matching
 
+    /// Up to this many series are looked at one by one rather than looked up in postings.
+    private static let fewSeries = 32
+
     /// The series that satisfy all matchers, ascending.
     func match(_ matchers: [PreparedMatcher]) -> [UInt32] {
+        // Conditions that a missing label fails come first: they select from postings, the rarest first.
+        guard let literals = literalPostings(matchers) else { return [] }
         var result: [UInt32]?
-        // Conditions that a missing label fails come first: they select from postings.
-        for matcher in matchers where !matcher.acceptsMissing {
-            let selected = select(matcher)
-            result = result.map { Postings.intersect($0, selected) } ?? selected
+        for (matcher, keys, size) in literals {
+            if let known = result, known.count <= Self.fewSeries, size > Self.fewSeries {
+                result = known.filter { accepts($0, matcher) }
+            } else {
+                let selected = Postings.union(keys.map(posting))
+                result = result.map { Postings.intersect($0, selected) } ?? selected
+            }
             if result?.isEmpty == true { return [] }
         }
-        for matcher in matchers where matcher.acceptsMissing {
-            let refused = select(matcher.negated)
-            result = Postings.subtract(result ?? Array(0..<UInt32(count)), refused)
+        let others = matchers.filter { $0.acceptsMissing || $0.literals == nil }
+        for matcher in others where !matcher.acceptsMissing {
+            if let known = result, known.count <= Self.fewSeries {
+                result = known.filter { accepts($0, matcher) }
+            } else {
+                let selected = select(matcher)
+                result = result.map { Postings.intersect($0, selected) } ?? selected
+            }
+            if result?.isEmpty == true { return [] }
+        }
+        for matcher in others where matcher.acceptsMissing {
+            if let known = result, known.count <= Self.fewSeries {
+                result = known.filter { accepts($0, matcher) }
+            } else {
+                let refused = select(matcher.negated)
+                result = Postings.subtract(result ?? Array(0..<UInt32(count)), refused)
+            }
         }
         return result ?? Array(0..<UInt32(count))
     }
 
-    private func select(_ matcher: PreparedMatcher) -> [UInt32] {
-        guard let name = symbols.id(of: matcher.name) else { return [] }
-        if let literals = matcher.literals {
-            return Postings.union(
-                literals.compactMap { literal in
-                    guard let value = symbols.id(of: literal) else { return nil }
-                    let key = UInt64(name) << 32 | UInt64(value)
-                    let index = lowerBound(key)
-                    return index < keys.count && keys[index] == key ? posting(index) : nil
-                })
+    /// Matchers for values that can be told, the one with the fewest series first; `nil` if one of them has
+    /// none here.
+    private func literalPostings(
+        _ matchers: [PreparedMatcher]
+    ) -> [(matcher: PreparedMatcher, keys: [Int], size: Int)]? {
+        var found: [(matcher: PreparedMatcher, keys: [Int], size: Int)] = []
+        for matcher in matchers where !matcher.acceptsMissing {
+            guard let literals = matcher.literals else { continue }
+            let keys = keys(of: matcher.name, literals)
+            if keys.isEmpty { return nil }
+            found.append(
+                (matcher, keys, keys.reduce(0) { $0 + SpanBatch.run(postingEnds, $1).count }))
         }
+        if found.count > 1 { found.sort { $0.size < $1.size } }
+        return found
+    }
+
+    /// The pairs that a name has with any of some values.
+    private func keys(of name: String, _ values: [String]) -> [Int] {
+        guard let name = symbols.id(of: name) else { return [] }
+        return values.compactMap { value in
+            guard let value = symbols.id(of: value) else { return nil }
+            let key = UInt64(name) << 32 | UInt64(value)
+            let index = lowerBound(key)
+            return index < keys.count && keys[index] == key ? index : nil
+        }
+    }
+
+    private func accepts(_ series: UInt32, _ matcher: PreparedMatcher) -> Bool {
+        guard let name = symbols.id(of: matcher.name) else { return matcher.acceptsMissing }
+        for index in SpanBatch.run(pairEnds, Int(series)) {
+            let key = keys[Int(pairs[index])]
+            if StringID(truncatingIfNeeded: key >> 32) == name {
+                return symbols.withBytes(of: StringID(truncatingIfNeeded: key)) {
+                    matcher.accepts($0)
+                }
+            }
+        }
+        return matcher.acceptsMissing
+    }
+
+    private func select(_ matcher: PreparedMatcher) -> [UInt32] {
+        if let literals = matcher.literals {
+            return Postings.union(keys(of: matcher.name, literals).map(posting))
+        }
+        guard let name = symbols.id(of: matcher.name) else { return [] }
         let accepted = keyRange(of: name).filter { index in
             symbols.withBytes(of: StringID(truncatingIfNeeded: keys[index])) {
                 matcher.accepts($0)
@@ -320,17 +242,5 @@ struct SortedTexts {
         var union: [String] = []
         for text in lists.joined().sorted() where union.last != text { union.append(text) }
         return union
-    }
-}
-
-extension StringTable {
-    /// Appends a label pair in the form of canonical label bytes.
-    fileprivate func append(_ pair: UInt64, to bytes: inout [UInt8]) {
-        for symbol in [pair >> 32, pair] {
-            withBytes(of: StringID(truncatingIfNeeded: symbol)) { content in
-                Varint.append(UInt64(content.count), to: &bytes)
-                bytes.append(contentsOf: content)
-            }
-        }
     }
 }

@@ -5,7 +5,9 @@ import Telemetry
 package enum GoFloat {
     /// Format `'f'`: never an exponent, however many zeros that takes; `NaN`, `+Inf`, `-Inf`.
     package static func appendFixed(_ number: Double, to output: inout [UInt8]) {
-        if let decimal = ShortDecimal(number) { return decimal.append(to: &output) }
+        if mayBeShort(number), let decimal = ShortDecimal(number) {
+            return decimal.append(to: &output)
+        }
         if appendPlain(number, to: &output) { return }
         guard let decimal = finite(number, to: &output) else { return }
         let pointAt = decimal.pointAt
@@ -26,20 +28,46 @@ package enum GoFloat {
         }
     }
 
-    /// Appends what `description` writes, which has the shortest digits, if that has no exponent: the
-    /// usual case, and quicker than taking it apart. False if nothing has been appended.
+    /// False for most doubles that are no decimal of up to six digits after the point. Such a decimal times
+    /// 10^6 is whole but for two roundings, each by 2^-53 of it at most.
+    private static func mayBeShort(_ number: Double) -> Bool {
+        let millionths = number.magnitude * 1e6
+        guard millionths < 1e15 else { return true }
+        // Rounds to a whole number: above 2^52 doubles have no fraction.
+        let whole = (millionths + 0x1p52) - 0x1p52
+        return (millionths - whole).magnitude <= millionths * 0x1p-51
+    }
+
+    /// Appends the shortest digits as `description` has them, if that has no exponent: the usual case,
+    /// and quicker than taking it apart. False if nothing has been appended.
     private static func appendPlain(_ number: Double, to output: inout [UInt8]) -> Bool {
         guard number.isFinite else { return false }
-        var text = number.description
-        return text.withUTF8 { utf8 in
-            guard !utf8.contains(UInt8(ascii: "e")), utf8.count > 2 else { return false }
-            let isWhole =
-                utf8[utf8.count - 1] == UInt8(ascii: "0")
-                && utf8[utf8.count - 2] == UInt8(ascii: ".")
-            output.append(
-                contentsOf: UnsafeBufferPointer(
-                    rebasing: utf8[..<(utf8.count - (isWhole ? 2 : 0))]))
-            return true
+        let start = output.count
+        var stream = ByteStream()
+        swap(&stream.bytes, &output)
+        number.write(to: &stream)
+        swap(&stream.bytes, &output)
+        let text = output[start...]
+        guard text.count > 2, !text.contains(UInt8(ascii: "e")) else {
+            output.removeLast(output.count - start)
+            return false
+        }
+        if text.suffix(2).elementsEqual([UInt8(ascii: "."), UInt8(ascii: "0")]) {
+            output.removeLast(2)
+        }
+        return true
+    }
+
+    /// Takes the text of a number without a string of it in between.
+    private struct ByteStream: TextOutputStream {
+        var bytes: [UInt8] = []
+
+        mutating func write(_ string: String) { bytes.append(contentsOf: string.utf8) }
+
+        /// What the standard library calls with text that it knows to be ASCII; without it, it would call
+        /// the other.
+        mutating func _writeASCII(_ buffer: UnsafeBufferPointer<UInt8>) {
+            bytes.append(contentsOf: buffer)
         }
     }
 
