@@ -20,6 +20,59 @@ struct RuleFailed: InternalEvent {
     var message: String { "rule \(rule) of group \(group.name) (\(group.file)) failed: \(reason)" }
 }
 
+/// What Prometheus counts by group, by its names, so that alerts on rules that are written for it work here.
+struct RuleGroupTally: Sendable {
+    var key: RuleGroupKey
+
+    var labels: [(name: String, value: String)] {
+        [(name: "rule_group", value: "\(key.file);\(key.name)")]
+    }
+
+    /// Shows the counters before the first evaluation, so that their first rise is one.
+    func announce(to events: EventLog) {
+        events.emit(PrometheusEvaluation(labels: labels, increment: 0))
+        events.emit(PrometheusEvaluationFailure(labels: labels, increment: 0))
+        events.emit(PrometheusIteration(labels: labels, increment: 0))
+        events.emit(PrometheusIterationMissed(labels: labels, increment: 0))
+    }
+}
+
+/// A rule was evaluated.
+struct PrometheusEvaluation: InternalEvent {
+    static let counter = "prometheus_rule_evaluations_total"
+    static let help = "Evaluations of rules, by group."
+
+    var labels: [(name: String, value: String)]
+    var increment: UInt64 = 1
+}
+
+/// A rule could not be evaluated.
+struct PrometheusEvaluationFailure: InternalEvent {
+    static let counter = "prometheus_rule_evaluation_failures_total"
+    static let help = "Evaluations of rules that failed, by group."
+
+    var labels: [(name: String, value: String)]
+    var increment: UInt64 = 1
+}
+
+/// A group was due; counts those that were missed as well.
+struct PrometheusIteration: InternalEvent {
+    static let counter = "prometheus_rule_group_iterations_total"
+    static let help = "Times that a rule group was due, by group."
+
+    var labels: [(name: String, value: String)]
+    var increment: UInt64
+}
+
+/// A group was due and not evaluated.
+struct PrometheusIterationMissed: InternalEvent {
+    static let counter = "prometheus_rule_group_iterations_missed_total"
+    static let help = "Evaluations of rule groups that came too late, by group."
+
+    var labels: [(name: String, value: String)]
+    var increment: UInt64
+}
+
 /// A group was evaluated; counts the time it took.
 struct RuleGroupEvaluated: InternalEvent {
     static let counter = "sidelight_rule_group_evaluation_microseconds_total"

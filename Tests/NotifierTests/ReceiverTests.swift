@@ -150,9 +150,9 @@ struct ReceiverLab {
         #expect(
             try ReceiverLab.sorted(requests[0].body)
                 == #"{"attachments":[{"actions":[{"text":"Go","type":"button","url":"http://go"}],"#
-                + #""color":"danger","fallback":"\#(subject) | \#(url)","#
-                + #""fields":[{"short":true,"title":"T","value":"page"}],"#
-                + #""mrkdwn_in":["fallback","pretext","text"],"title":"\#(subject)","#
+                + #""callback_id":"","color":"danger","fallback":"\#(subject) | \#(url)","#
+                + #""fields":[{"short":true,"title":"T","value":"page"}],"footer":"","#
+                + #""mrkdwn_in":["fallback","pretext","text"],"text":"","title":"\#(subject)","#
                 + #""title_link":"\#(url)"}],"channel":"channel-a","username":"Alertmanager"}"#)
     }
 

@@ -13,14 +13,17 @@ import Testing
             .appendingPathComponent("authority-\(UUID().uuidString).pem").path
         try MailServer.certificate.write(toFile: authority, atomically: true, encoding: .utf8)
         defer { unlink(authority) }
-        return try await WebhookServer.with([.answer(200)], tls: try MailServer.tls()) { server in
+        // The certificate is for localhost and 127.0.0.1.
+        return try await WebhookServer.with(
+            [.answer(200)], tls: try MailServer.tls(), host: "127.0.0.2"
+        ) { server in
             let config = try AlertmanagerConfig.parse(
                 """
                 route: {receiver: hook, group_wait: 0s}
                 receivers:
                   - name: hook
                     webhook_configs:
-                      - url: https://127.0.0.1:\(server.port)/a
+                      - url: https://127.0.0.2:\(server.port)/a
                         http_config:
                           tls_config: {ca_file: \(authority)\(name)}
                 """, path: "am.yml")
@@ -48,7 +51,18 @@ import Testing
         let (entry, requests) = try await send(", server_name: localhost")
         #expect(entry.state == .delivered, "\(entry.delivery.lastError)")
         let host = requests.first?.headers.filter { $0.name.lowercased() == "host" }.map(\.value)
-        #expect(host?.count == 1 && host?.first?.hasPrefix("127.0.0.1:") == true, "\(host ?? [])")
+        #expect(host?.count == 1 && host?.first?.hasPrefix("127.0.0.2:") == true, "\(host ?? [])")
         #expect(requests.first?.uri == "/a")
+    }
+
+    @Test(
+        "that the certificate does not have ends the attempt, as does an address that it does not have"
+    )
+    func refused() async throws {
+        for name in [", server_name: elsewhere.example", ""] {
+            let (entry, requests) = try await send(name)
+            #expect(entry.state == .due)
+            #expect(requests.isEmpty)
+        }
     }
 }

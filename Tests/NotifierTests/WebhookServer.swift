@@ -46,7 +46,7 @@ final class WebhookServer: Sendable {
     static func with<Value>(
         _ reactions: [Reaction],
         choosing choice: @escaping @Sendable (Request) -> Reaction? = { _ in nil },
-        tls: NIOSSLContext? = nil,
+        tls: NIOSSLContext? = nil, host: String = "127.0.0.1",
         _ body: (WebhookServer) async throws -> Value
     ) async throws -> Value {
         let server = WebhookServer(reactions, choice)
@@ -61,7 +61,7 @@ final class WebhookServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(server))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: 0).get()
         server.channel.withLock { $0 = channel }
         let result: Result<Value, any Error>
         do {

@@ -54,8 +54,20 @@ import Testing
         let lab = RuleLab()
         try withFile(Self.counting) { path, _ in
             let engine = try engine(lab, path)
+            let group = ["\(path);g"]
+            for name in ["evaluation_failures", "group_iterations_missed", "group_iterations"] {
+                let reading = lab.events.readings().first {
+                    $0.name == "prometheus_rule_\(name)_total" && $0.labels.map(\.value) == group
+                }
+                #expect(reading?.value == 0, "\(name) is there before the first evaluation")
+            }
             engine.evaluateDue(at: move(lab, to: 0))
             #expect(engine.evaluateDue(at: move(lab, to: 22)).count == 1)
+            #expect(
+                lab.events.count("prometheus_rule_group_iterations_missed_total", labels: group)
+                    == 3)
+            #expect(
+                lab.events.count("prometheus_rule_group_iterations_total", labels: group) == 5)
             #expect(try lab.query("r", at: 22) == ["r 20"])
             #expect(lab.events.count("sidelight_rule_group_evaluations_missed_total") == 3)
         }

@@ -17,10 +17,14 @@ indirect enum JSONBody: Sendable {
     }
 
     /// Without the members that are empty texts or lists, as Go's `omitempty` has it.
-    static func filled(_ members: [(String, JSONBody)]) -> JSONBody {
+    /// - Parameter kept: members that stay.
+    static func filled(
+        _ members: [(String, JSONBody)], keeping kept: Set<String> = []
+    ) -> JSONBody {
         .object(
             members.filter { member in
-                switch member.1 {
+                if kept.contains(member.0) { return true }
+                return switch member.1 {
                 case .text(let text): !text.isEmpty
                 case .list(let elements): !elements.isEmpty
                 case .object(let members): !members.isEmpty

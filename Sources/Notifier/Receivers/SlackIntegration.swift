@@ -101,15 +101,17 @@ struct SlackIntegration: IntegrationSettings {
         var actionBodies: [JSONBody] = []
         for action in actions { actionBodies.append(try action.body(writer)) }
         let title = try writer.text(texts["title"] ?? "", atMost: Self.titleMax)
-        let attachment = JSONBody.filled([
-            ("title", .text(title)), ("title_link", try text("title_link")),
-            ("pretext", try text("pretext")), ("text", try text("text")),
-            ("fallback", try text("fallback")), ("callback_id", try text("callback_id")),
-            ("fields", .list(fieldBodies)), ("actions", .list(actionBodies)),
-            ("image_url", try text("image_url")), ("thumb_url", try text("thumb_url")),
-            ("footer", try text("footer")), ("color", try text("color")),
-            ("mrkdwn_in", .list(markdownIn.map { .text($0) })),
-        ])
+        // As Alertmanager sends it: these four also when they are empty.
+        let attachment = JSONBody.filled(
+            [
+                ("title", .text(title)), ("title_link", try text("title_link")),
+                ("pretext", try text("pretext")), ("text", try text("text")),
+                ("fallback", try text("fallback")), ("callback_id", try text("callback_id")),
+                ("fields", .list(fieldBodies)), ("actions", .list(actionBodies)),
+                ("image_url", try text("image_url")), ("thumb_url", try text("thumb_url")),
+                ("footer", try text("footer")), ("color", try text("color")),
+                ("mrkdwn_in", .list(markdownIn.map { .text($0) })),
+            ], keeping: ["text", "fallback", "callback_id", "footer"])
         var members: [(String, JSONBody)] = [
             ("channel", try text("channel")), ("username", try text("username")),
             ("icon_emoji", try text("icon_emoji")), ("icon_url", try text("icon_url")),

@@ -26,6 +26,7 @@ package struct RuleLint {
                 lookForTwins(rule, in: file.path)
                 lookAtExpression(rule, in: file.path)
                 lookAtTemplates(rule, in: file.path)
+                lookAtIdentity(rule, in: file.path)
             }
         }
     }
@@ -59,6 +60,9 @@ package struct RuleLint {
         for reason in ContradictoryMatchers.reasons(in: expression) {
             note(rule, path, isFatal: true, reason)
         }
+        for reason in ExclusiveComparisons.reasons(in: expression) {
+            note(rule, path, isFatal: true, reason)
+        }
         var thresholds = ImpossibleThresholds()
         let range = thresholds.range(of: expression)
         for reason in thresholds.reasons {
@@ -79,6 +83,18 @@ package struct RuleLint {
                     rule, path, isFatal: false,
                     "\(name) uses $labels.\(label), which the expression does not have")
             }
+        }
+    }
+
+    /// An alert is another one when its labels change.
+    private mutating func lookAtIdentity(_ rule: Rule, in path: String) {
+        guard case .alerting(let alert) = rule, alert.holdDuration > 0 else { return }
+        for (name, template) in alert.labels
+        where template.source.contains("$value") || template.source.contains(".Value") {
+            note(
+                rule, path, isFatal: false,
+                "label \(name) is made of the value: with every new value another alert begins to wait, "
+                    + "and for may never pass; say it in an annotation")
         }
     }
 

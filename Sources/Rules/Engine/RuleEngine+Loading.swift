@@ -72,6 +72,7 @@ extension RuleEngine {
     ) throws(StoreError) -> [Slot] {
         var slots: [Slot] = []
         for group in groups {
+            RuleGroupTally(key: group.key).announce(to: environment.events)
             let evaluator = try RuleGroupEvaluator(group, in: environment, at: now)
             slots.append(
                 Slot(

@@ -137,9 +137,14 @@ package final class RuleEngine: Sendable {
     @discardableResult
     private func run(_ job: Job) -> RuleGroupEvaluator.Outcome {
         var evaluator = job.evaluator
-        if job.missed > 0 {
+        let missed = UInt64(clamping: job.missed)
+        let labels = RuleGroupTally(key: evaluator.group.key).labels
+        environment.events.emit(PrometheusIteration(labels: labels, increment: missed &+ 1))
+        if missed > 0 {
             environment.events.emit(
-                RuleEvaluationsMissed(group: evaluator.group.key, count: UInt64(job.missed)))
+                RuleEvaluationsMissed(group: evaluator.group.key, count: missed))
+            environment.events.emit(
+                PrometheusIterationMissed(labels: labels, increment: missed))
         }
         let outcome = evaluator.evaluate(at: job.instant)
         let key = evaluator.group.key

@@ -94,6 +94,8 @@ package struct RuleGroupEvaluator: Sendable {
                 outcome.failures.append(error.reason)
                 environment.events.emit(
                     RuleFailed(group: group.key, rule: source.query, reason: error.reason))
+                environment.events.emit(
+                    PrometheusEvaluationFailure(labels: RuleGroupTally(key: group.key).labels))
             }
         }
     }
@@ -112,7 +114,9 @@ package struct RuleGroupEvaluator: Sendable {
         _ index: Int, at now: Timestamp, _ outcome: inout Outcome, _ notices: inout Notices
     ) {
         let start = environment.clock.monotonicNanoseconds
+        let labels = RuleGroupTally(key: group.key).labels
         environment.events.emit(RuleEvaluated())
+        environment.events.emit(PrometheusEvaluation(labels: labels))
         var failure: RuleFailure?
         do throws(RuleFailure) {
             failure = try run(index, at: now, &outcome, &notices)
@@ -129,6 +133,7 @@ package struct RuleGroupEvaluator: Sendable {
             outcome.failures.append("\(rule.name): \(failure.reason)")
             environment.events.emit(
                 RuleFailed(group: group.key, rule: rule.name, reason: failure.reason))
+            environment.events.emit(PrometheusEvaluationFailure(labels: labels))
         }
     }
 

@@ -95,13 +95,12 @@ extension ErrorBudget {
         _ query: WindowQuery, from start: Int64, to end: Int64, each window: Int64,
         _ context: QueryContext
     ) throws(QueryError) -> Int64? {
-        let engine = PromQLEngine(store: store, options: options)
-        let result = try engine.range(
-            query.text(window: window), start: start, end: end, step: window, context: context)
-        guard case .matrix(let evaluated, let series) = result.value else { return nil }
-        let first = series.compactMap { entry in
-            entry.values.firstIndex { StepValue.isPresent($0) && !$0.isNaN && $0 != 0 }
-        }.min()
-        return first.map { evaluated.time($0) - window }
+        // Window by window: mostly the first has some, and where there are none asking costs little.
+        for time in stride(from: start, through: end, by: Int64.Stride(window)) {
+            try context.check()
+            let found = try values(query.text(window: window), at: time, context)
+            if found.values.contains(where: { !$0.isNaN && $0 != 0 }) { return time - window }
+        }
+        return nil
     }
 }

@@ -100,7 +100,7 @@ package struct ErrorBudget: Sendable {
         }
     }
 
-    private func values(
+    func values(
         _ query: String, at time: Int64, _ context: QueryContext
     ) throws(QueryError) -> [Labels: Double] {
         let engine = PromQLEngine(store: store, options: options)

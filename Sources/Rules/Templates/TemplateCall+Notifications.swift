@@ -35,9 +35,12 @@ extension TemplateCall {
                 throw RenderFailure(reason: "error calling tz: unknown time zone \(name)")
             }
             let date = Date(timeIntervalSince1970: Double(nanoseconds) / 1e9)
+            let offset = Int64(zone.secondsFromGMT(for: date))
+            let known = ZoneNames(name)?.name(
+                ofOffset: offset, at: Timestamp(nanoseconds: nanoseconds).milliseconds / 1_000)
             return .zonedTime(
-                nanoseconds, offset: Int64(zone.secondsFromGMT(for: date)),
-                name: zone.abbreviation(for: date) ?? name)
+                nanoseconds, offset: offset,
+                name: known ?? zone.abbreviation(for: date) ?? name)
         default:
             guard case .time(let now) = run.now else { throw wrong(run.now, "time.Time") }
             return .duration(

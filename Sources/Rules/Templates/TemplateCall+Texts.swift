@@ -9,8 +9,8 @@ extension TemplateCall {
         if function == .reReplaceAll { return .string(try replaced()) }
         let text = try text(0)
         switch function {
-        case .toUpper: return .string(text.uppercased())
-        case .toLower: return .string(text.lowercased())
+        case .toUpper: return .string(text.mappingLetters(\.uppercaseMapping))
+        case .toLower: return .string(text.mappingLetters(\.lowercaseMapping))
         case .title: return .string(titled(text))
         case .stripPort: return .string(HostText(text).host ?? text)
         case .stripDomain: return .string(HostText.withoutDomain(text))
@@ -170,5 +170,17 @@ enum URLText {
         let rest = url[scheme.upperBound...]
         guard let slash = rest.firstIndex(of: "/") else { return "" }
         return String(rest[slash...].prefix { $0 != "?" && $0 != "#" })
+    }
+}
+
+extension String {
+    /// Letter by letter: one whose counterpart is more than one stays, as in Go.
+    fileprivate func mappingLetters(_ mapping: (Unicode.Scalar.Properties) -> String) -> String {
+        var mapped = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            let other = mapping(scalar.properties).unicodeScalars
+            mapped.append(other.count == 1 ? other.first ?? scalar : scalar)
+        }
+        return String(mapped)
     }
 }

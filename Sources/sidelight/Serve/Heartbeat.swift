@@ -115,7 +115,8 @@ final class HeartbeatLoop: Sendable {
             batch.append(series: batch.append(Labels(labels + own)), time: now, value: value)
         }
         add(Self.metric, [], Double(now) / 1_000)
-        for reading in events.readings() where reading.name.hasPrefix("alertmanager_") {
+        let prefixes = ["alertmanager_", "prometheus_"]
+        for reading in events.readings() where prefixes.contains(where: reading.name.hasPrefix) {
             add(reading.name, reading.labels, reading.value)
         }
         metrics.append(metrics: batch, digest: nil) { [events] result in

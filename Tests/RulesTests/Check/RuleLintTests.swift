@@ -51,6 +51,35 @@ struct RuleLintTests {
         #expect(found.first?.isFatal == true)
     }
 
+    @Test(
+        "comparisons that exclude each other, and fractions of whole numbers",
+        arguments: [
+            ("x > 5 and x < 3", "exclude each other"), ("x == 0 and x > 0", "exclude each other"),
+            ("sum(x) >= 2 and sum(x) <= 1.9", "exclude each other"),
+            ("changes(up[5m]) == 0.5", "a whole number"), ("count(up) == 1.5", "a whole number"),
+        ])
+    func exclusive(expression: String, says: String) throws {
+        let found = try findings(expression: expression)
+        #expect(found.contains { $0.reason.contains(says) && $0.isFatal }, "\(found)")
+    }
+
+    @Test(
+        "comparisons that go together are well",
+        arguments: [
+            "x > 3 and x < 5", "x >= 3 and x <= 3", "x > 5 and y < 3", "x != 0 and x > 0",
+            "changes(up[5m]) == 2", "x > 5 or x < 3",
+        ])
+    func compatible(expression: String) throws {
+        #expect(try findings(expression: expression).isEmpty)
+    }
+
+    @Test("a label made of the value, which for never outlasts")
+    func volatileLabels() throws {
+        let rule = "- {alert: A, expr: x > 1, labels: {v: \"{{ $value }}\"}"
+        #expect(try findings(rule + ", for: 1h}").map(\.isFatal) == [false])
+        #expect(try findings(rule + "}").isEmpty)
+    }
+
     @Test("a comparison that is dead beside one that lives is a warning")
     func half() throws {
         let found = try findings(expression: "up > 1 or up == 0")

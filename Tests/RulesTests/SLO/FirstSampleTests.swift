@@ -153,4 +153,17 @@ struct FirstSampleTests {
                 "{code=\"500\"} 0"
             ])
     }
+
+    @Test("events are known since the hour of the first, not the day")
+    func coverage() throws {
+        let lab = RuleLab()
+        let first = 50.4
+        good(lab, ["code": "200"], minutes: (first * 60)..<(60 * 80))
+        let objective = try #require(SLOReading.read(SLOReading.sloth()).objectives.first)
+        let since = try #require(
+            try ErrorBudget(of: objective, over: lab.store).coverage(
+                at: Int64(79 * Self.hour) * 1_000, context: QueryContext()))
+        let hours = Double(since) / 3_600_000
+        #expect(hours <= first && hours > first - 1.1, "\(hours)")
+    }
 }
