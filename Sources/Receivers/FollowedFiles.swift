@@ -51,7 +51,8 @@ struct FollowedFiles: Sendable {
         ]
         let names = Set(own.map(\.key))
         options.resource = own + options.resource.filter { !names.contains($0.key) }
-        let tail = FileTail(path: path, position: checkpoints.positions[path], others: followedNames)
+        let tail = FileTail(
+            path: path, position: checkpoints.positions[path], others: followedNames)
         followed.append(Followed(tail: tail, options: options, isFound: isFound))
     }
 

@@ -32,7 +32,7 @@ package struct LokiPushReceiver: Sendable {
     private func push(_ request: HTTPRequest) async throws -> HTTPResponse {
         let now = ingest.now
         let decoded = try decoded(request, receivedAt: now)
-        let digest = decoded.retryDigest(ContentHash(ofBody: request.body), receivedAt: now)
+        let digest = decoded.exactRetryDigest(ContentHash(ofBody: request.body), receivedAt: now)
         let receipt = try await storing { () throws(StoreError) in
             try await ingest.store(decoded, digest: digest, by: .loki)
         }

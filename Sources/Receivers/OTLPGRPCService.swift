@@ -43,7 +43,7 @@ struct OTLPGRPCService: RegistrableRPCService {
             store: { [ingest] (message) async throws(StoreError) in
                 try await ingest.store(
                     message.batch,
-                    digest: message.batch.retryDigest(
+                    digest: message.batch.exactRetryDigest(
                         message.digest, receivedAt: message.receivedAt),
                     by: .otlpGRPC)
             }, answer: Self.answer)

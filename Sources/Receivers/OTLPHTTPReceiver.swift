@@ -77,7 +77,8 @@ package struct OTLPHTTPReceiver: Sendable {
             }
         }
         return try await answer(.logs, encoding) { () throws(StoreError) in
-            let digest = decoded.retryDigest(ContentHash(ofBody: request.body), receivedAt: now)
+            let digest = decoded.exactRetryDigest(
+                ContentHash(ofBody: request.body), receivedAt: now)
             return try await ingest.store(decoded, digest: digest, by: .otlpHTTP)
         }
     }

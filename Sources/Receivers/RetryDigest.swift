@@ -6,6 +6,12 @@ extension Decoded<LogBatch> {
     /// More lines than this with times of their own are the same twice only if they are sent again.
     private static let alikeLinesMax = 16
 
+    /// The same for protocols whose senders give each record a time in nanoseconds, and repeat what they send:
+    /// any time of its own tells a retry.
+    func exactRetryDigest(_ digest: ContentHash, receivedAt: Timestamp) -> ContentHash? {
+        batch.times.contains { $0 != receivedAt } ? digest : nil
+    }
+
     /// `digest`, if a body that is sent twice is a retry rather than two events: if one of its records has a time
     /// of its own that is finer than seconds, or many have one. Records without a time have that of their arrival;
     /// access logs in whole seconds are often alike. Losing an event is worse than showing one twice.

@@ -61,7 +61,6 @@ struct StageTests {
         ])
     func addresses(filter: String, line: String, passes: Bool) throws {
         #expect(try (run("| logfmt | \(filter)", on: line) != nil) == passes)
-        #expect(try (run("| \(filter)", on: line) != nil) == passes, "as columns")
     }
 
     @Test(

@@ -148,7 +148,8 @@ struct ZipkinTraceTests {
             ("traces?minDuration=5&maxDuration=4", "maxDuration < minDuration"),
             ("traceMany", "empty"), ("traceMany?traceIds=1", "/trace/"),
             ("traceMany?traceIds=1,01", "redundant"), ("traceMany?traceIds=1,x", "lower-hex"),
-            ("autocompleteValues", "key"), ("dependencies?lookback=0", "lookback"),
+            ("autocompleteValues", "key"), ("dependencies?endTs=1&lookback=0", "lookback"),
+            ("dependencies?lookback=60000", "endTs"),
         ])
     func refused(path: String, reason: String) async throws {
         try await APIServer.run { server in

@@ -197,7 +197,8 @@ struct RedactionTests {
     @Test("names behind a full stop are names of records, not of resources")
     func parts() throws {
         var batch = LogBatch()
-        let resource = batch.append(Resource(attributes: [Attribute("service.name", .string("cart"))]))
+        let resource = batch.append(
+            Resource(attributes: [Attribute("service.name", .string("cart"))]))
         let scope = batch.append(Scope(name: "s"))
         var record = LogRecord(time: Self.now, observedTime: Self.now, body: .string("b"))
         record.attributes = [

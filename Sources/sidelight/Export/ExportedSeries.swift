@@ -17,7 +17,9 @@ struct ExportedSeries {
         let first = Self.ceiling(range.start)
         let end = Self.ceiling(range.end)
         guard first < end else { return true }
-        let metadata = try store.metricMetadata()
+        let metadata = try store.metricMetadata().filter {
+            !leavesOutDerived || !DerivedSeriesName.isOfSpans($0.family)
+        }
         var writer = SeriesWriter(metadata: metadata, sink: sink)
         for window in Self.windows(first..<end) {
             let selection = try store.selectSeries(
