@@ -8,7 +8,7 @@ import Testing
 @Suite("Scrape jobs at work")
 struct ScrapeServiceTests {
     private func job(_ name: String, _ ports: [Int]) -> ScrapeJob {
-        var job = ScrapeJob(name: name, interval: 50, timeout: 30_000)
+        var job = ScrapeJob(name: name, interval: 500, timeout: 500)
         job.sources = [.fixed([TargetGroup(targets: ports.map { "127.0.0.1:\($0)" })])]
         return job
     }

@@ -38,7 +38,8 @@ struct ExportRoute: Sendable {
                         request.parameters["from"] ?? "", flag: "from", now: now),
                     end: try TimeArgument.parse(
                         request.parameters["to"] ?? "now", flag: "to", now: now)),
-                signals: try ExportRequest.signals(request.parameters.all("signal")))
+                signals: try ExportRequest.signals(request.parameters.all("signal")),
+                leavesOutDerived: request.parameters["derived"] == "false" ? true : nil)
         } catch {
             throw HTTPError.badRequest(error.description)
         }

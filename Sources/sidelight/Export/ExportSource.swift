@@ -25,9 +25,8 @@ struct ExportSource: Sendable {
             case .traces: goesOn = try readSpans(request.range, into: sink)
             case .logs: goesOn = try readLogs(request.range, into: sink)
             case .metrics:
-                // Whoever imports the spans counts them again.
                 goesOn = try ExportedSeries(
-                    store: metrics, leavesOutDerived: request.signals.contains(.traces)
+                    store: metrics, leavesOutDerived: request.leavesOutDerived
                 ).read(request.range, into: sink)
             }
             guard goesOn else { return false }

@@ -21,7 +21,10 @@ struct ServerExport {
             let windows = Self.windows(request.range)
             for (place, signal) in request.signals.enumerated() {
                 for (index, window) in windows.enumerated() {
-                    counts += try await take(signal, window, from: client, into: file)
+                    let part = ExportRequest(
+                        range: window, signals: [signal],
+                        leavesOutDerived: request.leavesOutDerived)
+                    counts += try await take(part, from: client, into: file)
                     let done = place * windows.count + index + 1
                     progress(Double(done) / Double(windows.count * request.signals.count), counts)
                 }
@@ -35,12 +38,12 @@ struct ServerExport {
     }
 
     private func take(
-        _ signal: ImportFormat.Signal, _ window: TimeRange, from client: HTTPClient,
-        into file: ExportFile
+        _ request: ExportRequest, from client: HTTPClient, into file: ExportFile
     ) async throws -> ExportCounts {
         let query =
-            "from=\(RFC3339.string(window.start))&to=\(RFC3339.string(window.end))"
-            + "&signal=\(signal.rawValue)"
+            "from=\(RFC3339.string(request.range.start))&to=\(RFC3339.string(request.range.end))"
+            + request.signals.map { "&signal=\($0.rawValue)" }.joined()
+            + (request.leavesOutDerived ? "&derived=false" : "")
         var message = HTTPClientRequest(url: "\(address.url)/api/sidelight/export?\(query)")
         if let token = address.token {
             message.headers.add(name: "authorization", value: "Bearer \(token)")
