@@ -17,6 +17,9 @@ package struct HTTPLimits: Sendable, Hashable {
     /// The time for a whole body to arrive. Whoever goes on sending then, or sends nothing more, is answered
     /// 408.
     package var bodyTimeout = Duration.seconds(60)
+    /// What telling the client so may take on a busy machine before the connection is closed without an
+    /// answer.
+    package var lateAnswerGrace = Duration.seconds(30)
     /// What a client that was answered 408 has to read the answer before the connection is closed.
     package var lateBodyGrace = Duration.seconds(1)
     /// The time for a response to be taken by the client.

@@ -58,6 +58,7 @@ struct Responder: Sendable {
         // could be taken for the wrong one of the two, so nothing may follow.
         let mustClose =
             isBodyHeldBack || reader.isLate || (reader.declaredCount ?? 0) > limits.drainedBytesMax
+            || wire.headers[.connection] == "close"
         if mustClose { response.headers["connection"] = "close" }
         try await write(response, to: request, isHead: isHead, writer, channel)
         try await drain(&reader, channel)
@@ -101,7 +102,8 @@ struct Responder: Sendable {
         _ reader: inout BodyReader, _ lease: inout BodyLease, _ options: RouteOptions,
         _ request: inout HTTPRequest, _ channel: any Channel
     ) async throws {
-        let hardStop = abort(channel, after: limits.bodyTimeout * 5 / 4, .bodyTimeout)
+        let hardStop = abort(
+            channel, after: limits.bodyTimeout + limits.lateAnswerGrace, .bodyTimeout)
         defer { hardStop.cancel() }
         let deadline = NIODeadline.now() + TimeAmount(limits.bodyTimeout)
         let wakening = channel.eventLoop.scheduleTask(deadline: deadline) {

@@ -128,6 +128,21 @@ import Testing
         #expect(events.count("sidelight_http_bodies_not_ended_total", labels: []) == 1)
     }
 
+    @Test(
+        "whoever asks for the connection's end is told that it comes, others are not",
+        arguments: [
+            ("connection: close\r\n", true), ("connection: keep-alive\r\n", false), ("", false),
+        ])
+    func announcedEnd(field: String, isAnnounced: Bool) async throws {
+        try await withServer(routes: simple) { server in
+            let client = try RawClient(port: server.address.port)
+            await client.send("GET /n/1 HTTP/1.1\r\nhost: a\r\n\(field)\r\n")
+            let answer = await client.read { $0.hasSuffix("[1]") }
+            #expect(answer.lowercased().contains("connection: close") == isAnnounced, "\(answer)")
+            if isAnnounced { #expect(await client.read().isEmpty) }
+        }
+    }
+
     @Test("more connections than allowed wait until one closes")
     func connectionLimit() async throws {
         var limits = HTTPLimits()
