@@ -18,3 +18,17 @@ enum CrossOrigin {
         response.headers["access-control-expose-headers"] = "Date"
     }
 }
+
+/// Paths below a prefix that pages of any origin may read.
+struct OpenPath: Sendable {
+    /// With the slash behind it.
+    var prefix: String
+    /// First segments behind the prefix of paths that are not open.
+    var closed: [String]
+
+    func holds(_ path: String) -> Bool {
+        guard path.hasPrefix(prefix) else { return false }
+        let rest = path.dropFirst(prefix.count)
+        return !closed.contains { rest == $0 || rest.hasPrefix($0 + "/") }
+    }
+}

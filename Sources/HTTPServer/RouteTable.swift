@@ -32,10 +32,10 @@ package struct RouteTable: Sendable {
     let root: Router.Node
     let scopes: [(prefix: [String], errors: ErrorRenderer)]
     let defaultErrors: ErrorRenderer
-    /// Beginnings of paths that pages of any origin may read.
-    let openPaths: [String]
+    /// What pages of any origin may read.
+    let openPaths: [OpenPath]
 
-    func isOpenToOtherOrigins(_ path: String) -> Bool { openPaths.contains(where: path.hasPrefix) }
+    func isOpenToOtherOrigins(_ path: String) -> Bool { openPaths.contains { $0.holds(path) } }
 
     func match(_ method: HTTPMethod?, path: String) -> Match {
         let segments = path.utf8.split(separator: UInt8(ascii: "/")).map {

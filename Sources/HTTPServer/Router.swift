@@ -59,7 +59,7 @@ package struct Router: Sendable {
 
     private var patterns: [(segments: [Segment], method: HTTPMethod, route: Route)] = []
     private var scopes: [Scope] = []
-    private var openPaths: [String] = []
+    private var openPaths: [OpenPath] = []
     private let defaultErrors: ErrorRenderer
 
     /// - Parameter errors: the shape of errors where no group says otherwise.
@@ -112,8 +112,9 @@ package struct Router: Sendable {
     }
 
     /// Lets pages of any origin read what is below `prefix`; `OPTIONS` is answered there.
-    package mutating func openToOtherOrigins(below prefix: String) {
-        openPaths.append(prefix + "/")
+    /// - Parameter closed: what is not, by what follows the prefix: `admin`.
+    package mutating func openToOtherOrigins(below prefix: String, except closed: [String] = []) {
+        openPaths.append(OpenPath(prefix: prefix + "/", closed: closed))
     }
 
     /// The table that requests are matched against.

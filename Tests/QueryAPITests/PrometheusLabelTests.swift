@@ -116,6 +116,10 @@ struct PrometheusLabelTests {
                 "/api/v1/labels", headers: ["authorization": "Bearer secret"])
             #expect(same["access-control-allow-origin"] == nil)
             #expect(same["vary"]?.contains("Origin") == true)
+            let admin = try await server.send(
+                "OPTIONS", "/api/v1/admin/tsdb/snapshot",
+                headers: ["origin": "http://pages.example"])
+            #expect(admin.status == 401 && admin["access-control-allow-origin"] == nil)
             let other = try await server.send("OPTIONS", "/-/healthy")
             #expect(other.status == 401 && other["access-control-allow-origin"] == nil)
         }

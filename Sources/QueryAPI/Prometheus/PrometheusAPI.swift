@@ -67,7 +67,8 @@ package struct PrometheusAPI: Sendable {
             try await remoteRead.read($0)
         }
         router.shapeErrors(below: prefix + "/api/v1", PrometheusEnvelope.errors)
-        router.openToOtherOrigins(below: prefix + "/api/v1")
+        router.openToOtherOrigins(
+            below: prefix + "/api/v1", except: ["admin", "import", "otlp", "write"])
         var probe = options
         probe.needsToken = false
         router.on(.get, prefix + "/-/healthy", options: probe) { _ in
@@ -96,7 +97,8 @@ package struct PrometheusAPI: Sendable {
         }
     }
 
-    /// All of them do on the runner's threads what takes time.
+    /// All of them do on the runner's threads what takes time: expressions too are read there, as regular ones
+    /// may take seconds to compile.
     private func registerQueries(on group: inout RouteGroup) {
         let methods: [HTTPMethod] = [.get, .post]
         group.on(methods, "/api/v1/query", query)
