@@ -8,12 +8,10 @@ extension PrometheusAPI {
     /// `/api/v1/labels`: label names of the series that any `match[]` selects.
     func labelNames(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
-        let (range, sets) = (
-            try parameters.possibleRange(), try parameters.matchers(namesParameter: false)
-        )
-        let limit = try parameters.limit()
-        guard let range else { return Self.nothing }
+        let (range, limit) = (try parameters.possibleRange(), try parameters.limit())
         let bytes = try await runner.run { [store] context in
+            let sets = try parameters.matchers(namesParameter: false)
+            guard let range else { return Self.nothing }
             let names = try union(sets, context) { matchers in
                 try store.labelNames(matching: matchers, in: range)
             }
@@ -27,12 +25,10 @@ extension PrometheusAPI {
         let parameters = PrometheusParameters(request)
         let name = LabelNameEscape.decode(request.pathParameters["name"] ?? "")
         guard !name.isEmpty else { throw HTTPError.badRequest("invalid label name: \"\"") }
-        let (range, sets) = (
-            try parameters.possibleRange(), try parameters.matchers(namesParameter: false)
-        )
-        let limit = try parameters.limit()
-        guard let range else { return Self.nothing }
+        let (range, limit) = (try parameters.possibleRange(), try parameters.limit())
         let bytes = try await runner.run { [store] context in
+            let sets = try parameters.matchers(namesParameter: false)
+            guard let range else { return Self.nothing }
             let values = try union(sets, context) { matchers in
                 try store.labelValues(of: name, matching: matchers, in: range)
             }
@@ -44,11 +40,13 @@ extension PrometheusAPI {
     /// `/api/v1/series`: the label sets that any `match[]` selects.
     func series(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
-        let (range, sets) = (try parameters.possibleRange(), try parameters.matchers())
-        guard !sets.isEmpty else { throw HTTPError.badRequest("no match[] parameter provided") }
-        let limit = try parameters.limit()
-        guard let range else { return Self.nothing }
+        let (range, limit) = (try parameters.possibleRange(), try parameters.limit())
         let bytes = try await runner.run { [store] context in
+            let sets = try parameters.matchers()
+            guard !sets.isEmpty else {
+                throw HTTPError.badRequest("no match[] parameter provided")
+            }
+            guard let range else { return Self.nothing }
             var found: Set<Labels> = []
             for matchers in sets {
                 try context.check()
@@ -86,7 +84,7 @@ extension PrometheusAPI {
         return .json(bytes)
     }
 
-    private static let nothing = HTTPResponse.json(PrometheusEnvelope.strings([], limit: 0))
+    private static let nothing = PrometheusEnvelope.strings([], limit: 0)
 
     private func number(_ name: String, _ request: HTTPRequest) throws(HTTPError) -> Int? {
         guard let text = request.parameters[name], !text.isEmpty else { return nil }
