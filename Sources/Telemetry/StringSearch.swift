@@ -1,11 +1,14 @@
 import Glibc
 
 /// Looks for one text in many: by glibc's vectorised search for the byte of the text that is probably
-/// the rarest in log lines, then by comparison.
+/// the rarest in log lines, then by comparison. Long texts in much longer ones by `memmem`, which skips
+/// nearly as much as the text is long: ids are made of digits that are rare nowhere.
 package struct StringSearch: Sendable {
     @usableFromInline let wanted: [UInt8]
     /// Offset of the byte to search for.
     @usableFromInline let anchor: Int
+    @usableFromInline static let longCountMin = 16
+    @usableFromInline static let skippedCountMin = 1_024
 
     package init(_ text: String) { self.init(Array(text.utf8)) }
 
@@ -36,6 +39,11 @@ package struct StringSearch: Sendable {
         let text = UnsafeRawBufferPointer(start: base, count: whole.count - offset)
         return wanted.withUnsafeBytes { wanted in
             guard let start = wanted.baseAddress else { return offset }
+            if wanted.count >= Self.longCountMin, text.count >= Self.skippedCountMin {
+                return memmem(base, text.count, start, wanted.count).map {
+                    UnsafeRawPointer($0) - origin
+                }
+            }
             var candidate = base + anchor
             let end = base + (text.count - wanted.count + anchor + 1)
             let byte = Int32(wanted[anchor])

@@ -5,7 +5,7 @@ extension LinePiece {
     /// not.
     package func rows(of batch: LogBatch) -> [Int] {
         let ids = ids(in: batch.strings)
-        guard !ids.isEmpty || mayBeBytes else { return [] }
+        guard !ids.isEmpty || (mayBeBytes && Self.hasOthersThanStrings(batch)) else { return [] }
         var isHit = [Bool](repeating: false, count: batch.strings.count)
         for id in ids { isHit[Int(id)] = true }
         return (0..<batch.count).filter { row in
@@ -16,6 +16,24 @@ extension LinePiece {
                     || mayStand(
                         batch.attributes.types[cell], batch.attributes.payloads[cell], isHit)
             }
+        }
+    }
+
+    /// Whether there are values that are no strings and whose content is among strings: whoever looks for an id
+    /// must look at each row then.
+    private static func hasOthersThanStrings(_ batch: LogBatch) -> Bool {
+        hasOthers(batch.attributes.types) || hasOthers(batch.bodyTypes)
+    }
+
+    private static func hasOthers(_ types: [AttributeType]) -> Bool {
+        // By bytes: a head has millions of cells.
+        let others: [AttributeType] = [.bytes, .array, .map]
+        let wanted = others.map { unsafeBitCast($0, to: UInt8.self) }
+        let (a, b, c) = (wanted[0], wanted[1], wanted[2])
+        return types.withUnsafeBytes { types in
+            var found = false
+            for type in types { found = found || type == a || type == b || type == c }
+            return found
         }
     }
 
