@@ -50,6 +50,9 @@ struct FileTail {
     private(set) var position: Position?
     private var file: FollowedFile?
     private var quietLooks = 0
+    /// Whether the file was found under another name than its path after a restart: others may have been
+    /// rotated since.
+    private var catchesUp = false
     private var isSkipping = false
     /// The end of the lines that are being stored.
     private var lastRead = Mark([])
@@ -169,23 +172,23 @@ struct FileTail {
         quietLooks += 1
         guard quietLooks >= Self.quietLooksMax else { return .wait }
         guard rest.isEmpty else { return lines(rest) }
-        self.file = try rotated(after: file)
+        self.file = catchesUp ? rotated(after: file) : nil
+        catchesUp = self.file != nil
         position = self.file.map { Position(identity: $0.identity, offset: 0) }
         quietLooks = 0
         return .wait
     }
 
     /// The oldest file that was written after `file` and has been rotated, too: if both happened while nobody
-    /// read, it is next.
-    private func rotated(after file: FollowedFile) throws(FileError) -> FollowedFile? {
+    /// read, it is next. What cannot be opened is none.
+    private func rotated(after file: FollowedFile) -> FollowedFile? {
         guard let left = file.modified else { return nil }
+        let current = FileIdentity(path: path)
         var next: (file: FollowedFile, time: Int64)?
         for name in RotatedNames.of(path) where !RotatedNames.isOf(others, name) {
-            guard let identity = FileIdentity(path: name), identity != file.identity,
-                identity != FileIdentity(path: path)
-            else { continue }
-            let other = try FollowedFile(name)
-            guard let time = other.modified, time > left, next.map({ time < $0.time }) ?? true
+            guard let other = FollowedFile.ifReadable(name), other.identity != file.identity,
+                other.identity != current, let time = other.modified, time > left,
+                next.map({ time < $0.time }) ?? true
             else { continue }
             next = (other, time)
         }
@@ -204,6 +207,7 @@ struct FileTail {
                     try !isReplaced(found, known)
                 {
                     file = found
+                    catchesUp = true
                     return found
                 }
             }

@@ -44,6 +44,11 @@ final class FollowedFile: Sendable {
         self.path = path
     }
 
+    /// `nil` for what is gone, forbidden, or no file.
+    static func ifReadable(_ path: String) -> FollowedFile? {
+        do throws(FileError) { return try FollowedFile(path) } catch { return nil }
+    }
+
     deinit { close(descriptor) }
 
     /// Bytes in the file now; 0 if it cannot be told.

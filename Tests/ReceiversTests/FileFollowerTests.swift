@@ -189,6 +189,25 @@ struct FileFollowerTests {
     }
 
     @Test(
+        "a rotation that is seen leads to the new file, not to others with names of rotated ones",
+        .timeLimit(.minutes(5)))
+    func rotatedBesideOthers() async throws {
+        let (bed, folder) = (TestBed(), try Folder())
+        try folder.append("1\n")
+        let follower = try folder.follow(bed)
+        await wait(bed, for: 1)
+        try write("another's\n", "/shop.log.2", folder)
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: 3_600)],
+            ofItemAtPath: folder.path + "/shop.log.2")
+        try folder.rotate(to: "/shop.log.1")
+        try folder.append("2\n")
+        await wait(bed, for: 2)
+        await follower.stop()
+        #expect(bodies(bed) == ["1", "2"])
+    }
+
+    @Test(
         "it is said when the file that was read before a restart is gone",
         .timeLimit(.minutes(5)))
     func lost() async throws {
