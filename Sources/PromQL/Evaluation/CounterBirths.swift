@@ -7,9 +7,11 @@ import Telemetry
 /// though PromQL's `increase` sees nothing before the second sample.
 ///
 /// It counts where a start timestamp says since when, or where the target (`job` and `instance`) was observed
-/// before: some other series of it was there `observation` earlier and is still there. Else the total may be
-/// of years, of which this is the first that is known: after the start of the server, after new labels. A
-/// series that was there within a day before the range is none that appears.
+/// before: some other series of it was there `observation` earlier and is still there. Where the target has an
+/// `up`, that must be one with labels of this series: a second server that scrapes the same target, a replica of
+/// the first, has an own label on all that it sends. Else the total may be of years, of which this is the
+/// first that is known: after the start of the server, after new labels. A series that was there within a day
+/// before the range is none that appears.
 final class CounterBirths: Sendable {
     private struct Target: Hashable {
         var job: String
@@ -19,16 +21,41 @@ final class CounterBirths: Sendable {
             job = labels["job"] ?? ""
             instance = labels["instance"] ?? ""
         }
+
+        /// Others are of many senders.
+        var isNamed: Bool { !job.isEmpty || !instance.isEmpty }
     }
 
-    /// Times of the first and the last sample in the range, in milliseconds.
-    private typealias Life = (first: Int64, last: Int64)
+    private struct Life {
+        /// Times of the first and the last sample in the range, in milliseconds.
+        var first: Int64
+        var last: Int64
+        var labels: Labels
+
+        /// Whether the series was there before another began at `time`, and goes on.
+        func vouches(at time: Int64) -> Bool {
+            time - first >= CounterBirths.observation && last >= time
+        }
+
+        /// Whether it has no label but its name that `other` has not.
+        func isFound(in other: Labels) -> Bool {
+            labels.pairs.allSatisfy {
+                $0.name == Labels.metricName || other[$0.name] == $0.value
+            }
+        }
+    }
 
     private struct Known {
         var earlier: Set<Labels>?
         var starts: [Labels: SeriesStarts]?
-        /// By what was looked at, in the order of what it costs.
-        var lives: [[Target: [Life]]] = []
+        var lives: [Looked: [Target: [Life]]] = [:]
+    }
+
+    private enum Looked {
+        /// This selection.
+        case own
+        case up
+        case witnesses
     }
 
     /// So long a target must have been known, in milliseconds: by then everything it has was told once.
@@ -83,18 +110,25 @@ final class CounterBirths: Sendable {
             let start = try starts(&known)[labels]?.start(ofSampleAt: first)
             let told = start.flatMap { $0 < first ? $0 : nil }
             if let told, first &- told <= 2 * interval { return told }
-            for stage in 0...2 {
-                let lives = try lives(stage, &known)[Target(labels)] ?? []
-                // A series that ends where this one begins may be the same under other labels.
-                if stage == 0, lives.contains(where: { isReplaced($0, first) }) { return told }
-                if lives.contains(where: {
-                    first - $0.first >= Self.observation && $0.last >= first
-                }) {
-                    return max(told ?? .min, first &- interval)
-                }
-            }
-            return told
+            let target = Target(labels)
+            let own = try lives(.own, &known)[target] ?? []
+            // A series that ends where this one begins may be the same under other labels.
+            if own.contains(where: { isReplaced($0, first) }) { return told }
+            let isObserved = try isObserved(target, labels, at: first, own, &known)
+            return isObserved ? max(told ?? .min, first &- interval) : told
         }
+    }
+
+    private func isObserved(
+        _ target: Target, _ labels: Labels, at first: Int64, _ own: [Life], _ known: inout Known
+    ) throws(StoreError) -> Bool {
+        guard target.isNamed else { return own.contains { $0.vouches(at: first) } }
+        if let up = try lives(.up, &known)[target] {
+            return up.contains { $0.vouches(at: first) && $0.isFound(in: labels) }
+        }
+        if own.contains(where: { $0.vouches(at: first) }) { return true }
+        let others = try lives(.witnesses, &known)[target] ?? []
+        return others.contains { $0.vouches(at: first) }
     }
 
     private func isReplaced(_ life: Life, _ first: Int64) -> Bool {
@@ -122,18 +156,17 @@ final class CounterBirths: Sendable {
         return found
     }
 
-    /// Of this selection, of `up`, of all witnesses.
     private func lives(
-        _ stage: Int, _ known: inout Known
+        _ place: Looked, _ known: inout Known
     ) throws(StoreError) -> [Target: [Life]] {
-        if stage < known.lives.count { return known.lives[stage] }
+        if let found = known.lives[place] { return found }
         var found: [Target: [Life]] = [:]
-        switch stage {
-        case 0: try add(selection, to: &found)
-        case 1: try add(named("up"), to: &found)
-        default: for name in witnesses { try add(named(name), to: &found) }
+        switch place {
+        case .own: try add(selection, to: &found)
+        case .up: try add(named("up"), to: &found)
+        case .witnesses: for name in witnesses { try add(named(name), to: &found) }
         }
-        known.lives.append(found)
+        known.lives[place] = found
         return found
     }
 
@@ -152,8 +185,9 @@ final class CounterBirths: Sendable {
             guard try selection.windowAggregates(index, whole, into: &aggregates),
                 let life = aggregates.first, life.count > 0
             else { continue }
-            lives[Target(selection.labels(index)), default: []]
-                .append((life.firstTime, life.lastTime))
+            let labels = selection.labels(index)
+            lives[Target(labels), default: []]
+                .append(Life(first: life.firstTime, last: life.lastTime, labels: labels))
         }
     }
 }

@@ -108,6 +108,47 @@ struct FirstSampleTests {
         #expect(try share(lab) == 0)
     }
 
+    @Test(
+        "do not count where a replica begins to write what another one writes",
+        arguments: [true, false])
+    func replica(isWatched: Bool) throws {
+        let lab = RuleLab()
+        for (replica, from) in [("a", 0.0), ("b", 120.0)] {
+            let target: KeyValuePairs = ["job": "j", "instance": "i", "replica": replica]
+            if isWatched {
+                for minute in stride(from: from, to: 180.5, by: 0.5) {
+                    lab.set("up", target, 1, at: minute * 60)
+                }
+            }
+            good(lab, labels(target, code: "200"), minutes: from..<180.5, from: 5e7)
+            bad(lab, labels(target, code: "500"), 5e7, minutes: from..<180.5)
+        }
+        // Without `up` nothing tells the replica's series from others of the target.
+        #expect((try share(lab) == 0) == isWatched)
+    }
+
+    @Test("count where `up` with the series' own labels was there before")
+    func watched() throws {
+        let lab = RuleLab()
+        let target: KeyValuePairs = ["job": "j", "instance": "i", "replica": "a"]
+        for minute in stride(from: 0, to: 180.5, by: 0.5) {
+            lab.set("up", target, 1, at: minute * 60)
+        }
+        good(lab, labels(target, code: "200"), minutes: 0..<180.5)
+        bad(lab, labels(target, code: "500"))
+        let found = try #require(try share(lab))
+        #expect(abs(found - 30.0 / 1_830) < 2e-4, "\(found)")
+    }
+
+    private func labels(
+        _ target: KeyValuePairs<String, String>, code: String
+    ) -> KeyValuePairs<String, String> {
+        [
+            "job": target[0].value, "instance": target[1].value, "replica": target[2].value,
+            "code": code,
+        ]
+    }
+
     @Test("do not count where the series was there before the window")
     func known() throws {
         let lab = RuleLab()
