@@ -152,7 +152,7 @@ struct ExportTests {
         #expect(try ExportContent(file).samples == content.samples)
     }
 
-    @Test("series that are counted from spans are not exported beside them")
+    @Test("series that are counted from spans stay out on demand")
     func derived() async throws {
         let folder = try TemporaryFolder()
         let data = folder.path + "/data"
@@ -167,11 +167,13 @@ struct ExportTests {
         while try await Wire.get(query).text.contains(#""result":[]"#), clock.now < deadline {
             try await Task.sleep(for: .milliseconds(50))
         }
-        for (signals, holds) in [([], false), (["--signal", "metrics"], true)] {
+        for (options, holds) in [
+            ([], true), (["--without-derived"], false), (["--signal", "metrics"], true),
+        ] {
             let file = folder.path + "/out.jsonl"
-            _ = try run(["export", "--server", server.url, "--out", file] + signals + Self.ever)
+            _ = try run(["export", "--server", server.url, "--out", file] + options + Self.ever)
             let text = try String(contentsOfFile: file, encoding: .utf8)
-            #expect(text.contains(#""traces_spanmetrics_calls"#) == holds, "\(signals)")
+            #expect(text.contains(#""traces_spanmetrics_calls"#) == holds, "\(options)")
             #expect(text.contains("istio_requests") || text.contains("http_"))
         }
         #expect(await server.stop() == 0, "\(server.standardError)")

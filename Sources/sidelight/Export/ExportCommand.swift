@@ -17,9 +17,11 @@ struct ExportCommand: AsyncParsableCommand {
             Metrics that OTLP cannot tell without loss, such as the buckets of histograms that are kept \
             as series, native histograms and stale markers, are lines of \
             {"sidelightRemoteWrite":"BASE64"}: a snappy-compressed prometheus.WriteRequest, which only \
-            sidelight import reads. Exemplars, alerts and their history are not exported, nor, beside the spans \
-            that they are counted from, span metrics and the service graph: the server that imports the \
-            spans counts them again.
+            sidelight import reads. Exemplars, alerts and their history are not exported.
+
+            A server that imports spans counts them in its span metrics and its service graph, at the time \
+            of the import. So that nothing is counted twice there, --without-derived leaves these series \
+            out, whoever wrote them.
 
             Times are RFC 3339, seconds since 1970, now, or now-2h. --from is included, --to is not; \
             spans count by their start. An existing file is replaced once the export is whole.
@@ -35,6 +37,9 @@ struct ExportCommand: AsyncParsableCommand {
     var out: String
     @Option(help: ArgumentHelp("traces, metrics, logs (default: all).", valueName: "signals"))
     var signal: [String] = []
+    @Flag(
+        help: "Leave out span metrics and the service graph, which an import of spans counts anew.")
+    var withoutDerived = false
     @Option(
         help: ArgumentHelp("Running server (default: http://127.0.0.1:7070).", valueName: "url"))
     var server: String?
@@ -96,7 +101,7 @@ struct ExportCommand: AsyncParsableCommand {
     private func request(_ now: Timestamp) throws(ConfigurationError) -> ExportRequest {
         ExportRequest(
             range: try TimeArgument.range(from: from, to: to, now: now),
-            signals: try ExportRequest.signals(signal))
+            signals: try ExportRequest.signals(signal), leavesOutDerived: withoutDerived)
     }
 
     /// `nil` for a data directory.

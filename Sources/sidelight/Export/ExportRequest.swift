@@ -6,13 +6,7 @@ struct ExportRequest: Sendable {
     var range: TimeRange
     var signals: [ImportFormat.Signal]
     /// Whether series that are counted from spans stay out: whoever imports the spans counts them again.
-    var leavesOutDerived: Bool
-
-    init(range: TimeRange, signals: [ImportFormat.Signal], leavesOutDerived: Bool? = nil) {
-        self.range = range
-        self.signals = signals
-        self.leavesOutDerived = leavesOutDerived ?? signals.contains(.traces)
-    }
+    var leavesOutDerived = false
 
     /// `traces,logs` and so on, separated by commas; nothing is all of them.
     static func signals(_ lists: [String]) throws(ConfigurationError) -> [ImportFormat.Signal] {

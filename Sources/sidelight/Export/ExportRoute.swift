@@ -39,7 +39,7 @@ struct ExportRoute: Sendable {
                     end: try TimeArgument.parse(
                         request.parameters["to"] ?? "now", flag: "to", now: now)),
                 signals: try ExportRequest.signals(request.parameters.all("signal")),
-                leavesOutDerived: request.parameters["derived"] == "false" ? true : nil)
+                leavesOutDerived: request.parameters["derived"] == "false")
         } catch {
             throw HTTPError.badRequest(error.description)
         }
