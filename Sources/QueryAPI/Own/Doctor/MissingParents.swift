@@ -15,6 +15,7 @@ struct MissingParents {
         var span: SpanID
     }
 
+    private let wanted: Set<Place>
     /// The services of the parents that were found.
     private var services: [Place: String] = [:]
     private var looked: Set<TraceID> = []
@@ -33,6 +34,7 @@ struct MissingParents {
     init(
         of spans: [DoctorSpans.Span], _ store: any SpanStore, context: QueryContext
     ) throws {
+        wanted = Set(spans.map { Place(trace: $0.trace, span: $0.parent) })
         var traces: [TraceID] = []
         for span in spans where traces.count < Self.tracesMax && looked.insert(span.trace).inserted
         {
@@ -45,17 +47,18 @@ struct MissingParents {
                 note(trace, id)
             }
         }
-        let judged = spans.filter { looked.contains($0.trace) }
-        let missing = judged.count { verdict($0) == .missing }
-        if !judged.isEmpty { share = Double(missing) / Double(judged.count) }
+        let verdicts = spans.map { verdict($0) }.filter { $0 != .notLookedFor }
+        let missing = verdicts.count { $0 == .missing }
+        if !verdicts.isEmpty { share = Double(missing) / Double(verdicts.count) }
     }
 
     private mutating func note(_ trace: BoundedTrace, _ id: TraceID) {
         if trace.cutFrom != nil { unknown.insert(id) }
         let names = trace.spans.serviceNames()
         for row in 0..<trace.spans.count {
-            services[Place(trace: id, span: trace.spans.spanIDs[row])] =
-                names[Int(trace.spans.resourceIndices[row])]
+            let place = Place(trace: id, span: trace.spans.spanIDs[row])
+            guard wanted.contains(place) else { continue }
+            services[place] = names[Int(trace.spans.resourceIndices[row])]
         }
     }
 
