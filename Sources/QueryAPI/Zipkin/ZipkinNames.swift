@@ -30,14 +30,44 @@ struct ZipkinNames: Sendable {
         let keys = try stored(.attributeKeys(.span)) + stored(.attributeKeys(.resource))
         var shown = Set(keys).filter { !$0.isEmpty && !ZipkinSpanWriter.isEndpoint($0) }
         if shown.count > Self.tagKeysMax {
-            let uses = try tagUses()
-            let ranked = shown.sorted {
-                let (a, b) = (uses[$0, default: 0], uses[$1, default: 0])
-                return a != b ? a > b : Labels.precedes($0.utf8, $1.utf8)
-            }
-            shown = Set(ranked.prefix(Self.tagKeysMax))
+            shown = Set(Self.mostUsed(shown, try tagUses()))
         }
         return shown.sorted { Labels.precedes($0.utf8, $1.utf8) }
+    }
+
+    /// The names that most spans have, `tagKeysMax` of them; of those that equally many have the first.
+    private static func mostUsed(_ names: Set<String>, _ uses: [String: Int]) -> [String] {
+        let byUses = Dictionary(grouping: names) { uses[$0, default: 0] }
+        var chosen: [String] = []
+        for (_, names) in byUses.sorted(by: { $0.key > $1.key }) {
+            let room = tagKeysMax - chosen.count
+            guard names.count > room else {
+                chosen += names
+                continue
+            }
+            // One span may have very many that no other has.
+            chosen += first(room, of: names)
+            break
+        }
+        return chosen
+    }
+
+    private static func first(_ count: Int, of names: [String]) -> ArraySlice<String> {
+        var first: [String] = []
+        var last: String?
+        for name in names {
+            if let last, !precedes(name, last) { continue }
+            first.append(name)
+            guard first.count >= 2 * count else { continue }
+            first.sort(by: precedes)
+            first.removeLast(first.count - count)
+            last = first.last
+        }
+        return first.sorted(by: precedes).prefix(count)
+    }
+
+    private static func precedes(_ a: String, _ b: String) -> Bool {
+        Labels.precedes(a.utf8, b.utf8)
     }
 
     /// How many of the newest spans have a tag.
