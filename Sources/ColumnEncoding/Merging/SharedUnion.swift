@@ -5,11 +5,7 @@ struct SharedUnion {
     private static let unmapped = UInt32.max
 
     private var columns = SharedColumns()
-    /// Numbers by the hash of their content.
-    private var resourceNumbers: [ContentHash: UInt32] = [:]
-    private var scopeNumbers: [ContentHash: UInt32] = [:]
     private let sources: [SharedColumns]
-    /// New numbers by old number, one source after the other.
     private var resources: Numbers
     private var scopes: Numbers
     /// Fields, then key, type and payload of each cell, of the entry that is being added.
@@ -17,21 +13,25 @@ struct SharedUnion {
 
     private struct Numbers {
         /// Where those of each source begin.
-        let starts: [Int]
-        var numbers: [UInt32]
+        private(set) var starts: [Int] = []
+        /// New numbers by old number, one source after the other.
+        var numbers: [UInt32] = []
+        /// New numbers by the hash of their content.
+        var byContent: [ContentHash: UInt32] = [:]
+
+        init() {}
 
         init(_ counts: [Int]) {
             var total = 0
-            var starts: [Int] = []
             for count in counts {
                 starts.append(total)
                 total += count
             }
-            self.starts = starts
             numbers = [UInt32](repeating: SharedUnion.unmapped, count: total)
         }
 
         mutating func forget() {
+            byContent.removeAll(keepingCapacity: true)
             for index in numbers.indices { numbers[index] = SharedUnion.unmapped }
         }
     }
@@ -46,8 +46,6 @@ struct SharedUnion {
     mutating func take() -> SharedColumns {
         let result = columns
         columns = SharedColumns()
-        resourceNumbers.removeAll(keepingCapacity: true)
-        scopeNumbers.removeAll(keepingCapacity: true)
         resources.forget()
         scopes.forget()
         return result
@@ -57,96 +55,67 @@ struct SharedUnion {
     mutating func resourceNumbers(
         _ plan: GatherPlan, _ strings: inout StringUnion, _ column: (Int) -> [UInt32]
     ) -> [UInt32] {
-        var numbers = plan.column(column)
-        for part in plan.parts {
-            let start = resources.starts[part.source]
-            for run in part.runs {
-                for row in run.target..<(run.target + run.count) {
-                    let old = Int(numbers[row])
-                    if resources.numbers[start &+ old] == Self.unmapped {
-                        resources.numbers[start &+ old] = addResource(
-                            old, of: part.source, &strings)
-                    }
-                    numbers[row] = resources.numbers[start &+ old]
-                }
-            }
-        }
-        return numbers
+        var known = Numbers()
+        swap(&known, &resources)
+        defer { swap(&known, &resources) }
+        return numbers(of: \.resources, plan, plan.column(column), &known, &strings)
     }
 
     /// The new batch's scope numbers, from those of the sources.
     mutating func scopeNumbers(
         _ plan: GatherPlan, _ strings: inout StringUnion, _ column: (Int) -> [UInt32]
     ) -> [UInt32] {
-        var numbers = plan.column(column)
+        var known = Numbers()
+        swap(&known, &scopes)
+        defer { swap(&known, &scopes) }
+        return numbers(of: \.scopes, plan, plan.column(column), &known, &strings)
+    }
+
+    private mutating func numbers<Entry: SharedEntry>(
+        of table: WritableKeyPath<SharedColumns, [Entry]>, _ plan: GatherPlan, _ old: [UInt32],
+        _ known: inout Numbers, _ strings: inout StringUnion
+    ) -> [UInt32] {
+        var result = old
         for part in plan.parts {
-            let start = scopes.starts[part.source]
+            let start = known.starts[part.source]
             for run in part.runs {
                 for row in run.target..<(run.target + run.count) {
-                    let old = Int(numbers[row])
-                    if scopes.numbers[start &+ old] == Self.unmapped {
-                        scopes.numbers[start &+ old] = addScope(old, of: part.source, &strings)
+                    let old = Int(result[row])
+                    if known.numbers[start &+ old] == Self.unmapped {
+                        known.numbers[start &+ old] = add(
+                            sources[part.source][keyPath: table][old], to: table,
+                            from: part.source, &known.byContent, &strings)
                     }
-                    numbers[row] = scopes.numbers[start &+ old]
+                    result[row] = known.numbers[start &+ old]
                 }
             }
         }
-        return numbers
+        return result
     }
 
-    private mutating func addResource(
-        _ number: Int, of source: Int, _ strings: inout StringUnion
+    private mutating func add<Entry: SharedEntry>(
+        _ entry: Entry, to table: WritableKeyPath<SharedColumns, [Entry]>, from source: Int,
+        _ byContent: inout [ContentHash: UInt32], _ strings: inout StringUnion
     ) -> UInt32 {
-        var entry = sources[source].resources[number]
-        entry.schemaURL = strings.map(entry.schemaURL, of: source)
+        var entry = entry
+        entry.mapStrings { strings.map($0, of: source) }
         words.removeAll(keepingCapacity: true)
-        words.append(UInt64(entry.droppedAttributeCount) << 32 | UInt64(entry.schemaURL))
+        entry.append(to: &words)
         entry.attributes = copy(entry.attributes, of: source, &strings)
         let hash = words.withUnsafeBytes { ContentHash($0) }
-        let known = resourceNumbers[hash]
-        if let known, isEqual(columns.resources[Int(known)], entry) {
-            columns.attributes.removeCells(from: entry.attributes.lowerBound)
-            return known
+        let known = byContent[hash]
+        if let known {
+            let other = columns[keyPath: table][Int(known)]
+            if entry.hasFields(of: other), areEqual(entry.attributes, other.attributes) {
+                columns.attributes.removeCells(from: entry.attributes.lowerBound)
+                return known
+            }
         }
-        columns.resources.append(entry)
-        let new = UInt32(truncatingIfNeeded: columns.resources.count - 1)
+        columns[keyPath: table].append(entry)
+        let new = UInt32(truncatingIfNeeded: columns[keyPath: table].count - 1)
         // Of two different ones with one hash the second stays unknown, and comes again.
-        if known == nil { resourceNumbers[hash] = new }
+        if known == nil { byContent[hash] = new }
         return new
-    }
-
-    private mutating func addScope(
-        _ number: Int, of source: Int, _ strings: inout StringUnion
-    ) -> UInt32 {
-        var entry = sources[source].scopes[number]
-        entry.name = strings.map(entry.name, of: source)
-        entry.version = strings.map(entry.version, of: source)
-        entry.schemaURL = strings.map(entry.schemaURL, of: source)
-        words.removeAll(keepingCapacity: true)
-        words.append(UInt64(entry.name) << 32 | UInt64(entry.version))
-        words.append(UInt64(entry.droppedAttributeCount) << 32 | UInt64(entry.schemaURL))
-        entry.attributes = copy(entry.attributes, of: source, &strings)
-        let hash = words.withUnsafeBytes { ContentHash($0) }
-        let known = scopeNumbers[hash]
-        if let known, isEqual(columns.scopes[Int(known)], entry) {
-            columns.attributes.removeCells(from: entry.attributes.lowerBound)
-            return known
-        }
-        columns.scopes.append(entry)
-        let new = UInt32(truncatingIfNeeded: columns.scopes.count - 1)
-        if known == nil { scopeNumbers[hash] = new }
-        return new
-    }
-
-    private func isEqual(_ a: ResourceEntry, _ b: ResourceEntry) -> Bool {
-        a.droppedAttributeCount == b.droppedAttributeCount && a.schemaURL == b.schemaURL
-            && areEqual(a.attributes, b.attributes)
-    }
-
-    private func isEqual(_ a: ScopeEntry, _ b: ScopeEntry) -> Bool {
-        a.name == b.name && a.version == b.version
-            && a.droppedAttributeCount == b.droppedAttributeCount && a.schemaURL == b.schemaURL
-            && areEqual(a.attributes, b.attributes)
     }
 
     private func areEqual(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
@@ -189,5 +158,49 @@ extension AttributeColumns {
         keys.removeSubrange(start...)
         types.removeSubrange(start...)
         payloads.removeSubrange(start...)
+    }
+}
+
+/// What several rows share: fields and a range of cells.
+private protocol SharedEntry {
+    var attributes: Range<Int> { get set }
+
+    mutating func mapStrings(_ map: (StringID) -> StringID)
+    /// Its fields, without the attributes.
+    func append(to words: inout [UInt64])
+    /// Whether the fields, without the attributes, are equal.
+    func hasFields(of other: Self) -> Bool
+}
+
+extension ResourceEntry: SharedEntry {
+    fileprivate mutating func mapStrings(_ map: (StringID) -> StringID) {
+        schemaURL = map(schemaURL)
+    }
+
+    fileprivate func append(to words: inout [UInt64]) {
+        words.append(UInt64(droppedAttributeCount) << 32 | UInt64(schemaURL))
+    }
+
+    fileprivate func hasFields(of other: ResourceEntry) -> Bool {
+        droppedAttributeCount == other.droppedAttributeCount && schemaURL == other.schemaURL
+    }
+}
+
+extension ScopeEntry: SharedEntry {
+    fileprivate mutating func mapStrings(_ map: (StringID) -> StringID) {
+        name = map(name)
+        version = map(version)
+        schemaURL = map(schemaURL)
+    }
+
+    fileprivate func append(to words: inout [UInt64]) {
+        words.append(UInt64(name) << 32 | UInt64(version))
+        words.append(UInt64(droppedAttributeCount) << 32 | UInt64(schemaURL))
+    }
+
+    fileprivate func hasFields(of other: ScopeEntry) -> Bool {
+        name == other.name && version == other.version
+            && droppedAttributeCount == other.droppedAttributeCount
+            && schemaURL == other.schemaURL
     }
 }

@@ -8,11 +8,8 @@ struct PlainColumnWriter {
     private let out: UnsafeMutableRawBufferPointer
     private(set) var count = 0
 
-    /// - Parameter out: has room for all that will be added: see `room`.
+    /// - Parameter out: has room for all that will be added.
     init(_ out: UnsafeMutableRawBufferPointer) { self.out = out }
-
-    /// What a column of `count` words of `bytes` bytes takes at most.
-    static func room(_ count: Int, bytes: Int) -> Int { 1 &+ count &* bytes }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         UnsafeMutableRawBufferPointer(rebasing: out[count...]).copyMemory(from: bytes)
