@@ -31,6 +31,7 @@ struct Pipeline: Sendable {
         var made: [Stage] = []
         var distinctCount = 0
         for stage in stages {
+            if case .line(let filter) = stage, filter.acceptsAll { continue }
             do throws(ExpressionError) {
                 made.append(try Pipeline.stage(stage, &distinctCount))
             } catch {
