@@ -20,6 +20,7 @@ protocol SharedConsumer: LineConsumer, Sendable {
     func fork() -> Self
     /// Takes over what another one has taken.
     mutating func merge(_ other: Self) throws(QueryError)
+    /// Gives back to the query what it was told to hold for what has been taken.
     func release()
 }
 
@@ -86,7 +87,8 @@ struct LineScan: Sendable {
         if let failure { throw failure }
     }
 
-    /// The same for lines in any order: several threads share the work.
+    /// The same for lines in any order: several threads share the work, each with memory and a consumer of its
+    /// own for each batch.
     func runShared<Consumer: SharedConsumer>(
         on store: any LogStore, in range: TimeRange, into consumer: inout Consumer
     ) throws(QueryError) {

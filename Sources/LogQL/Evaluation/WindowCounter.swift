@@ -44,7 +44,8 @@ struct WindowCounter: FieldConsumer, SharedConsumer {
     ) throws(QueryError) {
         try labels.throwFailure()
         guard let windows = windows(of: batch.times[row]) else { return }
-        let key = grouping.map { $0.key(&labels, batch, row: row) } ?? labels.all
+        let key =
+            grouping.map { $0.key(&labels, batch, row: row) } ?? labels.counted(batch, row: row)
         add(1, bytes: labels.lineByteCount, to: try series(key), windows)
     }
 
