@@ -68,10 +68,7 @@ struct Redaction: Sendable {
 
     private func redact(_ record: inout LogRecord) {
         var taken: [String] = []
-        if case .string(let body) = record.body {
-            record.attributes = replacing(told(in: body), in: record.attributes)
-        }
-        record.attributes = redacted(record.attributes, isRecord: true, &taken)
+        redactAttributes(of: &record, &taken)
         if case .string(let body) = record.body {
             record.body = .string(masked(unescaped(body, without: taken), without: taken))
         } else {
@@ -80,6 +77,24 @@ struct Redaction: Sendable {
         record.severityText =
             taken.contains(record.severityText) ? "" : redacted(record.severityText)
         record.eventName = redacted(record.eventName)
+    }
+
+    /// Those that came beside the line stay apart from those that were read out of it.
+    private func redactAttributes(of record: inout LogRecord, _ taken: inout [String]) {
+        var told: [String: RedactionRule] = [:]
+        if case .string(let body) = record.body { told = self.told(in: body) }
+        let hasBody = record.body != .empty
+        let count =
+            hasBody ? BesideLine.count(flags: record.flags, of: record.attributes.count) : 0
+        let beside = redacted(
+            replacing(told, in: Array(record.attributes[..<count])), isRecord: true, &taken)
+        let others = redacted(
+            replacing(told, in: Array(record.attributes[count...])), isRecord: true, &taken)
+        record.attributes = beside + others
+        guard hasBody else { return }
+        record.flags =
+            BesideLine.plain(record.flags)
+            | BesideLine.flags(beside.count, of: record.attributes.count)
     }
 
     /// The values that stand behind names of fields in a line, plain and as JSON reads them: what the line calls

@@ -18,11 +18,30 @@ package final class BlockingPool: Sendable {
     }
 
     private let queue: ThreadedQueue
+    private let turns: LongTurns?
 
     /// - Parameter capacity: jobs waiting, those being run not counted; one more is refused.
     package init(name: String, threads: Int, capacity: Int) {
         queue = ThreadedQueue(name: name, threads: threads, capacity: capacity)
+        turns = nil
     }
+
+    /// A pool in which jobs that take long give way to short ones, if they have a `turn`.
+    /// - Parameters:
+    ///   - places: jobs that run at once.
+    ///   - longTurns: jobs that run at once besides them, of those that take long.
+    ///   - longWaiting: jobs that take long and wait for their next turn; more of them keep their places.
+    package init(
+        name: String, places: Int, longTurns: Int, longWaiting: Int, capacity: Int
+    ) {
+        queue = ThreadedQueue(
+            name: name, threads: places + longTurns + longWaiting, capacity: capacity,
+            places: places)
+        turns = LongTurns(count: longTurns, waitingMax: longWaiting)
+    }
+
+    /// For one job; `nil` if jobs of this pool do not give way.
+    package func turn() -> WorkTurn? { turns.map { WorkTurn(queue, $0) } }
 
     deinit { queue.endWithoutWaiting() }
 

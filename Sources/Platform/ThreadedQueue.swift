@@ -3,7 +3,9 @@ import Glibc
 /// Named OS threads that run closures from one bounded queue, first in, first out. Threads sleep on a
 /// condition while there is nothing to do.
 ///
-/// `@unchecked Sendable`: `jobs`, `isStopping` and `threads` are touched only with `mutex` held.
+/// There may be fewer places than threads: closures that gave theirs up go on beside those that have one.
+///
+/// `@unchecked Sendable`: `jobs`, `busy`, `isStopping` and `threads` are touched only with `mutex` held.
 final class ThreadedQueue: @unchecked Sendable {
     enum Refusal: Error {
         case full
@@ -17,16 +19,22 @@ final class ThreadedQueue: @unchecked Sendable {
     private var jobs: [@Sendable () -> Void] = []
     /// Index of the next job in `jobs`: taking one is O(1), the array is compacted when it is used up.
     private var nextJob = 0
+    /// Places that are taken.
+    private var busy = 0
+    private let places: Int
     private var isStopping = false
     private var threads: [pthread_t] = []
 
     /// - Parameters:
     ///   - name: shown by `ps -L` and debuggers; the kernel keeps 15 bytes of it.
     ///   - capacity: jobs waiting, those being run not counted.
-    init(name: String, threads count: Int, capacity: Int) {
+    ///   - places: for jobs that run at once, besides those that gave theirs up; `nil` is one a thread.
+    init(name: String, threads count: Int, capacity: Int, places: Int? = nil) {
         precondition(count > 0 && capacity > 0, "BUG: a queue without threads or room")
         self.name = name
         self.capacity = capacity
+        self.places = places ?? count
+        precondition((1...count).contains(self.places), "BUG: \(self.places) places")
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(available, nil)
         for index in 0..<count { start(count == 1 ? name : "\(name)-\(index)") }
@@ -118,17 +126,37 @@ final class ThreadedQueue: @unchecked Sendable {
     }
 
     private func work() {
-        while let job = take() { job() }
+        while let job = take() {
+            job()
+            givePlaceUp()
+        }
+    }
+
+    /// Another job may run beside the one that calls.
+    func givePlaceUp() {
+        pthread_mutex_lock(mutex)
+        busy -= 1
+        let mayStart = nextJob < jobs.count && busy < places
+        pthread_mutex_unlock(mutex)
+        if mayStart { pthread_cond_signal(available) }
+    }
+
+    /// For a job that gave its place up and is about to end.
+    func takePlaceAgain() {
+        pthread_mutex_lock(mutex)
+        busy += 1
+        pthread_mutex_unlock(mutex)
     }
 
     /// The next job; `nil` when stopping and nothing is left.
     private func take() -> (@Sendable () -> Void)? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        while nextJob == jobs.count {
-            if isStopping { return nil }
+        while nextJob == jobs.count || busy >= places {
+            if isStopping, nextJob == jobs.count { return nil }
             pthread_cond_wait(available, mutex)
         }
+        busy += 1
         let job = jobs[nextJob]
         nextJob += 1
         if nextJob == jobs.count {

@@ -7,6 +7,13 @@ package final class QueryContext: Sendable {
     package let limits: QueryLimits
     /// When the query began, if somebody said so.
     package let startTime: Timestamp?
+    /// Holds a query up that has had its share of time.
+    /// - Parameters:
+    ///   - now: monotonic nanoseconds.
+    ///   - isOver: whether nobody waits for the query any more.
+    package typealias GiveWay = @Sendable (_ now: Int64, _ isOver: () -> Bool) -> Void
+
+    private let giveWay: GiveWay?
     private let now: @Sendable () -> Int64
     private let deadline: Int64
     private let isCancelled = Atomic<Bool>(false)
@@ -19,10 +26,12 @@ package final class QueryContext: Sendable {
     ///   - startTime: for what a query says of the present.
     ///   - now: monotonic nanoseconds (`Clock.monotonicNanoseconds`); the time of the call starts the
     ///     deadline. Without a clock there is no deadline.
+    ///   - giveWay: asked at each check.
     package init(
         limits: QueryLimits = QueryLimits(), startTime: Timestamp? = nil,
-        now: (@Sendable () -> Int64)? = nil
+        now: (@Sendable () -> Int64)? = nil, giveWay: GiveWay? = nil
     ) {
+        self.giveWay = giveWay
         self.limits = limits
         self.startTime = startTime
         self.now = now ?? { 0 }
@@ -36,12 +45,21 @@ package final class QueryContext: Sendable {
     /// Makes the query fail at its next check. From any thread, at any time.
     package func cancel() { isCancelled.store(true, ordering: .releasing) }
 
-    /// Throws if the query was cancelled or is past its deadline. Called once a series.
+    /// Throws if the query was cancelled or is past its deadline, and lets others go first where it has had
+    /// its share. Called once a series, a block or a trace.
     package func check() throws(QueryError) {
+        let now = now()
+        try check(at: now)
+        guard let giveWay else { return }
+        giveWay(now) { isCancelled.load(ordering: .acquiring) || self.now() > deadline }
+        try check(at: self.now())
+    }
+
+    private func check(at now: Int64) throws(QueryError) {
         if isCancelled.load(ordering: .acquiring) {
             throw QueryError(.canceled, "query was canceled in expression evaluation")
         }
-        if now() > deadline {
+        if now > deadline {
             throw QueryError(.timeout, "query timed out in expression evaluation")
         }
     }

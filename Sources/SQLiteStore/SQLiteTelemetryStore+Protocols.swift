@@ -93,6 +93,13 @@ extension SQLiteTelemetryStore: LogStore {
         try logs.scanFields(request, predicate, in: range, direction: direction, visit: visit)
     }
 
+    package func mapLogs<Part: Sendable>(
+        _ predicate: LogPredicate, in range: TimeRange,
+        _ work: @Sendable (_ matches: LogBatch) -> Part, collect: (Part) -> Bool
+    ) throws(StoreError) {
+        try logs.mapRows(predicate, in: range, work, collect: collect)
+    }
+
     package func logStreams(
         _ predicate: LogPredicate, in range: TimeRange
     ) throws(StoreError) -> [Labels] {

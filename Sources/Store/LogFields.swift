@@ -158,6 +158,18 @@ extension LogStore {
     }
 }
 
+extension LogStore {
+    /// Works on one batch at a time: right for any store.
+    package func mapLogs<Part: Sendable>(
+        _ predicate: LogPredicate, in range: TimeRange,
+        _ work: @Sendable (_ matches: LogBatch) -> Part, collect: (Part) -> Bool
+    ) throws(StoreError) {
+        try scanLogs(predicate, in: range, direction: .oldestFirst) { batch, _ in
+            collect(work(batch))
+        }
+    }
+}
+
 /// Takes fields out of a batch of records.
 package struct LogFieldReader {
     private enum Place {

@@ -21,6 +21,14 @@ package protocol LogStore: Sendable {
         visit: (_ part: LogFieldPart, _ bound: Timestamp) -> LogFieldAnswer
     ) throws(StoreError)
 
+    /// Gives the records that `scanLogs` would visit to `work`, several batches at once, and what it makes
+    /// of them to `collect`, one after the other and the oldest batches first. `collect` returns false to
+    /// stop.
+    func mapLogs<Part: Sendable>(
+        _ predicate: LogPredicate, in range: TimeRange,
+        _ work: @Sendable (_ matches: LogBatch) -> Part, collect: (Part) -> Bool
+    ) throws(StoreError)
+
     /// The label sets of the streams with records in `range` that `predicate.stream` accepts.
     func logStreams(
         _ predicate: LogPredicate, in range: TimeRange

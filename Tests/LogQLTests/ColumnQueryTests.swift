@@ -118,7 +118,8 @@ struct ColumnQueryTests {
         "| code != 500 and (ms > 3 or path = ``)", "| zone = `z`", "| zone = `field` | ms < 5",
         "| code = 404 | __error__ = ``", "| drop __error__ | code < 500", "| path > 5",
         "| path > 5 | __error__ = ``", "| missing = ``", "| ms >= 2.5ms",
-        "| detected_level = `error`", "| detected_level != `unknown` | code > 200",
+        "|= `` | code > 200", "|~ `` or `x` | code = 404", "| detected_level = `error`",
+        "| detected_level != `unknown` | code > 200",
     ]
 
     private static let queries = [
@@ -201,7 +202,7 @@ struct ColumnQueryTests {
             "sum by (level, detected_level) (count_over_time({service_name=\"shop\"} C [1m]))"
         for query in Self.queries.prefix(7) + byStream + [byLevel] {
             _ = try LogQLEngine(store: store).instant(
-                query.replacing("C", with: "| code >= 404"), at: 60_000)
+                query.replacing("C", with: "|= `` | code >= 404"), at: 60_000)
         }
         _ = try LogQLEngine(store: store).streams(
             "{service_name=\"shop\"} | json | path = `/none`", start: .zero, end: .distantFuture,

@@ -12,7 +12,8 @@ struct TestLogs {
     func add(
         _ resource: KeyValuePairs<String, String> = ["service.name": "shop"], at time: Int64,
         _ body: AttributeValue, attributes: [Attribute] = [], trace: TraceID = .invalid,
-        span: SpanID = .invalid, severity: (text: String, number: UInt8) = ("", 0)
+        span: SpanID = .invalid, severity: (text: String, number: UInt8) = ("", 0),
+        flags: UInt32 = 0
     ) {
         var batch = LogBatch()
         let index = batch.append(
@@ -24,6 +25,7 @@ struct TestLogs {
         record.attributes = attributes
         record.traceID = trace
         record.spanID = span
+        record.flags = flags
         (record.severityText, record.severityNumber) = severity
         batch.append(record, resource: index, scope: scope)
         store.append(logs: batch, digest: nil) { _ in }

@@ -80,7 +80,8 @@ struct UnifiedRowTests {
     func exploring() throws {
         let engine = LogQLEngine(store: Self.filled().store)
         let facets = try engine.facets(
-            query(), start: .zero, end: Timestamp(seconds: 1), lineLimit: 100, valueLimit: 5)
+            query(), start: .zero, end: Timestamp(seconds: 1), lineLimit: 100, valueLimit: 5
+        ).facets
         let codes = try #require(facets.first { $0.name == "response_code" })
         #expect(codes.values.map { "\($0.value) \($0.count)" } == ["503 2", "200 1"])
         let flags = try #require(facets.first { $0.name == "response_flags_long" })
@@ -99,7 +100,8 @@ struct UnifiedRowTests {
         logs.add(at: 1, .empty, attributes: [Attribute("code", .int(7))])
         let found = try LogQLEngine(store: logs.store).detectedFields(
             query(" | json | logfmt | drop __error__, __error_details__"), start: .zero,
-            end: Timestamp(seconds: 1), lineLimit: 100)
+            end: Timestamp(seconds: 1), lineLimit: 100
+        ).fields
         #expect(found.map(\.name) == ["code"])
     }
 

@@ -254,4 +254,26 @@ struct WindowTests {
         let high = sorted[min(sorted.count - 1, Int(rank) + 1)]
         return low + (high - low) * (rank - rank.rounded(.down))
     }
+
+    @Test(
+        "the greatest and least of many are the first of all in order",
+        arguments: ["topk", "bottomk"], [1, 3, 20, 70])
+    func ranks(operator: String, count: Int) throws {
+        var random = TestRandom(seed: UInt64(count))
+        let logs = TestLogs()
+        for time in 0..<300 {
+            logs.add(
+                at: Int64(time), .empty,
+                attributes: [Attribute("path", .string("/\(random.below(100))"))])
+        }
+        let counts = "sum by (path) (count_over_time({service_name=\"shop\"} [1m]))"
+        func elements(_ query: String) throws -> [String] {
+            let result = try LogQLEngine(store: logs.store).instant(query, at: 1)
+            guard case .vector(_, let elements) = result.value else { return [] }
+            return elements.map { "\($0.labels) \($0.value)" }
+        }
+        let order = `operator` == "topk" ? "sort_desc" : "sort"
+        let expected = try elements("\(order)(\(counts))").prefix(count)
+        #expect(try elements("\(`operator`)(\(count), \(counts))") == Array(expected))
+    }
 }

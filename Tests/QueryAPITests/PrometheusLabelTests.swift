@@ -135,8 +135,9 @@ struct PrometheusLabelTests {
             "/prometheus/api/v1/status/runtimeinfo",
             data: #"{"startTime":"2026-01-02T03:03:05Z","CWD":"/there","hostname":"here","#
                 + #""serverTime":"2026-01-02T03:04:05Z","reloadConfigSuccess":true,"#
-                + #""lastConfigTime":"2026-01-02T03:03:05Z","#
+                + #""lastConfigTime":"2026-01-02T03:03:05Z","corruptionCount":0,"goroutineCount":0,"#
                 + #""GOMAXPROCS":\#(ProcessInfo.processInfo.activeProcessorCount),"#
+                + #""GOMEMLIMIT":9223372036854775807,"GOGC":"","GODEBUG":"","#
                 + #""storageRetention":"30d"}"#)
     }
 

@@ -56,6 +56,22 @@ struct RedactionTests {
     }
 
     @Test(
+        "what came beside a line stays apart from what was read out of it when some of it is dropped"
+    )
+    func besideLine() throws {
+        let body =
+            #"{"streams":[{"stream":{"app":"a"},"values":[["1800000000000000000","#
+            + #""code=1 at=x",{"secret":"s","pod":"p"}]]}]}"#
+        let batch = try LokiPush.decode(json: Array(body.utf8), receivedAt: Self.now).batch
+        #expect(BesideLine.count(batch, row: 0) == 2)
+        let rules = [try RedactionRule("drop:secret")]
+        let redacted = Pipeline(limits: IngestLimits(), redaction: rules)
+            .run(batch, at: Self.now).batch
+        #expect(redacted.record(at: 0).attributes.map(\.key) == ["pod", "code", "at"])
+        #expect(BesideLine.count(redacted, row: 0) == 1)
+    }
+
+    @Test(
         "the value behind a field's name goes from text that no format is recognised in",
         arguments: [
             ("level=info user=frank password=hunter2 done", "frank hunter2"),

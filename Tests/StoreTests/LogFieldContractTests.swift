@@ -6,7 +6,7 @@ import Testing
 @Suite struct LogFieldContractTests {
     private static let names = ["code", "http_path", "zone", "x_request_id", SeverityLevel.label]
 
-    private struct Row: Hashable {
+    private struct Row: Hashable, Sendable {
         var time: Int64
         var values: [String]
     }
@@ -164,6 +164,33 @@ import Testing
             return .stop
         }
         #expect(visits == 1)
+    }
+
+    @Test("work on batches sees each record that a scan visits once", arguments: StoreKind.allCases)
+    func work(kind: StoreKind) async throws {
+        let store = try StoreUnderTest(kind)
+        var random = SystemRandom(state: 5)
+        for batch in Self.batches(&random) { _ = try await store.append(batch) }
+        let range = TimeRange(
+            start: Timestamp(nanoseconds: 100), end: Timestamp(nanoseconds: 800))
+        let predicate = LogPredicate(stream: { $0["service_name"] == "a" })
+        var expected: [Row: Int] = [:]
+        try store.logs.scanLogs(predicate, in: range, direction: .newestFirst) { batch, _ in
+            for row in rows(of: batch) { expected[row, default: 0] += 1 }
+            return true
+        }
+        var found: [Row: Int] = [:]
+        try store.logs.mapLogs(predicate, in: range, { batch in rows(of: batch) }) { rows in
+            for row in rows { found[row, default: 0] += 1 }
+            return true
+        }
+        #expect(found == expected && !found.isEmpty)
+        var collected = 0
+        try store.logs.mapLogs(predicate, in: range, \.count) { _ in
+            collected += 1
+            return false
+        }
+        #expect(collected == 1)
     }
 
     @Test("no record with a wanted identifier is passed over", arguments: StoreKind.allCases)

@@ -40,6 +40,40 @@ struct LogLineTests {
         #expect(line(body: .map([Attribute("a", .bool(false))])) == #"{"a":false}"#)
     }
 
+    @Test(
+        "many lines of a batch render as each by itself", arguments: 1...20 as ClosedRange<UInt64>)
+    func renderer(seed: UInt64) {
+        var dice = Dice(seed: seed)
+        var batch = LogBatch()
+        let resource = batch.append(Resource())
+        let scope = batch.append(Scope())
+        let keys = ["plain", "other", "a b", "quo\"te", "é", "", "plain"]
+        for _ in 0..<60 {
+            let body = dice.roll(8) == 0 ? dice.value() : .empty
+            var record = LogRecord(time: .zero, observedTime: .zero, body: body)
+            let isSimple = dice.roll(2) == 0
+            record.attributes = (0..<dice.roll(keys.count)).map { place in
+                let key = dice.roll(4) == 0 ? keys[dice.roll(keys.count)] : keys[place]
+                guard isSimple else { return Attribute(key, dice.value()) }
+                let number = Int64(bitPattern: dice.next()) >> Int64(dice.roll(64))
+                let values: [AttributeValue] = [
+                    .string("GET /\(dice.roll(50))"), .int(number), .int(.min), .int(.max),
+                    .bool(dice.roll(2) == 0), .empty, .string(""), .int(0),
+                ]
+                return Attribute(key, values[dice.roll(values.count)])
+            }
+            if dice.roll(5) == 0 { record.flags = LineSpacing.all.rawValue | 1 }
+            batch.append(record, resource: resource, scope: scope)
+        }
+        var renderer = LineRenderer(batch)
+        for row in Array(0..<batch.count) + [0, 59, 3] {
+            var output = Array("x".utf8)
+            renderer.append(row: row, to: &output)
+            #expect(
+                String(decoding: output, as: UTF8.self) == "x" + LogLine.string(batch, row: row))
+        }
+    }
+
     @Test("encoded bytes that are damaged anywhere render as some JSON and never trap")
     func damaged() {
         let value = AttributeValue.map([

@@ -64,6 +64,7 @@ struct LokiPushTests {
                 Attribute("pod", .string("web-1")), Attribute("method", .string("GET")),
                 Attribute("response_code", .int(200)),
             ])
+        #expect(BesideLine.count(batch, row: 2) == 1 && BesideLine.plain(joined.flags) == 0)
         for row in 0..<3 {
             #expect(
                 batch.resource(at: batch.resourceIndices[row]).attributes == [

@@ -23,38 +23,35 @@ package struct LogFacet: Sendable {
 }
 
 extension LogQLEngine {
-    /// Distinct values remembered of a field.
-    private static let valuesMax = 10_000
-    /// Of lines with very many fields the first that are met.
-    private static let fieldsMax = 1_000
-
-    /// The fields of the newest `lineLimit` lines of a log query, by name.
+    /// The fields of the newest `lineLimit` lines of a log query, by name, and what of them is not told.
     package func detectedFields(
         _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int,
         context: QueryContext = QueryContext()
-    ) throws(QueryError) -> [DetectedField] {
+    ) throws(QueryError) -> (fields: [DetectedField], warnings: [String]) {
         let found = try fieldValues(query, start: start, end: end, lineLimit: lineLimit, context)
-        return found.map { name, field in
+        let fields = found.fields.map { name, field in
             DetectedField(
                 name: name, type: FieldType.common(field.counts.keys),
                 cardinality: field.counts.count, parsers: field.parsers.sorted())
-        }.sorted { $0.name < $1.name }
+        }
+        return (fields.sorted { $0.name < $1.name }, found.warnings)
     }
 
-    /// The most frequent values of each field in those lines; fields by name.
+    /// The most frequent values of each field in those lines; fields by name, and what of them is not told.
     package func facets(
         _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int, valueLimit: Int,
         context: QueryContext = QueryContext()
-    ) throws(QueryError) -> [LogFacet] {
+    ) throws(QueryError) -> (facets: [LogFacet], warnings: [String]) {
         let found = try fieldValues(query, start: start, end: end, lineLimit: lineLimit, context)
-        return found.map { name, field in
+        let facets = found.fields.map { name, field in
             let sorted = field.counts.sorted {
                 $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value
             }
             return LogFacet(
                 name: name, values: sorted.prefix(valueLimit).map { ($0.key, $0.value) },
                 cardinality: field.counts.count)
-        }.sorted { $0.name < $1.name }
+        }
+        return (facets.sorted { $0.name < $1.name }, found.warnings)
     }
 
     /// The values of one field in those lines, sorted.
@@ -63,25 +60,20 @@ extension LogQLEngine {
         context: QueryContext = QueryContext()
     ) throws(QueryError) -> [String] {
         let found = try fieldValues(query, start: start, end: end, lineLimit: lineLimit, context)
-        return found[name]?.counts.keys.sorted() ?? []
-    }
-
-    private struct FoundField {
-        /// Lines by value.
-        var counts: [String: Int] = [:]
-        var parsers: Set<String> = []
+        return found.fields[name]?.counts.keys.sorted() ?? []
     }
 
     private func fieldValues(
         _ query: LogQuery, start: Timestamp, end: Timestamp, lineLimit: Int,
         _ context: QueryContext
-    ) throws(QueryError) -> [String: FoundField] {
+    ) throws(QueryError) -> FoundFields {
         let streams = try streams(
             query, start: start, end: end, limit: lineLimit, context: context)
-        var found: [String: FoundField] = [:]
+        var found = FoundFields()
         var labels = LineLabels()
         let logfmt = LogfmtParser(LogfmtOptions(isStrict: true), [])
         for stream in streams {
+            try context.check()
             // What the query's own parsers found is not taken when it is found once more.
             let made = Set((stream.entries.first?.parsed.pairs ?? []).map { Array($0.name.utf8) })
             let own = stream.labels.filter { !made.contains(Array($0)) }
@@ -99,29 +91,68 @@ extension LogQLEngine {
                 }
                 // A field that is in the line and beside it is one.
                 var noted: Set<String> = []
-                if !parser.isEmpty {
-                    Self.note(labels.parsed.withFlagWords, parser, in: &found, &noted)
-                }
-                Self.note(entry.parsed, "", in: &found, &noted)
-                Self.note(entry.metadata, "", in: &found, &noted)
+                if !parser.isEmpty { found.note(labels.parsed.withFlagWords, parser, &noted) }
+                found.note(entry.parsed, "", &noted)
+                found.note(entry.metadata, "", &noted)
             }
         }
         return found
     }
+}
 
-    private static func note(
-        _ labels: Labels, _ parser: String, in found: inout [String: FoundField],
-        _ noted: inout Set<String>
-    ) {
+/// Fields by name with their values, as many as are remembered.
+private struct FoundFields {
+    struct Field {
+        /// Lines by value.
+        var counts: [String: Int] = [:]
+        var parsers: Set<String> = []
+    }
+
+    /// Of lines with very many fields the first that are met.
+    private static let fieldsMax = 1_000
+    /// Distinct values of a field.
+    private static let valuesMax = 10_000
+    /// Of all fields together; some 100 bytes each.
+    private static let allValuesMax = 200_000
+
+    private(set) var fields: [String: Field] = [:]
+    private var valueCount = 0
+    private var leavesOutFields = false
+    private var leavesOutValues = false
+
+    /// What is not told, for people.
+    var warnings: [String] {
+        var warnings: [String] = []
+        if leavesOutFields {
+            warnings.append(
+                "the lines have more than \(Self.fieldsMax) fields: those met first are listed")
+        }
+        if leavesOutValues {
+            warnings.append(
+                "values of fields are counted up to \(Self.valuesMax) of a field and "
+                    + "\(Self.allValuesMax) in all: there are more")
+        }
+        return warnings
+    }
+
+    /// - Parameter noted: names of the fields of this line that have been noted.
+    mutating func note(_ labels: Labels, _ parser: String, _ noted: inout Set<String>) {
         for pair in labels.pairs
         where !pair.name.hasPrefix("__") && noted.insert(pair.name).inserted {
-            guard found[pair.name] != nil || found.count < fieldsMax else { continue }
-            let isKnown = found[pair.name]?.counts[pair.value] != nil
-            guard isKnown || found[pair.name]?.counts.count ?? 0 < valuesMax else { continue }
-            found[pair.name, default: FoundField()].counts[pair.value, default: 0] += 1
-            if !parser.isEmpty {
-                found[pair.name, default: FoundField()].parsers.insert(parser)
+            guard fields[pair.name] != nil || fields.count < Self.fieldsMax else {
+                leavesOutFields = true
+                continue
             }
+            if fields[pair.name]?.counts[pair.value] == nil {
+                let known = fields[pair.name]?.counts.count ?? 0
+                guard known < Self.valuesMax, valueCount < Self.allValuesMax else {
+                    leavesOutValues = true
+                    continue
+                }
+                valueCount += 1
+            }
+            fields[pair.name, default: Field()].counts[pair.value, default: 0] += 1
+            if !parser.isEmpty { fields[pair.name]?.parsers.insert(parser) }
         }
     }
 }

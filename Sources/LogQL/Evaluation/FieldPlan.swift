@@ -29,6 +29,7 @@ struct FieldPlan: Sendable {
         var isExact = true
         for stage in query.stages {
             switch stage {
+            case .line(let filter) where filter.acceptsAll: continue
             case .line:
                 guard allowsLineFilters else { return nil }
                 isExact = false

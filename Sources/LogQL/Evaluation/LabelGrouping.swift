@@ -41,7 +41,7 @@ struct LabelGrouping: Sendable {
 
     /// The key of a line's labels.
     func key(_ labels: inout LineLabels, _ batch: borrowing LogBatch, row: Int) -> Labels {
-        guard isBy else { return key(of: labels.all) }
+        guard isBy else { return key(of: labels.counted(batch, row: row)) }
         guard !names.isEmpty else { return .empty }
         var key: [UInt8] = []
         for name in names {

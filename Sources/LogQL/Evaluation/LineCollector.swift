@@ -43,12 +43,14 @@ struct LineCollector: FieldConsumer {
     mutating func take(
         _ batch: borrowing LogBatch, row: Int, labels: inout LineLabels
     ) throws(QueryError) {
-        var entry = LogEntry(
-            time: batch.times[row], line: [], traceID: batch.traceIDs[row],
-            spanID: batch.spanIDs[row],
-            severity: RecordSeverity.withText(batch, row: row) {
+        var entry = LogEntry(time: batch.times[row], line: [])
+        if labels.answersToRecord(LineLabels.traceID) { entry.traceID = batch.traceIDs[row] }
+        if labels.answersToRecord(LineLabels.spanID) { entry.spanID = batch.spanIDs[row] }
+        if labels.answersToRecord(LineLabels.severity) {
+            entry.severity = RecordSeverity.withText(batch, row: row) {
                 String(decoding: $0, as: UTF8.self)
-            })
+            }
+        }
         if let line = labels.replacement {
             entry.line = line
         } else {

@@ -4,18 +4,34 @@ import Telemetry
 extension LineLabels {
     /// The attributes of a record with a body under the names of labels, those left out that a label of the
     /// stream or a field has, or that `drop` and `keep` took.
-    func metadata(_ batch: borrowing LogBatch, row: Int) -> Labels {
+    mutating func metadata(_ batch: borrowing LogBatch, row: Int) -> Labels {
         guard batch.bodyTypes[row] != .empty else { return .empty }
         var pairs: [(name: String, value: String)] = []
+        var names: Set<String> = []
         for cell in batch.attributeRange(row) {
             let name = LogStream.fieldName(batch.strings[batch.attributes.keys[cell]])
-            guard !name.isEmpty, answersToRecord(name), !pairs.contains(where: { $0.name == name })
-            else { continue }
+            guard !name.isEmpty, answersToRecord(name), !names.contains(name) else { continue }
             let value = batch.attributes.value(at: cell, strings: batch.strings).text
             guard !value.isEmpty else { continue }
+            names.insert(name)
             pairs.append((name, value))
         }
         return Labels(pairs)
+    }
+
+    /// The labels of a line that is counted by all of them: as in a result, and what `keep` names of the
+    /// record. What else came beside lines does not make series of them: ids, say, are as many as lines.
+    mutating func counted(_ batch: borrowing LogBatch, row: Int) -> Labels {
+        guard let kept, !kept.isEmpty else { return all }
+        let shown = all
+        var pairs: [(name: String, value: String)] = []
+        for name in kept where name.kind != .error && name.kind != .errorDetails {
+            let text = name.text
+            guard shown[text] == nil, answersToRecord(text) else { continue }
+            let value = withValue(of: name, batch, row: row) { String(decoding: $0, as: UTF8.self) }
+            if !value.isEmpty { pairs.append((text, value)) }
+        }
+        return pairs.isEmpty ? shown : shown.merging(Labels(pairs))
     }
 
     /// What a record says under a name that no label of the stream and no parsed field has: its severity and

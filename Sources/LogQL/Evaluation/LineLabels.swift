@@ -20,12 +20,11 @@ struct LineLabels {
         case sampleExtraction = "SampleExtractionErr"
     }
 
-    /// Fields of one line are compared pairwise, and each brings its whole path: what is beyond these
-    /// bounds is left out.
+    /// Each field of a line brings its whole path: what is beyond these bounds is left out.
     private static let fieldsMax = 1_000
     private static let fieldBytesMax = 4 << 20
 
-    private struct Field {
+    struct Field {
         var name: Range<Int>
         var value: Range<Int>
     }
@@ -43,9 +42,14 @@ struct LineLabels {
     /// Names and values of the fields.
     private var arena: [UInt8] = []
     private var fields: [Field] = []
+    private var index = FieldIndex()
     private var dropped: [[UInt8]] = []
     /// After `keep`, the only names that the record itself may answer to.
-    private var kept: [[UInt8]]?
+    private(set) var kept: [LabelName]?
+    /// Names of what came beside the line, each with where it ends; known once a parser has run.
+    private var besideNames: [UInt8] = []
+    private var besideEnds: [Int] = []
+    private var knowsBeside = false
     private var scratch: [UInt8] = []
     private var hasTrace = false
     private var hasSpan = false
@@ -66,9 +70,30 @@ struct LineLabels {
         failureDetails = ""
         arena.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
+        index.forget()
+        knowsBeside = false
+        besideNames.removeAll(keepingCapacity: true)
+        besideEnds.removeAll(keepingCapacity: true)
         dropped.removeAll(keepingCapacity: true)
         hasTrace = false
         hasSpan = false
+    }
+
+    /// Has parsers leave alone what came beside the line.
+    @inline(__always)
+    mutating func protectBeside(_ batch: borrowing LogBatch, row: Int) {
+        if !knowsBeside { learnBeside(batch, row: row) }
+    }
+
+    private mutating func learnBeside(_ batch: borrowing LogBatch, row: Int) {
+        knowsBeside = true
+        let count = BesideLine.count(batch, row: row)
+        for cell in batch.attributeRange(row).prefix(count) {
+            batch.strings.withBytes(of: batch.attributes.keys[cell]) {
+                SanitizedName.append($0, to: &besideNames)
+            }
+            besideEnds.append(besideNames.count)
+        }
     }
 
     /// The first failure stays.
@@ -91,13 +116,18 @@ struct LineLabels {
     }
 
     /// Drops all labels of other names.
-    mutating func keep(_ names: [[UInt8]]) {
-        fields.removeAll { field in !names.contains { $0.elementsEqual(arena[field.name]) } }
+    mutating func keep(_ names: [LabelName]) {
+        fields.removeAll { field in
+            !names.contains { $0.bytes.elementsEqual(arena[field.name]) }
+        }
+        index.forget()
         kept = names
         stream.bytes.withUnsafeBytes { all in
             var cursor = LabelCursor(all)
             while let pair = cursor.next() {
-                guard !names.contains(where: { $0.elementsEqual(pair.name) }) else { continue }
+                guard !names.contains(where: { $0.bytes.elementsEqual(pair.name) }) else {
+                    continue
+                }
                 dropped.append(Array(pair.name))
             }
         }
@@ -119,11 +149,11 @@ struct LineLabels {
     private mutating func removeField(_ name: [UInt8]) {
         guard !fields.isEmpty else { return }
         fields.removeAll { arena[$0.name].elementsEqual(name) }
+        index.forget()
     }
 
     /// Adds a field unless there is one of that name. A name that the stream or the record has gets the
     /// suffix `_extracted`, as in Loki.
-    /// - Complexity: O(fields of the line), so lines have at most `fieldsMax`.
     mutating func add(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         guard fields.count < LineLabels.fieldsMax,
             name.count + value.count <= LineLabels.fieldBytesMax - arena.count
@@ -137,7 +167,7 @@ struct LineLabels {
             return
         }
         if !dropped.isEmpty { dropped.removeAll { $0.elementsEqual(arena[nameRange]) } }
-        guard index(of: nameRange) == nil else {
+        guard index.place(of: nameRange, in: arena, fields) == nil else {
             arena.removeLast(nameRange.count)
             return
         }
@@ -148,6 +178,7 @@ struct LineLabels {
     private func isTaken(_ name: UnsafeRawBufferPointer) -> Bool {
         if hasTrace, name.elementsEqual(LineLabels.traceID.utf8) { return true }
         if hasSpan, name.elementsEqual(LineLabels.spanID.utf8) { return true }
+        if !besideEnds.isEmpty, isBeside(name) { return true }
         return stream.bytes.withUnsafeBytes { all in
             var cursor = LabelCursor(all)
             while let pair = cursor.next() {
@@ -157,12 +188,15 @@ struct LineLabels {
         }
     }
 
-    private func index(of name: Range<Int>) -> Int? {
-        arena.withUnsafeBytes { arena in
-            let wanted = UnsafeRawBufferPointer(rebasing: arena[name])
-            return fields.firstIndex {
-                LineLabels.equal(UnsafeRawBufferPointer(rebasing: arena[$0.name]), wanted)
+    private func isBeside(_ name: UnsafeRawBufferPointer) -> Bool {
+        besideNames.withUnsafeBytes { names in
+            var start = 0
+            for end in besideEnds {
+                let known = UnsafeRawBufferPointer(rebasing: names[start..<end])
+                if LineLabels.equal(known, name) { return true }
+                start = end
             }
+            return false
         }
     }
 
@@ -187,7 +221,7 @@ struct LineLabels {
         }
         if name.kind == .error { return LineLabels.withText(failure?.rawValue ?? "", body) }
         if name.kind == .errorDetails { return LineLabels.withText(failureDetails, body) }
-        if let kept, !kept.contains(name.bytes) { return body(empty) }
+        if let kept, !kept.contains(where: { $0.bytes == name.bytes }) { return body(empty) }
         // The record's ids, or nothing: the store looks for them before any line is seen.
         switch name.kind {
         case .traceID:
@@ -208,27 +242,22 @@ struct LineLabels {
     }
 
     /// Whether a name means what the record says: no label of the stream and no field has it.
-    func answersToRecord(_ name: String) -> Bool {
+    mutating func answersToRecord(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         if dropped.contains(bytes) || field(bytes) != nil || stream[name] != nil { return false }
-        return kept.map { $0.contains(bytes) } ?? true
+        return kept.map { $0.contains { $0.bytes == bytes } } ?? true
     }
 
     /// The value of a parsed field, if there is one.
-    func withField(_ name: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) {
+    mutating func withField(_ name: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) {
         guard let range = field(name) else { return }
         arena.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
-    private func field(_ name: [UInt8]) -> Range<Int>? {
+    private mutating func field(_ name: [UInt8]) -> Range<Int>? {
         guard !fields.isEmpty else { return nil }
-        return arena.withUnsafeBytes { arena in
-            name.withUnsafeBytes { wanted in
-                fields.first {
-                    LineLabels.equal(UnsafeRawBufferPointer(rebasing: arena[$0.name]), wanted)
-                }?.value
-            }
-        }
+        return name.withUnsafeBytes { index.place(of: $0, in: arena, fields) }
+            .map { fields[$0].value }
     }
 
     private static func withText<Result>(

@@ -14,8 +14,18 @@ protocol LineConsumer {
     mutating func isComplete(whenRestIsBeyond bound: Timestamp) -> Bool
 }
 
+/// A consumer of which several can share the work.
+protocol SharedConsumer: LineConsumer, Sendable {
+    /// One that has not taken anything yet.
+    func fork() -> Self
+    /// Takes over what another one has taken.
+    mutating func merge(_ other: Self) throws(QueryError)
+    /// Gives back to the query what it was told to hold for what has been taken.
+    func release()
+}
+
 /// Reads the store and runs the stages of a query on each line.
-struct LineScan {
+struct LineScan: Sendable {
     private let pipeline: Pipeline
     private let predicate: LogPredicate
     private let context: QueryContext
@@ -71,6 +81,52 @@ struct LineScan {
                 }
                 return !consumer.isComplete(whenRestIsBeyond: bound)
             }
+        } catch {
+            throw QueryError(error)
+        }
+        if let failure { throw failure }
+    }
+
+    /// The same for lines in any order: several threads share the work, each with memory and a consumer of its
+    /// own for each batch.
+    func runShared<Consumer: SharedConsumer>(
+        on store: any LogStore, in range: TimeRange, into consumer: inout Consumer
+    ) throws(QueryError) {
+        // What lines have had before matters.
+        guard pipeline.distinctCount == 0 else {
+            return try run(on: store, in: range, direction: .oldestFirst, into: &consumer)
+        }
+        guard !range.isEmpty else { return }
+        var failure: QueryError?
+        let empty = consumer.fork()
+        do throws(StoreError) {
+            try store.mapLogs(
+                predicate, in: range,
+                { (batch) -> Result<Consumer, QueryError> in
+                    var part = empty
+                    return Result { () throws(QueryError) in
+                        try context.check()
+                        var buffer: [UInt8] = []
+                        var memory = Memory(pipeline, wanted, wantedByStages, context.startTime)
+                        do throws(QueryError) {
+                            try take(batch, buffer: &buffer, &memory, into: &part)
+                        } catch {
+                            part.release()
+                            throw error
+                        }
+                        return part
+                    }
+                },
+                collect: { part in
+                    do throws(QueryError) {
+                        let part = try part.get()
+                        defer { part.release() }
+                        try consumer.merge(part)
+                    } catch {
+                        failure = failure ?? error
+                    }
+                    return failure == nil
+                })
         } catch {
             throw QueryError(error)
         }
@@ -145,6 +201,7 @@ struct LineScan {
         var streams = [Labels?](repeating: nil, count: batch.shared.resources.count)
         memory.state.columns.reset()
         memory.firstLook.columns.reset()
+        var renderer = LineRenderer(batch)
         var bytes = 0
         defer { context.noteRead(items: batch.count, bytes: bytes) }
         for row in 0..<batch.count where consumer.wants(batch.times[row]) {
@@ -152,7 +209,7 @@ struct LineScan {
             let stream =
                 streams[Int(resource)] ?? LogStream.labels(of: batch.resource(at: resource))
             streams[Int(resource)] = stream
-            let isAccepted = withLine(of: batch, row: row, buffer: &buffer) { line in
+            let isAccepted = withLine(of: batch, row: row, &renderer, buffer: &buffer) { line in
                 bytes += line.count
                 return accepts(line, stream, batch, row: row, &memory)
             }
@@ -183,7 +240,7 @@ struct LineScan {
     /// somebody looks at the text.
     @inline(__always)
     private func withLine<Result>(
-        of batch: LogBatch, row: Int, buffer: inout [UInt8],
+        of batch: LogBatch, row: Int, _ renderer: inout LineRenderer, buffer: inout [UInt8],
         _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
         let type = batch.bodyTypes[row]
@@ -192,7 +249,7 @@ struct LineScan {
                 of: StringID(truncatingIfNeeded: batch.bodyPayloads[row]), body)
         }
         buffer.removeAll(keepingCapacity: true)
-        if rendersAll || type != .empty { LogLine.append(batch, row: row, to: &buffer) }
+        if rendersAll || type != .empty { renderer.append(row: row, to: &buffer) }
         return buffer.withUnsafeBytes { body($0) }
     }
 }

@@ -68,8 +68,12 @@ struct MetricEvaluator {
             window.query, labels: grouping?.neededLabels ?? [],
             needsByteCounts: window.function.countsBytes)
         if grouping?.neededLabels == nil, plan?.isParsed ?? false { plan = nil }
-        try scan.run(
-            on: store, in: counter.range, direction: .oldestFirst, by: plan, into: &counter)
+        if let plan {
+            try scan.run(
+                on: store, in: counter.range, direction: .oldestFirst, by: plan, into: &counter)
+        } else {
+            try scan.runShared(on: store, in: counter.range, into: &counter)
+        }
         return counter.results()
     }
 

@@ -31,6 +31,7 @@ struct Pipeline: Sendable {
         var made: [Stage] = []
         var distinctCount = 0
         for stage in stages {
+            if case .line(let filter) = stage, filter.acceptsAll { continue }
             do throws(ExpressionError) {
                 made.append(try Pipeline.stage(stage, &distinctCount))
             } catch {
@@ -114,6 +115,7 @@ struct Pipeline: Sendable {
                 if batch.bodyTypes[row] == .empty, labels.replacement == nil {
                     state.columns.add(batch, row: row, into: &labels)
                 } else if !line.isEmpty {
+                    labels.protectBeside(batch, row: row)
                     var flattener = JSONFlattener(line)
                     if !flattener.run(into: &labels) { labels.fail(.json, flattener.mistake) }
                 }
@@ -124,14 +126,16 @@ struct Pipeline: Sendable {
                 }
             case .keep(let selected):
                 labels.keep(
-                    selected.filter { $0.isSelected(&labels, batch, row: row) }.map(\.name.bytes))
+                    selected.filter { $0.isSelected(&labels, batch, row: row) }.map(\.name))
             case .distinct(let names, let number):
                 if !state.isFirst(names, number, &labels, batch, row: row) { return false }
             case .labelFormat(let assignments):
                 state.assign(assignments, line, batch, row: row, labels: &labels)
             case .jsonFields, .logfmt, .regexp, .pattern:
+                labels.protectBeside(batch, row: row)
                 Pipeline.parse(stage, line, labels: &labels, state: &state)
             case .unpack, .decolorize, .lineFormat:
+                if case .unpack = stage { labels.protectBeside(batch, row: row) }
                 let made = Pipeline.newLine(
                     stage, line, batch, row: row, labels: &labels, state: &state)
                 guard let made else { continue }

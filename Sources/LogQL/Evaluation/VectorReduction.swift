@@ -90,26 +90,46 @@ enum RankReduction {
         for (index, one) in series.enumerated() {
             groups[grouping.key(of: one.labels), default: []].append(index)
         }
-        var results = series
-        for index in results.indices {
-            results[index].values = [Double](
-                repeating: StepValue.absent, count: series[index].values.count)
-        }
+        var kept: [Int: [Double]] = [:]
         for members in groups.values {
-            for step in series[members[0]].values.indices {
-                let present = members.filter { StepValue.isPresent(series[$0].values[step]) }
-                let order = present.sorted { a, b in
+            let steps = series[members[0]].values.count
+            let absent = [Double](repeating: StepValue.absent, count: steps)
+            for step in 0..<steps {
+                let present = members.lazy.filter { StepValue.isPresent(series[$0].values[step]) }
+                let first = first(count, of: present) { a, b in
                     let (x, y) = (series[a].values[step], series[b].values[step])
                     if precedes(x, y, largest: largest) { return true }
                     if precedes(y, x, largest: largest) { return false }
                     return series[a].labels.comesBefore(series[b].labels)
                 }
-                for index in order.prefix(count) {
-                    results[index].values[step] = series[index].values[step]
+                for index in first {
+                    kept[index, default: absent][step] = series[index].values[step]
                 }
             }
         }
-        return results.filter { !$0.isEmpty }
+        return kept.sorted { $0.key < $1.key }.map { index, values in
+            StepSeries(labels: series[index].labels, values: values)
+        }
+    }
+
+    /// Beyond it, sorting all is quicker than keeping the first in order.
+    private static let keptMax = 64
+
+    /// The first `count` in order, of members of which mostly few are wanted.
+    private static func first(
+        _ count: Int, of members: some Sequence<Int>, _ comesFirst: (Int, Int) -> Bool
+    ) -> [Int] {
+        guard count <= keptMax else { return Array(members.sorted(by: comesFirst).prefix(count)) }
+        var first: [Int] = []
+        for member in members {
+            if first.count == count, let last = first.last {
+                guard comesFirst(member, last) else { continue }
+                first.removeLast()
+            }
+            let place = first.firstIndex { comesFirst(member, $0) } ?? first.count
+            first.insert(member, at: place)
+        }
+        return first
     }
 
     /// NaN last.

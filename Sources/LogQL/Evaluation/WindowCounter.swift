@@ -5,7 +5,7 @@ import Telemetry
 /// Counts lines, or their bytes, in the window that ends at each step: those with a time in
 /// `(step - interval, step]`. A line touches two counters, however many windows it is in: differences
 /// are added up at the end.
-struct WindowCounter: FieldConsumer {
+struct WindowCounter: FieldConsumer, SharedConsumer {
     private let steps: EvaluationSteps
     private let query: WindowQuery
     private let grouping: LabelGrouping?
@@ -44,7 +44,8 @@ struct WindowCounter: FieldConsumer {
     ) throws(QueryError) {
         try labels.throwFailure()
         guard let windows = windows(of: batch.times[row]) else { return }
-        let key = grouping.map { $0.key(&labels, batch, row: row) } ?? labels.all
+        let key =
+            grouping.map { $0.key(&labels, batch, row: row) } ?? labels.counted(batch, row: row)
         add(1, bytes: labels.lineByteCount, to: try series(key), windows)
     }
 
@@ -152,6 +153,19 @@ struct WindowCounter: FieldConsumer {
         let toStep = (stepLength - age % stepLength) % stepLength
         let toWindow = stepLength - 1 - lastAge % stepLength
         return time &+ min(toStep, toWindow)
+    }
+
+    func fork() -> WindowCounter { WindowCounter(query, at: steps, by: grouping, context: context) }
+
+    mutating func merge(_ other: WindowCounter) throws(QueryError) {
+        let size = steps.count + 1
+        for (index, key) in other.labels.enumerated() {
+            let (mine, theirs) = (try series(key) * size, index * size)
+            for step in 0..<size {
+                lineChanges[mine + step] += other.lineChanges[theirs + step]
+                changes[mine + step] += other.changes[theirs + step]
+            }
+        }
     }
 
     /// Counts lines into the windows of a series.

@@ -157,6 +157,11 @@ package struct LineFilter: Hashable, Sendable {
         self.terms = terms
         self.range = range
     }
+
+    /// Whether every line passes: Grafana's builder of queries leaves ``|= `` `` where nobody wrote a text.
+    var acceptsAll: Bool {
+        (`operator` == .contains || `operator` == .matches) && terms.contains(.text(""))
+    }
 }
 
 /// A condition on labels: of the stream, of the record (`trace_id`, `span_id`) and those that parsers

@@ -2,9 +2,22 @@ import QueryCore
 import Store
 import Telemetry
 
+extension Function {
+    /// Whether histograms of a range vector come out of it with what they say of resets. Rates look themselves.
+    fileprivate var handsHistogramsOn: Bool {
+        switch self {
+        case .sumOverTime, .avgOverTime, .firstOverTime, .lastOverTime: true
+        default: false
+        }
+    }
+}
+
 /// From a function's name to what computes it.
 extension Evaluator {
     mutating func call(_ node: FunctionCall) throws(QueryError) -> Operand {
+        let outer = reading
+        reading = outer.within(node.function)
+        defer { reading = outer }
         if let columns = try rangeCall(node) { return .vector(try collect(columns)) }
         if let map = node.function.elementwise {
             return .vector(try mapping(node.arguments[0], map))
@@ -48,7 +61,8 @@ extension Evaluator {
             node.function != .absentOverTime
         else { return nil }
         let argument = node.arguments[position]
-        let input = try rangeInput(argument)
+        var input = try rangeInput(argument)
+        if !node.function.handsHistogramsOn { input.windows.notesResets = false }
         let rules = HistogramRules(notes: notes, range: argument.range)
         if case .rangeSelector(let selector) = argument.unwrapped,
             selector.selector.edges != .asSampled

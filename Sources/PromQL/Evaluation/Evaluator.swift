@@ -16,6 +16,8 @@ struct Evaluator {
     let steps: EvaluationSteps
     /// `nil` if nobody asks for statistics.
     let tally: SampleTally?
+    /// What stands above the expression being evaluated asks of histograms.
+    var reading = HistogramReading.asStored
     /// Samples of operands that the expression being evaluated still holds.
     private var heldByChildren = 0
 
@@ -37,10 +39,12 @@ struct Evaluator {
 
     /// The same query at other instants, with a tally of its own.
     func at(_ steps: EvaluationSteps) -> Evaluator {
-        Evaluator(
+        var evaluator = Evaluator(
             store: store, context: context, notes: notes, options: options,
             queryStart: queryStart, queryEnd: queryEnd, queryStep: queryStep, steps: steps,
             tally: tally.map { _ in SampleTally(stepCount: steps.count) })
+        evaluator.reading = reading
+        return evaluator
     }
 
     mutating func evaluate(_ expression: Expression) throws(QueryError) -> Operand {

@@ -37,7 +37,9 @@ extension Windows {
         into output: inout StepColumn
     ) -> Bool {
         var kernel = kernel
-        let histograms = columns.histograms.map { HistogramPoint(time: $0.time, value: $0.value) }
+        var points = columns.histograms.map { HistogramPoint(time: $0.time, value: $0.value) }
+        if notesResets { points.noteResets() }
+        let histograms = points
         columns.times.withUnsafeBufferPointer { times in
             columns.values.withUnsafeBufferPointer { values in
                 let numbers = SampleView(times: times, values: values)

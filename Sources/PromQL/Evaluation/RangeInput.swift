@@ -7,7 +7,7 @@ struct RangeInput: Sendable {
     let labels: [Labels]
     /// Which of them have lost their metric's name; none of them if it is empty.
     var dropped: [Bool] = []
-    let windows: Windows
+    var windows: Windows
     /// Where the samples come from; `nil` for a subquery.
     var stored: StoredSeries?
     /// Whether some series may hold histograms.
@@ -120,6 +120,7 @@ extension Evaluator {
         }
         let inner = EvaluationSteps(start: start, step: step, count: Int(count))
         var evaluator = at(inner)
+        evaluator.reading = .wholeBuckets
         let series = try evaluator.vector(node.inner)
         context.release(samples: series.count * inner.count)
         if isWholeQuery {

@@ -62,6 +62,7 @@ extension Evaluator {
         _ shift: TimeShift, range: Int64, edges: WindowEdges = .asSampled
     ) -> Windows {
         var windows = plainWindows(shift, range: range)
+        windows.notesResets = reading == .countsAndSums
         if edges != .asSampled { windows.reachBack = options.lookback }
         if edges == .smoothed { windows.reachAhead = options.lookback }
         return windows
@@ -145,6 +146,8 @@ struct Windows: Sendable {
     /// How much further back and ahead samples matter, for edges between samples.
     var reachBack: Int64 = 0
     var reachAhead: Int64 = 0
+    /// Whether it is to be found out which histograms are resets.
+    var notesResets = false
     /// Where samples are thinned, windows of instants reach back an interval at least.
     var thinnings: [SampleThinning] = []
 
@@ -188,10 +191,26 @@ struct Windows: Sendable {
             } else if let asNumber {
                 output.values[index] = asNumber(sample.time)
             } else {
-                output.set(sample.value, at: index)
+                output.set(
+                    notesResets ? hinted(next - 1, of: samples.histograms, end) : sample.value,
+                    at: index)
             }
         }
         return output.values.contains(where: StepValue.isPresent)
+    }
+
+    /// A histogram with whether it is a reset, as reading series from the first window on tells: what lies
+    /// between windows is not read.
+    private func hinted(
+        _ index: Int, of histograms: [HistogramSample], _ end: Int64
+    ) -> HistogramValue {
+        var value = histograms[index].value
+        if let previous = histograms[..<index].last(where: { !$0.isStaleMarker }),
+            step <= range || previous.time > end &- range
+        {
+            value.noteReset(since: previous.value)
+        }
+        return value
     }
 
     /// The latest sample of every window. A stale marker ends the series.

@@ -84,9 +84,15 @@ extension Evaluator {
                 rest.removeFirst()
             }
         }
+        let outer = reading
+        defer { reading = outer }
+        // Trimming stands above all operands that come before its bound.
+        let lastTrimming = rest.lastIndex { $0.operator.isTrimming }
+        if lastTrimming != nil { reading = .wholeBuckets }
         var result = try evaluate(first)
-        for (index, operation) in rest.enumerated() {
-            if index > 0 { try keepOnly(result) }
+        for (index, operation) in zip(rest.indices, rest) {
+            if index > rest.startIndex { try keepOnly(result) }
+            reading = lastTrimming.map { index <= $0 } == true ? .wholeBuckets : outer
             result = try settled(
                 try apply(operation, result, try evaluate(operation.right)))
         }

@@ -32,7 +32,8 @@ package struct LogExploreAPI: Sendable {
     private var now: Timestamp { Timestamp(nanoseconds: runner.clock.wallNanoseconds) }
 
     /// `/facets?limit=10&lines=5000`: fields of the newest lines and their most frequent values:
-    /// `{"facets":[{"field","cardinality","values":[{"value","count"}]}]}`.
+    /// `{"facets":[{"field","cardinality","values":[{"value","count"}]}]}`, with `warnings` if there are more
+    /// fields or values than are counted.
     func facets(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = LokiParameters(request, now: now)
         let range = try parameters.range(lookback: LokiParameters.queryLookback)
@@ -47,7 +48,7 @@ package struct LogExploreAPI: Sendable {
             var writer = JSONWriter()
             writer.object {
                 $0.arrayField("facets") { list in
-                    for facet in found {
+                    for facet in found.facets {
                         list.object {
                             $0.field("field", facet.name)
                             $0.field("cardinality", facet.cardinality)
@@ -55,6 +56,7 @@ package struct LogExploreAPI: Sendable {
                         }
                     }
                 }
+                if !found.warnings.isEmpty { $0.field("warnings", strings: found.warnings) }
             }
             return writer.bytes
         }

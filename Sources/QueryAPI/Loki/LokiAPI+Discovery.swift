@@ -78,13 +78,13 @@ extension LokiAPI {
     func detectedFields(_ request: HTTPRequest) async throws -> HTTPResponse {
         let (query, range, lines, limit) = try detection(request)
         let bytes = try await runner.run { [store] context in
-            let fields = try LogQLEngine(store: store).detectedFields(
+            let found = try LogQLEngine(store: store).detectedFields(
                 try Self.logQuery(query), start: range.start, end: range.end, lineLimit: lines,
                 context: context)
             var writer = JSONWriter()
             writer.object {
                 $0.arrayField("fields") { list in
-                    for field in fields.prefix(limit) {
+                    for field in found.fields.prefix(limit) {
                         list.object {
                             $0.field("label", field.name)
                             $0.field("type", field.type)
@@ -94,6 +94,7 @@ extension LokiAPI {
                     }
                 }
                 $0.field("limit", limit)
+                if !found.warnings.isEmpty { $0.field("warnings", strings: found.warnings) }
             }
             return writer.bytes
         }

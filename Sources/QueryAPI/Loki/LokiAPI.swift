@@ -68,7 +68,9 @@ package struct LokiAPI: Sendable {
             case "delete", "cache/generation_numbers":
                 "lines are not deleted one by one: --retention-logs drops whole days, --redact takes out "
                     + "fields and patterns before they are stored"
-            case "rules": "rules are given by --rules, and do not ask logs"
+            case "rules":
+                "rules are given by --rules (groups with datasource: loki ask logs), and "
+                    + "/api/v1/rules lists them"
             default: "there are no shards here"
             }
         return { _ in

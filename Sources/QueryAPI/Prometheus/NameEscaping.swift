@@ -10,8 +10,10 @@ enum NameEscaping: String {
     case dots
     case values
 
-    /// Version of the text format and names that an `Accept` asks for: what it wants most comes first.
-    static func negotiated(_ accept: String?) -> (version: String, escaping: NameEscaping) {
+    /// The format and names that an `Accept` asks for: what it wants most comes first.
+    static func negotiated(
+        _ accept: String?
+    ) -> (format: FederationFormat, escaping: NameEscaping) {
         var escaping = NameEscaping.underscores
         let wanted = (accept ?? "").split(separator: ",").compactMap { MediaType(String($0)) }
         let order = wanted.enumerated().sorted {
@@ -22,14 +24,9 @@ enum NameEscaping: String {
             if let named = type.parameters["escaping"].flatMap(NameEscaping.init) {
                 escaping = named
             }
-            guard type.essence == "text/plain" else { continue }
-            switch type.parameters["version"] ?? "" {
-            case "1.0.0": return ("1.0.0", escaping)
-            case "", "0.0.4": return ("0.0.4", escaping)
-            default: continue
-            }
+            if let format = FederationFormat(type) { return (format, escaping) }
         }
-        return ("0.0.4", escaping)
+        return (.text(version: "0.0.4"), escaping)
     }
 
     func escaped(_ name: String) -> String {
@@ -69,6 +66,42 @@ enum NameEscaping: String {
             }
         }
         return text
+    }
+}
+
+/// What federated samples are written as.
+enum FederationFormat {
+    case text(version: String)
+    /// Delimited `io.prometheus.client.MetricFamily`, which alone has room for native histograms.
+    case protobuf
+
+    private static let protobufType = "application/vnd.google.protobuf"
+    private static let message = "io.prometheus.client.MetricFamily"
+
+    /// `nil` for what is not served.
+    init?(_ type: MediaType) {
+        switch type.essence {
+        case Self.protobufType:
+            guard type.parameters["proto"] == Self.message,
+                type.parameters["encoding"] == "delimited"
+            else { return nil }
+            self = .protobuf
+        case "text/plain":
+            let version = type.parameters["version"] ?? ""
+            guard ["", "0.0.4", "1.0.0"].contains(version) else { return nil }
+            self = .text(version: version.isEmpty ? "0.0.4" : version)
+        default: return nil
+        }
+    }
+
+    func contentType(_ escaping: NameEscaping) -> String {
+        switch self {
+        case .text(let version):
+            "text/plain; version=\(version); charset=utf-8; escaping=\(escaping.rawValue)"
+        case .protobuf:
+            "\(Self.protobufType); proto=\(Self.message); encoding=delimited; "
+                + "escaping=\(escaping.rawValue)"
+        }
     }
 }
 

@@ -22,9 +22,10 @@ extension PrometheusAPI {
         return .json(bytes)
     }
 
-    /// `/api/v1/status/runtimeinfo`, with the members that mean something here: nothing tells of a Go runtime.
+    /// `/api/v1/status/runtimeinfo`. Of a Go runtime, which is not here, its defaults; threads for goroutines.
     func runtimeInfo(_ request: HTTPRequest) async throws -> HTTPResponse {
         let now = Timestamp(nanoseconds: runner.clock.wallNanoseconds)
+        let known = RuntimeReadings(events?.readings() ?? [])
         let bytes = PrometheusEnvelope.success { data in
             data.object {
                 $0.key("startTime")
@@ -33,10 +34,15 @@ extension PrometheusAPI {
                 $0.field("hostname", server.hostname)
                 $0.key("serverTime")
                 $0.value(rfc3339: now)
-                $0.field("reloadConfigSuccess", true)
+                $0.field("reloadConfigSuccess", known.isConfigurationWell)
                 $0.key("lastConfigTime")
-                $0.value(rfc3339: server.startedAt)
+                $0.value(rfc3339: known.configuredAt ?? server.startedAt)
+                $0.field("corruptionCount", known.damageCount)
+                $0.field("goroutineCount", server.threadCount())
                 $0.field("GOMAXPROCS", ProcessInfo.processInfo.activeProcessorCount)
+                $0.field("GOMEMLIMIT", Int.max)
+                $0.field("GOGC", "")
+                $0.field("GODEBUG", "")
                 $0.field("storageRetention", server.retention)
             }
         }
@@ -72,6 +78,28 @@ extension PrometheusAPI {
         }
         guard limit <= 10_000 else { throw .badRequest("limit must not exceed 10000") }
         return limit
+    }
+}
+
+/// What the program's own counters and gauges tell of its state.
+private struct RuntimeReadings {
+    private(set) var isConfigurationWell = true
+    private(set) var configuredAt: Timestamp?
+    /// Blocks and records that could not be read.
+    private(set) var damageCount = 0
+
+    init(_ readings: [EventLog.Reading]) {
+        for reading in readings {
+            switch reading.name {
+            case "prometheus_config_last_reload_successful":
+                isConfigurationWell = reading.value != 0
+            case "prometheus_config_last_reload_success_timestamp_seconds":
+                configuredAt = Timestamp(
+                    nanoseconds: Int64((reading.value * 1_000).rounded()) &* 1_000_000)
+            case "sidelight_store_damage_total": damageCount += Int(reading.value)
+            default: break
+            }
+        }
     }
 }
 

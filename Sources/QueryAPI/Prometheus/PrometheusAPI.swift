@@ -125,6 +125,8 @@ package struct ServerFacts: Sendable {
     package var settings: [(name: String, value: String)]
     package var hostname = ""
     package var workingDirectory = ""
+    /// How many threads the program has.
+    package var threadCount: @Sendable () -> Int = { 0 }
 
     package init(
         version: String, revision: String = "", startedAt: Timestamp, retention: String = "",

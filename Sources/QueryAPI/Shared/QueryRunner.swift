@@ -24,18 +24,22 @@ package struct QueryRunner: Sendable {
 
     /// - Parameter timeout: what the request asks for; never more than the configured limit.
     /// - Throws: `HTTPError` for every failure that `QueryError` and `StoreError` tell of.
-    func run<Value: Sendable>(
+    package func run<Value: Sendable>(
         timeout: Duration? = nil,
         _ work: @escaping @Sendable (QueryContext) throws -> Value
     ) async throws -> Value {
         var limits = limits
         if let timeout { limits.duration = min(timeout, limits.duration) }
+        let turn = pool.turn()
         let context = QueryContext(
-            limits: limits, startTime: Timestamp(nanoseconds: clock.wallNanoseconds)
-        ) { [clock] in clock.monotonicNanoseconds }
+            limits: limits, startTime: Timestamp(nanoseconds: clock.wallNanoseconds),
+            now: { [clock] in clock.monotonicNanoseconds },
+            giveWay: Self.giveWay(turn))
         do {
             return try await withTaskCancellationHandler {
-                try await pool.run {
+                try await pool.run { [clock] in
+                    turn?.begin(now: clock.monotonicNanoseconds)
+                    defer { turn?.end() }
                     try context.check()
                     return try work(context)
                 }
@@ -51,6 +55,11 @@ package struct QueryRunner: Sendable {
         } catch is CancellationError {
             throw HTTPError(QueryError(.canceled, "the request was canceled"))
         }
+    }
+
+    private static func giveWay(_ turn: WorkTurn?) -> QueryContext.GiveWay? {
+        guard let turn else { return nil }
+        return { turn.giveWay(now: $0, isOver: $1) }
     }
 
     /// Milliseconds since the epoch.

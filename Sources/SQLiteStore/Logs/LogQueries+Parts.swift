@@ -12,6 +12,27 @@ extension BlockStore where Signal == LogSignal {
         try scan(search.isSelective ? nil : request, search, visit: visit)
     }
 
+    func mapRows<Part: Sendable>(
+        _ predicate: LogPredicate, in range: TimeRange, _ work: @Sendable (LogBatch) -> Part,
+        collect: (Part) -> Bool
+    ) throws(StoreError) {
+        let search = LogSearch(predicate, in: range, .oldestFirst)
+        try withSnapshot { (snapshot) throws(StoreError) in
+            let parts = Self.parts(of: snapshot, search)
+            for start in stride(from: 0, to: parts.count, by: Self.columnPartsMax) {
+                let count = min(Self.columnPartsMax, parts.count - start)
+                let made = try Concurrently.map(count) { (place) throws(StoreError) in
+                    guard
+                        case .rows(let batch, _) = try loadRows(
+                            of: parts[start + place].part, search)
+                    else { return work(LogBatch()) }
+                    return work(batch)
+                }
+                for part in made where !collect(part) { return }
+            }
+        }
+    }
+
     /// Rows handed out at once to who may stop: reading so few is much quicker than a whole block.
     private static var firstRows: Int { 256 }
     /// Parts that are read at once, by several threads.

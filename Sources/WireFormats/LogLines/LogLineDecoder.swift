@@ -148,8 +148,12 @@ struct LogLineDecoder: ~Copyable {
         }
         batch.traceIDs.append(fields.traceID)
         batch.spanIDs.append(fields.spanID)
-        let spacing = body == nil ? layout.spacing ?? [] : []
-        batch.flags.append(LineSpacing.plain(fields.flags) | spacing.rawValue)
+        let start = batch.attributeEnds.last.map { Int($0) } ?? 0
+        let form =
+            body == nil
+            ? (layout.spacing ?? []).rawValue
+            : BesideLine.flags(metadata.count, of: batch.attributes.count - start)
+        batch.flags.append(LineSpacing.plain(BesideLine.plain(fields.flags)) | form)
         batch.resourceIndices.append(
             resource ?? resources.endLine(shared: &batch.shared, strings: &batch.strings))
         batch.scopeIndices.append(scope)

@@ -25,8 +25,7 @@ enum ServeProcess {
         let store = try openStore(
             configuration, deriver, logDeriver, clock: clock, events: events)
         let thinning = try ServeSampling.start(configuration, store: store, events: events)
-        let pool = BlockingPool(
-            name: "query", threads: ServeParts.queryThreads, capacity: ServeParts.queriesWaitingMax)
+        let pool = ServeParts.queryPool()
         defer { pool.stop() }
         let exports = BlockingPool(
             name: "export", threads: ExportRoute.threads, capacity: ExportRoute.waitingMax)
@@ -292,11 +291,21 @@ struct ServeParts: Sendable {
     /// What reads the files again.
     var reload: ServeReload?
 
-    /// Queries that run at once; more than cores, because some wait for the disk, and so that a few that take
-    /// long do not keep the quick ones waiting.
-    static let queryThreads = 8
-    /// Queries that wait for a thread; beyond it the answer is 503.
-    static let queriesWaitingMax = 256
+    /// Queries that run at once; more than cores, because some wait for the disk.
+    private static let queriesAtOnce = 6
+    /// Of those that take long besides them: about the cores of a small machine.
+    private static let longQueriesAtOnce = 2
+    /// Queries that take long and wait for their next turn; each holds what it has found so far.
+    private static let longQueriesWaitingMax = 24
+    /// Queries that wait for a place; beyond it the answer is 503.
+    private static let queriesWaitingMax = 256
+
+    /// Threads for queries, of which those that take long give way to the others.
+    static func queryPool() -> BlockingPool {
+        BlockingPool(
+            name: "query", places: queriesAtOnce, longTurns: longQueriesAtOnce,
+            longWaiting: longQueriesWaitingMax, capacity: queriesWaitingMax)
+    }
 
     var ingest: Ingest {
         var limits = IngestLimits()

@@ -60,10 +60,19 @@ enum ServeRoutes {
     private static func facts(_ parts: ServeParts) -> ServerFacts {
         var server = ServerFacts(
             version: ProgramVersion.current, startedAt: parts.startedAt,
-            retention: "\(parts.configuration.metricRetention / 1_000_000_000)s",
+            retention: PromQLDuration.format(
+                milliseconds: parts.configuration.metricRetention / 1_000_000),
             settings: parts.configuration.settings)
         server.hostname = ServeConfiguration.hostname ?? ""
         server.workingDirectory = FileManager.default.currentDirectoryPath
+        server.threadCount = {
+            do {
+                return try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
+            } catch {
+                // Where the system does not tell.
+                return 0
+            }
+        }
         return server
     }
 

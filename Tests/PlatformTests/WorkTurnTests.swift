@@ -1,0 +1,102 @@
+import Platform
+import Synchronization
+import Testing
+
+@Suite("jobs that give way")
+struct WorkTurnTests {
+    /// Goes on until `isDone` says so, each look a second after the one before.
+    private static func goOn(_ turn: WorkTurn, until isDone: () -> Bool, isOver: () -> Bool) {
+        var now: Int64 = 0
+        turn.begin(now: now)
+        defer { turn.end() }
+        while !isDone(), !isOver() {
+            now += 1_000_000_000
+            turn.giveWay(now: now, isOver: isOver)
+        }
+    }
+
+    @Test(
+        "a short job runs while more long jobs than places go on, and these all come to their end")
+    func short() async throws {
+        let pool = BlockingPool(
+            name: "fair", places: 1, longTurns: 1, longWaiting: 3, capacity: 100)
+        let isOpen = Atomic(false)
+        let begun = Atomic(0)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let turn = try #require(pool.turn())
+                    try await pool.run {
+                        begun.add(1, ordering: .relaxed)
+                        Self.goOn(
+                            turn, until: { isOpen.load(ordering: .acquiring) }, isOver: { false })
+                    }
+                }
+            }
+            // Each of the long ones had the only place once.
+            while begun.load(ordering: .relaxed) < 4 { await Task.yield() }
+            #expect(try await pool.run { 7 } == 7)
+            isOpen.store(true, ordering: .releasing)
+            try await group.waitForAll()
+        }
+        #expect(try await pool.run { 8 } == 8)
+        pool.stop()
+    }
+
+    @Test("long jobs have their turns in circles")
+    func circles() async throws {
+        let pool = BlockingPool(
+            name: "circle", places: 1, longTurns: 1, longWaiting: 2, capacity: 100)
+        let looks = Mutex([0, 0, 0])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for job in 0..<3 {
+                group.addTask {
+                    let turn = try #require(pool.turn())
+                    try await pool.run {
+                        // Each ends when all have gone on: none waits until another has ended.
+                        Self.goOn(
+                            turn,
+                            until: {
+                                looks.withLock { looks in
+                                    looks[job] += 1
+                                    return looks.allSatisfy { $0 > 20 }
+                                }
+                            }, isOver: { false })
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        pool.stop()
+        #expect(looks.withLock { $0.allSatisfy { $0 > 20 } })
+    }
+
+    @Test("a job that nobody wants any more stops waiting, and one too many keeps its place")
+    func over() async throws {
+        let pool = BlockingPool(
+            name: "over", places: 2, longTurns: 1, longWaiting: 1, capacity: 100)
+        let isOpen = Atomic(false)
+        let isUnwanted = Atomic(false)
+        let begun = Atomic(0)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for job in 0..<3 {
+                group.addTask {
+                    let turn = try #require(pool.turn())
+                    try await pool.run {
+                        begun.add(1, ordering: .relaxed)
+                        Self.goOn(
+                            turn, until: { job > 0 && isOpen.load(ordering: .acquiring) },
+                            isOver: { job == 0 && isUnwanted.load(ordering: .acquiring) })
+                    }
+                }
+            }
+            while begun.load(ordering: .relaxed) < 3 { await Task.yield() }
+            isUnwanted.store(true, ordering: .releasing)
+            isOpen.store(true, ordering: .releasing)
+            try await group.waitForAll()
+        }
+        // Both places are there again.
+        for value in 0..<4 { #expect(try await pool.run { value } == value) }
+        pool.stop()
+    }
+}
