@@ -1,4 +1,3 @@
-import Glibc
 import Platform
 import Store
 import Telemetry
@@ -66,7 +65,7 @@ struct FollowedFiles: Sendable {
         }
         followed.removeAll { $0.isFound && $0.tail.isIdle }
         for source in patterns {
-            for path in Self.paths(source.path) { try found(path, source) }
+            for path in PathPattern.paths(source.path) { try found(path, source) }
         }
     }
 
@@ -92,15 +91,6 @@ struct FollowedFiles: Sendable {
         }
         if checkpoints.positions[path]?.offset == .max { try checkpoints.save(nil, of: path) }
         follow(path, source, isFound: true)
-    }
-
-    private static func paths(_ pattern: String) -> [String] {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { index in
-            found.gl_pathv[index].map { String(cString: $0) }
-        }
     }
 
     /// Reads a piece of every file; false if there was nothing in any.

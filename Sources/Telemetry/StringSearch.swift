@@ -1,13 +1,15 @@
 import Glibc
 
 /// Looks for one text in many: by glibc's vectorised search for the byte of the text that is probably
-/// the rarest in log lines, then by comparison. Long texts in much longer ones by `memmem`, which skips
-/// nearly as much as the text is long: ids are made of digits that are rare nowhere.
+/// the rarest in log lines, then by comparison. Long texts in much longer ones by pairs of bytes, as
+/// ids are made of digits that are rare nowhere (`SkippingSearch`).
 package struct StringSearch: Sendable {
     @usableFromInline let wanted: [UInt8]
     /// Offset of the byte to search for.
     @usableFromInline let anchor: Int
-    @usableFromInline static let longCountMin = 16
+    /// For long texts.
+    @usableFromInline let skipping: SkippingSearch?
+    /// Shorter ones are searched before tables are in the cache.
     @usableFromInline static let skippedCountMin = 1_024
 
     package init(_ text: String) { self.init(Array(text.utf8)) }
@@ -18,6 +20,7 @@ package struct StringSearch: Sendable {
             bytes.indices.min {
                 StringSearch.frequency(bytes[$0]) < StringSearch.frequency(bytes[$1])
             } ?? 0
+        skipping = SkippingSearch(bytes)
     }
 
     package var count: Int { wanted.count }
@@ -39,10 +42,8 @@ package struct StringSearch: Sendable {
         let text = UnsafeRawBufferPointer(start: base, count: whole.count - offset)
         return wanted.withUnsafeBytes { wanted in
             guard let start = wanted.baseAddress else { return offset }
-            if wanted.count >= Self.longCountMin, text.count >= Self.skippedCountMin {
-                return memmem(base, text.count, start, wanted.count).map {
-                    UnsafeRawPointer($0) - origin
-                }
+            if let skipping, text.count >= Self.skippedCountMin {
+                return skipping.place(of: wanted, in: text).map { $0 + offset }
             }
             var candidate = base + anchor
             let end = base + (text.count - wanted.count + anchor + 1)

@@ -172,7 +172,7 @@ extension AlertmanagerConfig {
         for element in try fields["templates"]?.elements() ?? [] {
             let pattern = try element.text()
             let whole = pattern.hasPrefix("/") || folder.isEmpty ? pattern : "\(folder)/\(pattern)"
-            for file in FilePatterns.matching(whole) {
+            for file in PathPattern.paths(whole) {
                 let text: String
                 do {
                     text = try String(contentsOfFile: file, encoding: .utf8)

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// Files by path, by a shell's pattern, or all in a folder.
 package enum FilePatterns {
@@ -22,27 +23,19 @@ package enum FilePatterns {
         return files
     }
 
-    /// Files that a shell's pattern names, sorted.
-    package static func matching(_ pattern: String) -> [String] {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { index in
-            found.gl_pathv[index].map { String(cString: $0) }
-        }
-    }
-
     /// `nil` for the name of a file.
     private static func expanded(_ name: String) -> [String]? {
         if isFolder(name) {
             let folder = name.hasSuffix("/") ? String(name.dropLast()) : name
             // What is special in a pattern is meant as it is written in the name of a folder.
             let escaped = folder.map { "*?[\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
-            return endings.flatMap { matching("\(escaped)/*\($0)") }.filter { !isFolder($0) }
-                .sorted()
+            return endings.flatMap { PathPattern.paths("\(escaped)/*\($0)") }.filter {
+                !isFolder($0)
+            }
+            .sorted()
         }
         guard name.contains(where: { "*?[".contains($0) }), !exists(name) else { return nil }
-        return matching(name).filter { !isFolder($0) }
+        return PathPattern.paths(name).filter { !isFolder($0) }
     }
 
     private static func isFolder(_ path: String) -> Bool {

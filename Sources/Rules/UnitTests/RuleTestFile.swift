@@ -1,4 +1,3 @@
-import Glibc
 import Platform
 import PromQL
 import Telemetry
@@ -121,15 +120,9 @@ extension RuleTestFile {
     private mutating func find(_ pattern: String) throws(RuleFileError) {
         let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
         let full = pattern.hasPrefix("/") ? pattern : folder + pattern
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(full, 0, nil, &found) == 0 else {
-            emptyPatterns.append(full)
-            return
-        }
-        for index in 0..<Int(found.gl_pathc) {
-            if let name = found.gl_pathv[index] { ruleFiles.append(String(cString: name)) }
-        }
+        let found = PathPattern.paths(full)
+        if found.isEmpty { emptyPatterns.append(full) }
+        ruleFiles += found
     }
 }
 
