@@ -210,6 +210,10 @@ struct ScrapeTests {
         await body.scrape(at: 1_700_000_045_000)
         #expect(stored() == ["a{\(own)} 1.0", "b{\(own)} 2.0"])
         #expect(body.board.lines.first?.problem.contains("only its beginning") ?? false)
+        fetcher.answer(url, String(repeating: "a", count: 1_000), isTruncated: true)
+        await body.scrape(at: 1_700_000_060_000)
+        #expect(body.board.lines.first?.isUp == false)
+        #expect(body.board.lines.first?.problem.contains("before its first sample") ?? false)
     }
 
     @Test("of samples of one series and time the first is kept, and the others are named")

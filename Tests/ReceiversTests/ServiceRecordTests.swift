@@ -17,8 +17,10 @@ struct ServiceRecordTests {
         if isTruncated { return bytes }
         for record in records {
             // The name is that of the question.
-            bytes += [0xC0, 12, 0, 33, 0, 1, 0, 0, 0, 60]
-            var data: [UInt8] = [0, 1, 0, 2, UInt8(record.port >> 8), UInt8(record.port & 0xFF)]
+            let type = question[question.count - 3]
+            bytes += [0xC0, 12, 0, type, 0, 1, 0, 0, 0, 60]
+            var data: [UInt8] = type == 33 ? [0, 1, 0, 2] : type == 15 ? [0, 7] : []
+            if type == 33 { data += [UInt8(record.port >> 8), UInt8(record.port & 0xFF)] }
             for label in record.host.utf8.split(separator: UInt8(ascii: ".")) {
                 data += [UInt8(label.count)] + label
             }
@@ -44,16 +46,18 @@ struct ServiceRecordTests {
         }
     }
 
-    private func discovered(_ name: String) async throws -> TargetDiscovery {
-        try await NameServer.with(Self.react) { port in
+    private func discovered(
+        _ name: String, _ kind: DNSRecordKind = .service, port: Int = 0
+    ) async throws -> TargetDiscovery {
+        try await NameServer.with(Self.react) { serverPort in
             var job = ScrapeJob(name: "j", interval: 60_000, timeout: 1_000)
-            job.sources = [.services(names: [name], interval: 30_000)]
+            job.sources = [.records(kind, names: [name], port: port, interval: 30_000)]
             let fetcher = HTTPScrapeFetcher(version: "1")
             var discovery = TargetDiscovery(
                 job: job, fetcher: fetcher,
                 pool: BlockingPool(name: "resolver", threads: 1, capacity: 1),
                 resolver: DNSResolver(
-                    configuration: "", servers: [.init(address: "127.0.0.1", port: port)]))
+                    configuration: "", servers: [.init(address: "127.0.0.1", port: serverPort)]))
             await discovery.refresh(at: 0)
             await fetcher.shutdown()
             return discovery
@@ -86,11 +90,44 @@ struct ServiceRecordTests {
         #expect(failures.first?.contains(reason) ?? false, "\(failures)")
     }
 
+    @Test(
+        "hosts that take mail or serve names are targets at the port of the job",
+        arguments: [(DNSRecordKind.mailExchange, "mx"), (.nameServer, "ns")])
+    func hosts(kind: DNSRecordKind, word: String) async throws {
+        let discovery = try await discovered("shop.test", kind, port: 9_400)
+        #expect(discovery.failures.isEmpty)
+        #expect(
+            discovery.groups.flatMap(\.targets) == ["a.shop.test:9400", "b.shop.test:9400"])
+        #expect(
+            discovery.groups.first?.labels == [
+                "__meta_dns_name": "shop.test", "__meta_dns_\(word)_record_target": "a.shop.test.",
+            ])
+    }
+
+    @Test("records of mail and of name servers need a port in the file")
+    func ports() throws {
+        let jobs = "scrape_configs:\n- job_name: a\n  dns_sd_configs: [{names: [x], type: "
+        let file = try ScrapeFile.parse(jobs + "MX, port: 25}]", path: "p.yml")
+        #expect(
+            file.jobs.first?.sources == [
+                .records(.mailExchange, names: ["x"], port: 25, interval: 30_000)
+            ])
+        #expect(throws: ScrapeFileError.self) {
+            try ScrapeFile.parse(jobs + "NS}]", path: "p.yml")
+        }
+        #expect(throws: ScrapeFileError.self) {
+            try ScrapeFile.parse(jobs + "TXT, port: 1}]", path: "p.yml")
+        }
+    }
+
     @Test("SRV is what dns_sd_configs mean unless they say otherwise")
     func read() throws {
         let file = try ScrapeFile.parse(
             "scrape_configs:\n- job_name: a\n  dns_sd_configs: [{names: [x]}]", path: "p.yml")
-        #expect(file.jobs.first?.sources == [.services(names: ["x"], interval: 30_000)])
+        #expect(
+            file.jobs.first?.sources == [
+                .records(.service, names: ["x"], port: 0, interval: 30_000)
+            ])
     }
 }
 

@@ -38,6 +38,7 @@ struct StatsDLineTests {
             ),
             ("a,host=h1,x=y:1|c", "a{host=\"h1\", x=\"y\"} counter [\"1.0\"] @1.0"),
             ("a#host=h1:1|d", "a{host=\"h1\"} distribution [\"1.0\"] @1.0"),
+            ("a,=x:1|c|#:y,,a:1,a:2", "a{a=\"2\"} counter [\"1.0\"] @1.0"),
             ("2xx:1|c|T1656581400", "_2xx counter [\"1.0\"] @1.0"),
         ])
     func reads(line: String, expected: String) throws {

@@ -1,6 +1,13 @@
-/// Questions for SRV records and their answers (RFC 1035, section 4; RFC 2782).
+/// Records that name hosts, by their types (RFC 1035, section 3.2.2; RFC 2782).
+package enum DNSRecordKind: UInt16, Sendable, Hashable {
+    case nameServer = 2
+    case mailExchange = 15
+    /// They name ports as well.
+    case service = 33
+}
+
+/// Questions for such records and their answers (RFC 1035, section 4).
 enum DNSMessage {
-    private static let typeService: UInt16 = 33
     private static let classInternet: UInt16 = 1
     private static let headerBytes = 12
     /// Names are compressed by pointing to earlier ones; more jumps are a loop.
@@ -8,7 +15,7 @@ enum DNSMessage {
     private static let recordsMax = 4_096
 
     /// `nil` if the name cannot be asked for.
-    static func question(_ name: String, id: UInt16) -> [UInt8]? {
+    static func question(_ name: String, _ kind: DNSRecordKind, id: UInt16) -> [UInt8]? {
         var message: [UInt8] = []
         // Recursion is desired; one question.
         for word in [id, 0x0100, 1, 0, 0, 0] { append(word, to: &message) }
@@ -22,7 +29,7 @@ enum DNSMessage {
             message += label
         }
         message.append(0)
-        append(typeService, to: &message)
+        append(kind.rawValue, to: &message)
         append(classInternet, to: &message)
         return message
     }
@@ -34,9 +41,9 @@ enum DNSMessage {
 
     static func isTruncated(_ answer: [UInt8]) -> Bool { answer.count > 2 && answer[2] & 2 != 0 }
 
-    /// The records of an answer; `nil` if there is no such name.
-    static func services(
-        _ answer: [UInt8], to question: [UInt8]
+    /// The records of an answer, with the port 0 where they name none; `nil` if there is no such name.
+    static func records(
+        _ kind: DNSRecordKind, _ answer: [UInt8], to question: [UInt8]
     ) throws(DNSFailure) -> [ServiceRecord]? {
         var reader = Reader(bytes: answer)
         let id = try reader.word()
@@ -69,10 +76,10 @@ enum DNSMessage {
             let length = Int(try reader.word())
             let end = reader.place + length
             guard end <= answer.count else { throw Reader.damaged }
-            if type == typeService {
+            if type == kind.rawValue {
                 // Priority and weight say whom to ask first; all are scraped.
-                reader.place += 4
-                let port = try reader.word()
+                reader.place += kind == .service ? 4 : kind == .mailExchange ? 2 : 0
+                let port = kind == .service ? try reader.word() : 0
                 let host = try reader.name()
                 if !host.isEmpty { records.insert(ServiceRecord(host: host, port: port)) }
             }

@@ -1,7 +1,7 @@
 import Glibc
 import Platform
 
-/// Where a service is (RFC 2782).
+/// Where a service is.
 package struct ServiceRecord: Sendable, Hashable {
     /// Without a dot at the end.
     package var host: String
@@ -13,8 +13,8 @@ package struct DNSFailure: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String
 }
 
-/// Asks name servers for SRV records, which the system's `getaddrinfo` does not know: by UDP, over TCP what
-/// does not fit. Blocks.
+/// Asks name servers for records that the system's `getaddrinfo` does not know: by UDP, over TCP what does not
+/// fit. Blocks.
 package struct DNSResolver: Sendable {
     /// As in `/etc/resolv.conf`; a port other than 53 is for tests.
     package struct Server: Sendable, Hashable {
@@ -63,15 +63,19 @@ package struct DNSResolver: Sendable {
 
     /// The records of a name, sorted by host and port. A name that does not end with a dot is looked for in
     /// the search domains too.
-    package func services(_ name: String) throws(DNSFailure) -> [ServiceRecord] {
+    package func records(
+        _ kind: DNSRecordKind, of name: String
+    ) throws(DNSFailure) -> [ServiceRecord] {
         let names = name.hasSuffix(".") ? [name] : [name] + search.map { "\(name).\($0)" }
         var failure = DNSFailure(description: "no name server answered")
         for name in names {
-            guard let question = DNSMessage.question(name, id: UInt16.random(in: .min ... .max))
-            else { throw DNSFailure(description: "\"\(name)\" is no name") }
+            let id = UInt16.random(in: .min ... .max)
+            guard let question = DNSMessage.question(name, kind, id: id) else {
+                throw DNSFailure(description: "\"\(name)\" is no name")
+            }
             for server in servers {
                 do throws(DNSFailure) {
-                    let records = try ask(question, server)
+                    let records = try ask(kind, question, server)
                     if let records { return records }
                     failure = DNSFailure(description: "no such name")
                     break
@@ -85,13 +89,13 @@ package struct DNSResolver: Sendable {
 
     /// `nil` if the server says that there is no such name.
     private func ask(
-        _ question: [UInt8], _ server: Server
+        _ kind: DNSRecordKind, _ question: [UInt8], _ server: Server
     ) throws(DNSFailure) -> [ServiceRecord]? {
         var answer = try exchange(question, server, isStream: false)
         if DNSMessage.isTruncated(answer) {
             answer = try exchange(question, server, isStream: true)
         }
-        return try DNSMessage.services(answer, to: question)
+        return try DNSMessage.records(kind, answer, to: question)
     }
 
     private func exchange(

@@ -139,6 +139,8 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
         case .success(let response?): return response
         case .success(nil): throw ScrapeFailure("no whole answer within \(timeout) ms")
         case .failure(let failure as ScrapeFailure): throw failure
+        case .failure(let error as HTTPParserError):
+            throw ScrapeFailure("the answer is no HTTP: \(error)")
         case .failure(let error): throw ScrapeFailure("\(error)")
         }
     }

@@ -141,7 +141,7 @@ package enum TargetSource: Sendable, Hashable {
     case files(patterns: [String], interval: Int64)
     case http(url: String, access: ScrapeAccess, interval: Int64)
     case dns(names: [String], port: Int, isIPv6: Bool, interval: Int64)
-    /// SRV records, which name hosts and ports.
-    case services(names: [String], interval: Int64)
+    /// Records that name hosts; `port` where they do not name one too.
+    case records(DNSRecordKind, names: [String], port: Int, interval: Int64)
     case pods(PodSource)
 }

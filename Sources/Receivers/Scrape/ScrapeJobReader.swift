@@ -357,12 +357,19 @@ extension TargetSource {
             default: throw value.failure("\(value.what) is not supported")
             }
         }
-        if type == "SRV" { return .services(names: names, interval: interval) }
-        guard type == "A" || type == "AAAA" else {
-            throw node.failure("dns_sd_configs: type \(type) is not supported; use SRV, A or AAAA")
+        if type == "SRV" {
+            return .records(.service, names: names, port: 0, interval: interval)
+        }
+        let kinds: [String: DNSRecordKind] = ["MX": .mailExchange, "NS": .nameServer]
+        guard ["A", "AAAA"].contains(type) || kinds[type] != nil else {
+            throw node.failure(
+                "dns_sd_configs: type \(type) is not supported; use SRV, A, AAAA, MX or NS")
         }
         guard (1...65_535).contains(port) else {
             throw node.failure("dns_sd_configs of type \(type) needs a port")
+        }
+        if let kind = kinds[type] {
+            return .records(kind, names: names, port: port, interval: interval)
         }
         return .dns(names: names, port: port, isIPv6: type == "AAAA", interval: interval)
     }

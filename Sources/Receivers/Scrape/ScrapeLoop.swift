@@ -106,8 +106,14 @@ package struct ScrapeLoop: Sendable {
         options.keepsClassicHistograms = job.keepsClassicHistograms
         options.isTruncated = answer.isTruncated
         do throws(DecodeError) {
-            return .success(
-                try Exposition.decode(answer.body, format: answer.format, options: options))
+            let decoded = try Exposition.decode(
+                answer.body, format: answer.format, options: options)
+            // Of garbage without end nothing is kept.
+            guard !answer.isTruncated || decoded.batch.batch.seriesCount > 0 else {
+                return .failure(
+                    ScrapeFailure("the body exceeds its limit before its first sample ends"))
+            }
+            return .success(decoded)
         } catch {
             return .failure(ScrapeFailure("\(error)"))
         }

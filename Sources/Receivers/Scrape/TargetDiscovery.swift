@@ -75,9 +75,9 @@ package struct TargetDiscovery: Sendable {
         case .pods(let pods):
             source.due = now + pods.interval
             source.groups = try await pods.groups(from: fetcher)
-        case .services(let names, let interval):
+        case .records(let kind, let names, let port, let interval):
             source.due = now + interval
-            try await findServices(names, &source)
+            try await findRecords(kind, names, port, &source)
         case .dns(let names, let port, let isIPv6, let interval):
             source.due = now + interval
             try await resolve(names, port, isIPv6: isIPv6, &source)
@@ -149,15 +149,15 @@ package struct TargetDiscovery: Sendable {
         return true
     }
 
-    private func findServices(
-        _ names: [String], _ source: inout Source
+    private func findRecords(
+        _ kind: DNSRecordKind, _ names: [String], _ port: Int, _ source: inout Source
     ) async throws(ScrapeFailure) {
         var groups: [TargetGroup] = []
         for name in names {
             let answer: Result<[ServiceRecord], DNSFailure>
             do {
                 answer = try await pool.run { [resolver] in
-                    Result { () throws(DNSFailure) in try resolver.services(name) }
+                    Result { () throws(DNSFailure) in try resolver.records(kind, of: name) }
                 }
             } catch {
                 throw ScrapeFailure("cannot resolve \(name): \(error)")
@@ -165,17 +165,7 @@ package struct TargetDiscovery: Sendable {
             switch answer {
             case .failure(let failure): throw ScrapeFailure("cannot resolve \(name): \(failure)")
             case .success(let records):
-                for record in records {
-                    let target = "\(record.host):\(record.port)"
-                    groups.append(
-                        TargetGroup(
-                            targets: [target],
-                            labels: [
-                                "__meta_dns_name": name,
-                                "__meta_dns_srv_record_target": record.host + ".",
-                                "__meta_dns_srv_record_port": "\(record.port)",
-                            ]))
-                }
+                groups += records.map { TargetGroup($0, kind, of: name, port: port) }
             }
         }
         source.groups = groups
@@ -203,6 +193,21 @@ package struct TargetDiscovery: Sendable {
 }
 
 extension TargetGroup {
+    /// - Parameter port: of hosts that records name without one.
+    fileprivate init(_ record: ServiceRecord, _ kind: DNSRecordKind, of name: String, port: Int) {
+        var labels = ["__meta_dns_name": name]
+        let host = record.host + "."
+        switch kind {
+        case .service:
+            labels["__meta_dns_srv_record_target"] = host
+            labels["__meta_dns_srv_record_port"] = "\(record.port)"
+        case .mailExchange: labels["__meta_dns_mx_record_target"] = host
+        case .nameServer: labels["__meta_dns_ns_record_target"] = host
+        }
+        let port = kind == .service ? Int(record.port) : port
+        self.init(targets: ["\(record.host):\(port)"], labels: labels)
+    }
+
     fileprivate func adding(_ name: String, _ value: String) -> TargetGroup {
         var group = self
         group.labels[name] = value

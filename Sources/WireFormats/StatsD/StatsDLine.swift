@@ -134,7 +134,9 @@ package struct StatsDLine {
     private static func pairs(
         _ tags: UnsafeRawBufferPointer, between mark: UInt8
     ) -> [(name: String, value: String)] {
-        tags.split(separator: UInt8(ascii: ",")).map { tag in
+        tags.split(separator: UInt8(ascii: ",")).compactMap { tag in
+            // Without a name it says nothing.
+            if tag.first == mark { return nil }
             let end = tag.firstIndex(of: mark)
             let name = sanitized(UnsafeRawBufferPointer(rebasing: tag[..<(end ?? tag.endIndex)]))
             let value = end.map { String(decoding: tag[($0 + 1)...], as: UTF8.self) } ?? "true"

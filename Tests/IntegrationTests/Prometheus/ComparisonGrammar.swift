@@ -3,15 +3,24 @@
 /// What is left out, because it changed since 2.42, with the reason:
 /// - windows and lookbacks that a sample lies on the left bound of (3.0 leaves it out): times are chosen
 ///   so that this never happens, see `ComparisonSeries`;
+///   A subquery is asked at round times, so none stands in another one;
 /// - rates of series near zero: how far extrapolation reaches back to zero is bounded since 2.52;
 /// - rates and `changes` of computed values, whose last bits decide whether there was a reset or change;
 /// - `holt_winters`, since 3.0 `double_exponential_smoothing`: asked for by either name, see `Query`;
 /// - the metric name of what `atan2` yields, which 2.42 keeps: a sign before it drops it in both;
+/// - the deviation of a single NaN, which 2.42 takes for 0, and how many elements `topk` and its like take for
+///   a NaN, which is an error now: neither gets elements or parameters that may be NaN;
 /// - which of equal elements `topk` and `bottomk` take: they get elements that hardly ever are;
 /// - `predict_linear` of windows pinned by `@`, which 2.42 loses after as many steps as the window is long;
+/// - parameters that vary over what `@` pins: Prometheus takes that of the first step for all, and so has other
+///   answers over a range than at its instants (3.14 still);
+/// - `or` in subqueries: of two metrics that take turns 2.42 makes one series where a later value loses the name;
+///   with `promql-delayed-name-removal` they are two until the query ends;
 /// - functions, operators and modifiers newer than 2.42: their tests stand beside the engine.
 struct ComparisonGrammar {
     var random: ComparisonRandom
+    /// Whether what is made now stands in a subquery.
+    private(set) var isInSubquery = false
 
     /// One expression in the spelling of either server.
     struct Query {
@@ -30,7 +39,7 @@ struct ComparisonGrammar {
 
     // MARK: Selectors
 
-    private mutating func selector() -> String {
+    mutating func selector() -> String {
         random.pick([
             "requests_total", "temperature", "load", "requests_total{code=\"200\"}",
             "requests_total{job=~\"api|web\"}", "temperature{job!=\"db\"}",
@@ -48,31 +57,35 @@ struct ComparisonGrammar {
         ])
     }
 
-    private mutating func shift() -> String {
+    mutating func shift() -> String {
         random.pick([
             "", "", "", "", " offset 1m", " offset -45s", " offset 7m", " @ 1741152000.5",
             " @ end()", " @ start() offset 2m",
         ])
     }
 
-    private mutating func duration() -> String {
+    mutating func duration() -> String {
         random.pick(["40s", "1m", "2m", "5m", "11m", "20m", "1h"])
     }
 
     private mutating func range(_ depth: Int) -> String {
-        guard depth > 0, random.below(4) == 0 else {
+        guard depth > 0, !isInSubquery, random.below(4) == 0 else {
             return "\(selector())[\(duration())]\(shift())"
         }
         let step = random.pick(["15s", "30s", "1m", "47s", ""])
+        isInSubquery = true
+        defer { isInSubquery = false }
         return "(\(vector(depth - 1)))[\(random.pick(["3m", "10m"])):\(step)]\(shift())"
     }
 
     private mutating func counterRange() -> String {
-        guard random.below(5) == 0 else { return "\(counter())[\(duration())]\(shift())" }
+        guard !isInSubquery, random.below(5) == 0 else {
+            return "\(counter())[\(duration())]\(shift())"
+        }
         return "\(counter())[\(random.pick(["4m", "10m"])):\(random.pick(["30s", "1m"]))]"
     }
 
-    private mutating func number() -> String {
+    mutating func number() -> String {
         random.pick(["2", "0.37", "7", "41.3", "1000003", "-3.1", "1e3", "0x1F"])
     }
 
@@ -80,8 +93,8 @@ struct ComparisonGrammar {
 
     mutating func vector(_ depth: Int) -> String {
         guard depth > 0 else { return selector() + shift() }
-        switch random.below(16) {
-        case 0: return selector() + shift()
+        switch random.below(20) {
+        case 0: return random.below(3) == 0 ? matchers() : selector() + shift()
         case 1, 2: return counterFunction()
         case 3, 4, 5: return rangeFunction(depth)
         case 6, 7, 8: return aggregation(depth)
@@ -89,6 +102,10 @@ struct ComparisonGrammar {
         case 10, 11: return withNumber(depth)
         case 12, 13: return binary(depth)
         case 14: return labels(depth)
+        case 15: return chain(depth)
+        case 16: return varying(depth)
+        case 17: return calendar(depth)
+        case 18: return unusual(depth)
         default: return special(depth)
         }
     }
@@ -120,7 +137,7 @@ struct ComparisonGrammar {
         }
     }
 
-    private mutating func grouping() -> String {
+    mutating func grouping() -> String {
         random.pick([
             "", "", " by (job)", " by (job, code)", " by (instance)", " without (instance)",
             " without (job, le)", " by (none)", " by ()",
@@ -138,6 +155,9 @@ struct ComparisonGrammar {
             let limit = random.pick(["1", "2", "5"])
             let elements = random.pick(["load", "temperature", "requests_total"]) + shift()
             return "\(aggregator)\(grouping()) (\(limit), \(elements))"
+        case "stddev", "stdvar":
+            let elements = random.below(2) == 0 ? selector() + shift() : counterFunction()
+            return "\(aggregator)\(grouping()) (\(elements))"
         case "quantile": parameter = random.pick(["0.37, ", "0.9, ", "0, "])
         case "count_values":
             return "count_values\(grouping()) (\"value\", floor(\(selector()) / 23))"
@@ -189,7 +209,8 @@ struct ComparisonGrammar {
                 + "count by (job) (\(vector(depth - 1)))"
         case 3:
             let matching = random.pick(["", " on (job)", " ignoring (code, le)", " on ()"])
-            let operation = random.pick(["and", "or", "unless"])
+            let operation = random.pick(
+                isInSubquery ? ["and", "unless"] : ["and", "or", "unless"])
             return "(\(vector(depth - 1))) \(operation)\(matching) (\(vector(depth - 1)))"
         case 4: return "load / on (instance, job) group_right () temperature"
         default: return "(\(vector(depth - 1))) \(random.pick(["+", "-"])) (\(vector(depth - 1)))"
