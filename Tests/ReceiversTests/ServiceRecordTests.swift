@@ -46,14 +46,15 @@ struct ServiceRecordTests {
 
     private func discovered(_ name: String) async throws -> TargetDiscovery {
         try await NameServer.with(Self.react) { port in
-            var job = ScrapeJob(name: "j", interval: 60_000, timeout: 1_000)
+            var job = ScrapeJob(name: "j", interval: 60_000, timeout: 60_000)
             job.sources = [.services(names: [name], interval: 30_000)]
-            let fetcher = HTTPScrapeFetcher(version: "1")
+            let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
             var discovery = TargetDiscovery(
                 job: job, fetcher: fetcher,
                 pool: BlockingPool(name: "resolver", threads: 1, capacity: 1),
                 resolver: DNSResolver(
-                    configuration: "", servers: [.init(address: "127.0.0.1", port: port)]))
+                    configuration: "", servers: [.init(address: "127.0.0.1", port: port)],
+                    timeoutSeconds: 300))
             await discovery.refresh(at: 0)
             await fetcher.shutdown()
             return discovery
