@@ -148,7 +148,7 @@ package final class FunctionHost: Sendable {
     package func stop() async {
         guard stopped.begin() else { return await stopped.wait() }
         let limit = configuration.shutdownLimit
-        let exportLimit = min(limit / 4, .seconds(1))
+        let exportLimit = limit / 4
         metricsTask.cancel()
         await endpoint.stopListening()
         switch function {

@@ -34,12 +34,13 @@ struct BodyReader {
         if let declaredCount, declaredCount > limit { throw Self.tooLarge(limit) }
         var body: [UInt8] = []
         while let chunk = try await next() {
-            isLate = NIODeadline.now() >= deadline
-            if isLate { return body }
             guard received <= limit else { throw Self.tooLarge(limit) }
             try lease.extend(by: chunk.readableBytes)
             if body.isEmpty { body.reserveCapacity(max(chunk.readableBytes, reservation)) }
             body.append(contentsOf: chunk.readableBytesView)
+            // Whether it came before or is only read afterwards cannot be told, so it counts.
+            isLate = NIODeadline.now() >= deadline
+            if isLate { return body }
         }
         if let declaredCount, received != declaredCount {
             throw HTTPError.badRequest(

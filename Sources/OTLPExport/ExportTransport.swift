@@ -23,18 +23,27 @@ package final class HTTPExportTransport: ExportTransport {
     private let timeout: TimeAmount
     private let isGzip: Bool
 
-    /// - Parameter isGzip: bodies are given compressed.
-    package init(headers: [(name: String, value: String)], timeout: Duration, isGzip: Bool) {
+    /// - Parameters:
+    ///   - timeout: of a request.
+    ///   - connectTimeout: of its connection, if it needs a new one.
+    ///   - isGzip: bodies are given compressed.
+    package init(
+        headers: [(name: String, value: String)], timeout: Duration,
+        connectTimeout: Duration = .seconds(2), isGzip: Bool
+    ) {
         // Following turns a POST into a GET, whose success would be taken for ours.
         var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
         settings.connectionPool.idleTimeout = .seconds(30)
-        settings.timeout.connect = .seconds(2)
+        settings.timeout.connect = Self.amount(connectTimeout)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         self.headers = headers
-        let (seconds, attoseconds) = timeout.components
-        self.timeout = .nanoseconds(
-            min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
+        self.timeout = Self.amount(timeout)
         self.isGzip = isGzip
+    }
+
+    private static func amount(_ duration: Duration) -> TimeAmount {
+        let (seconds, attoseconds) = duration.components
+        return .nanoseconds(min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 
     package func send(_ body: [UInt8], to url: String) async throws(SendFailure) {

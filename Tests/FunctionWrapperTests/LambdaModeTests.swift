@@ -3,7 +3,7 @@ import FunctionWrapper
 import Telemetry
 import Testing
 
-@Suite("A function behind the Runtime API")
+@Suite("A function behind the Runtime API", .timeLimit(.minutes(8)))
 struct LambdaModeTests {
     private static let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     private static let traceID = "0af7651916cd43dd8448eb211c80319c"
@@ -172,26 +172,37 @@ struct LambdaModeTests {
     @Test("is killed when it takes too long: 504, a span that says so, and a cold start next")
     func timeout() async throws {
         var receiver: RecordingReceiver?
+        var timeouts = 0
         try await hosted(configure: { $0.timeout = .seconds(1) }) { function in
             receiver = function.receiver
-            let before = try object(try await function.send("/plain").body)
-            let late = try await function.send("/hang")
-            #expect(late.status == 504)
-            #expect(try object(late.body)["errorType"] as? String == "timeout")
-            let after = try object(try await function.send("/plain").body)
-            #expect(after["count"] as? Int == 1)
-            let killed = try #require(before["pid"] as? Int)
-            #expect(!HostedFunction.isAlive(killed))
+            // On a busy machine the quick ones may be late, too.
+            func quick() async throws -> [String: Any] {
+                var answer = try await function.send("/plain")
+                while answer.status == 504 {
+                    timeouts += 1
+                    answer = try await function.send("/plain")
+                }
+                return try object(answer.body)
+            }
+            let before = try await quick()
+            repeat {
+                let late = try await function.send("/hang")
+                timeouts += 1
+                #expect(late.status == 504)
+                #expect(try object(late.body)["errorType"] as? String == "timeout")
+            } while !function.echoed.text.contains("hanging")
+            #expect(try await quick()["count"] as? Int == 1)
+            try await HostedFunction.haveEnded([#require(before["pid"] as? Int)])
         }
         let spans = try #require(receiver).spans()
         let late = spans.filter { $0.attribute("error.type") == "timeout" }
         #expect(Set(late.map(\.name)) == ["hello", "handler"])
         #expect(late.allSatisfy { $0.duration >= 1_000_000_000 })
         let logs = try #require(receiver).logs()
-        #expect(
-            logs.first { $0.body == .string("hanging") }?.traceID == late.first?.traceID)
-        #expect(try receiver?.last("faas_timeouts_total") == 1)
-        #expect(try receiver?.last("faas_coldstarts_total") == 2)
+        let hanging = try #require(logs.first { $0.body == .string("hanging") })
+        #expect(late.contains { $0.name == "handler" && $0.traceID == hanging.traceID })
+        #expect(try receiver?.last("faas_timeouts_total") == Double(timeouts))
+        #expect(try receiver?.last("faas_coldstarts_total") == Double(timeouts + 1))
     }
 
     @Test(
@@ -332,7 +343,7 @@ struct LambdaModeTests {
             processes = try [#require(result["pid"] as? Int), #require(result["child"] as? Int)]
             #expect(processes.allSatisfy(HostedFunction.isAlive))
         }
-        #expect(!processes.contains(where: HostedFunction.isAlive))
+        try await HostedFunction.haveEnded(processes)
     }
 
     @Test("finishes what runs before it is stopped")
@@ -359,8 +370,8 @@ struct LambdaModeTests {
             async let hanging = function.send("/hang")
             try await function.says("hanging")
             let duration = await ContinuousClock().measure { await function.host.stop() }
-            #expect(duration < .seconds(60))
-            #expect(!HostedFunction.isAlive(process))
+            #expect(duration < .seconds(240))
+            try await HostedFunction.haveEnded([process])
             let answer = try await hanging
             #expect(answer.status == 503)
         }

@@ -10,11 +10,11 @@ import Testing
         var hasBegun: Bool { state.withLock { $0.hasBegun } }
         var wasCancelled: Bool { state.withLock { $0.wasCancelled } }
 
-        /// Goes on until it is cancelled, or for as long as a test may take.
+        /// Goes on until it is cancelled, or for longer than a test may take.
         func run() async -> HTTPResponse {
             state.withLock { $0.hasBegun = true }
             do {
-                try await Task.sleep(for: .seconds(20))
+                try await Task.sleep(for: .seconds(900))
                 return .text("done")
             } catch {
                 state.withLock { $0.wasCancelled = true }

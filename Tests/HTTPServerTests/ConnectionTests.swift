@@ -116,7 +116,8 @@ import Testing
         ) { server in
             let client = try RawClient(port: server.address.port)
             await client.send(
-                "POST /lines HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+                "POST /lines HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabc\n\r\n"
+            )
             let sending = Task {
                 while await client.send("4\r\nabc\n\r\n"), !Task.isCancelled {}
             }

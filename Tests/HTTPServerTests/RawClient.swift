@@ -2,13 +2,13 @@ import Foundation
 import Glibc
 
 /// A TCP connection for tests that must say exactly which bytes go over the wire. Reads give up after
-/// two minutes, so that a server that does not answer fails a test instead of hanging it.
+/// five minutes, so that a server that does not answer fails a test instead of hanging it.
 final class RawClient: Sendable {
     private let descriptor: Int32
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var timeout = timeval(tv_sec: 120, tv_usec: 0)
+        var timeout = timeval(tv_sec: 300, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_in()

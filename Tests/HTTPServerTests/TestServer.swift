@@ -15,7 +15,7 @@ func withServer<Result>(
     routes(&router)
     var configuration = HTTPListener.Configuration(
         address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen", tokens: tokens)
-    configuration.limits = limits
+    configuration.limits = limits.patient
     let listener = try await HTTPListener.open(
         configuration, routes: router.compiled(), events: events)
     do {
@@ -28,6 +28,22 @@ func withServer<Result>(
     }
 }
 
+extension HTTPLimits {
+    /// These limits, but with long ones for the times that the test has not set: whoever stands still for a
+    /// minute, client or server, is none of its business.
+    fileprivate var patient: HTTPLimits {
+        let usual = HTTPLimits()
+        var limits = self
+        for time in [
+            \.idleTimeout, \.bodyTimeout, \.responseTimeout, \.socketPingInterval,
+        ] as [WritableKeyPath<HTTPLimits, Duration>]
+        where self[keyPath: time] == usual[keyPath: time] {
+            limits[keyPath: time] = .seconds(900)
+        }
+        return limits
+    }
+}
+
 extension EventLog {
     static var forTests: EventLog {
         EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -36,7 +52,8 @@ extension EventLog {
 
 /// Leaves compressed bodies as they come. Lives as long as the process, as `HTTPClient.shared` does.
 private let rawBodyClient = HTTPClient(
-    eventLoopGroupProvider: .singleton, configuration: .init(decompression: .disabled))
+    eventLoopGroupProvider: .singleton,
+    configuration: .init(timeout: .init(connect: .minutes(5)), decompression: .disabled))
 
 /// An answer with its body read whole.
 struct Answer {
@@ -66,7 +83,7 @@ extension HTTPListener {
                     Chunks(chunks.map { ByteBuffer(bytes: $0) }), length: .unknown)
                 : .bytes(ByteBuffer(bytes: body))
         }
-        let response = try await rawBodyClient.execute(request, timeout: .seconds(20))
+        let response = try await rawBodyClient.execute(request, timeout: .seconds(300))
         let content = try await response.body.collect(upTo: 128 << 20)
         return Answer(
             status: Int(response.status.code),

@@ -163,7 +163,7 @@ struct ExportTests {
         ])
         let query = server.url + "/api/v1/query?query=count(traces_spanmetrics_calls_total)"
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(60)
+        let deadline = clock.now + .seconds(300)
         while try await Wire.get(query).text.contains(#""result":[]"#), clock.now < deadline {
             try await Task.sleep(for: .milliseconds(50))
         }

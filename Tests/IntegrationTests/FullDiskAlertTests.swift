@@ -52,7 +52,7 @@ struct FullDiskAlertTests {
                 route: {receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s}
                 receivers:
                   - name: hook
-                    webhook_configs: [{url: "http://127.0.0.1:\(hook.port)/"}]
+                    webhook_configs: [{url: "http://127.0.0.1:\(hook.port)/", timeout: 300s}]
                 """)
             let server = try await ServerProcess(
                 data: "\(disk.path)/data", ["--rules", rules, "--alertmanager-config", config],

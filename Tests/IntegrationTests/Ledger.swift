@@ -86,7 +86,7 @@ final class Ledger: Sendable {
             message.headers.add(name: "x-prometheus-remote-write-version", value: "0.1.0")
         }
         message.body = .bytes(ByteBuffer(bytes: request.body))
-        let response = try await client.execute(message, timeout: .seconds(10))
+        let response = try await client.execute(message, timeout: .seconds(300))
         guard (200..<300).contains(response.status.code) else {
             throw ServerProcess.Failure(description: "\(request.signal): \(response.status)")
         }

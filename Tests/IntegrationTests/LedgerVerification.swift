@@ -43,7 +43,7 @@ extension Ledger {
         let spans = due(.all).count { $0.signal == .spans } * Self.itemsPerRequest
         let calls = "traces_spanmetrics_calls_total%7Bservice%3D%22crash%22%7D"
         var counted = ""
-        let deadline = ContinuousClock.now.advanced(by: .seconds(20))
+        let deadline = ContinuousClock.now.advanced(by: .seconds(300))
         // The totals are written once an interval.
         while counted != String(spans), ContinuousClock.now < deadline {
             counted = try await number("sum(\(calls))", at: url)

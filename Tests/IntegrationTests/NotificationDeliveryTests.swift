@@ -36,7 +36,7 @@ struct NotificationDeliveryTests {
                 receivers:
                   - name: nobody
                   - name: hook
-                    webhook_configs: [{url: "http://127.0.0.1:\(hook.port)/"}]
+                    webhook_configs: [{url: "http://127.0.0.1:\(hook.port)/", timeout: 300s}]
                 """)
             let arguments = ["--rules", rules, "--alertmanager-config", config]
             let data = folder.path + "/data"

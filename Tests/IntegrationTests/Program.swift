@@ -134,7 +134,7 @@ enum Web {
     private static func send(
         _ request: HTTPClientRequest
     ) async throws -> (status: UInt, body: String) {
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let body = try await response.body.collect(upTo: 64 << 20)
         return (response.status.code, String(buffer: body))
     }

@@ -48,7 +48,7 @@ struct SLOServerTests {
             request.method = .POST
             request.body = .bytes(ByteBuffer(string: body))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let bytes = Data(Array(buffer: try await response.body.collect(upTo: 1 << 24)))
         let found = bytes.isEmpty ? nil : try? JSONSerialization.jsonObject(with: bytes)
         return Answer(

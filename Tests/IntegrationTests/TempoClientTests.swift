@@ -20,7 +20,8 @@ struct TempoClientTests {
         url = sys.argv[1]
         def tracer(service):
             provider = TracerProvider(resource=Resource.create({"service.name": service}))
-            provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=url + "/v1/traces")))
+            exporter = OTLPSpanExporter(endpoint=url + "/v1/traces", timeout=300)
+            provider.add_span_processor(SimpleSpanProcessor(exporter))
             return provider.get_tracer("checkout", "1.0")
         shop, bank = tracer("shop"), tracer("bank")
         with shop.start_as_current_span("POST /buy", kind=SpanKind.SERVER) as root:
@@ -33,7 +34,7 @@ struct TempoClientTests {
         def get(path, accept="application/json", **parameters):
             target = url + path + "?" + urllib.parse.urlencode(parameters)
             request = urllib.request.Request(target, headers={"Accept": accept})
-            return urllib.request.urlopen(request, timeout=20).read()
+            return urllib.request.urlopen(request, timeout=300).read()
         def names(query):
             found = json.loads(get("/api/search", q=query))["traces"]
             assert all(trace["traceID"] == id for trace in found), found

@@ -64,7 +64,7 @@ final class FullCatalog: Catalog, NotifierStore {
         _ lab: OutboxLab, _ catalog: FullCatalog, port: Int,
         _ body: (Alertmanager, NotifierLoop) async throws -> Void
     ) async throws {
-        let carrier = HTTPCarrier()
+        let carrier = HTTPCarrier.patient
         let loop = NotifierLoop(
             catalog: catalog, receivers: [], clock: lab.clock, random: SeededRandom(seed: lab.seed),
             events: lab.events, sender: WebhookSender(carrier))

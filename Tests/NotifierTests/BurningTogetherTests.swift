@@ -57,7 +57,7 @@ struct BurningLab {
     func with(
         graph: Bool = true, sendsResolved: Bool = true, _ body: (Alertmanager) throws -> Void
     ) async throws {
-        let carrier = HTTPCarrier()
+        let carrier = HTTPCarrier.patient
         let loop = NotifierLoop(
             catalog: catalog, receivers: [], clock: lab.clock, random: SeededRandom(seed: lab.seed),
             events: lab.events, sender: WebhookSender(carrier))

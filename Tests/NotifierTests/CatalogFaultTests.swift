@@ -80,7 +80,7 @@ private final class FaultyCatalog {
         let lab = OutboxLab()
         let disk = try FaultyCatalog()
         try await WebhookServer.with([.answer(200)]) { server in
-            let carrier = HTTPCarrier()
+            let carrier = HTTPCarrier.patient
             let loop = NotifierLoop(
                 catalog: disk.catalog, receivers: [], clock: lab.clock,
                 random: SeededRandom(seed: lab.seed), events: lab.events,

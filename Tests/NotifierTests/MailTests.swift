@@ -12,7 +12,7 @@ import Testing
         to: String = "a@example, B <b@example>"
     ) async throws -> DeliveryLogEntry {
         let lab = OutboxLab()
-        let carrier = HTTPCarrier()
+        let carrier = HTTPCarrier.patient
         let config = try AlertmanagerConfig.parse(
             """
             global: {smtp_from: 'Alerts <from@example>', smtp_smarthost: '127.0.0.1:\(server.port)'}
@@ -22,6 +22,7 @@ import Testing
                 email_configs:
                   - to: '\(to)'
                     text: "ä {{ .Status }}\\n.point"
+                    timeout: 300s
                     headers: {x-own: '{{ .CommonLabels.severity }}'}
                     \(more)
             """, path: "am.yml")

@@ -16,7 +16,7 @@ final class OutboxLab: Sendable {
 
     func receiver(
         _ name: String = "hook", port: Int, path: String = "/alerts", user: String = "",
-        timeout: Duration = .seconds(120)
+        timeout: Duration = .seconds(240)
     ) throws -> WebhookReceiver {
         let url = try WebhookURL("http://\(user)127.0.0.1:\(port)\(path)")
         return WebhookReceiver(name: name, url: url, timeout: timeout)
@@ -48,7 +48,7 @@ final class OutboxLab: Sendable {
     ) async throws -> Value {
         let loop = NotifierLoop(
             catalog: store, receivers: receivers, clock: clock, random: SeededRandom(seed: seed),
-            events: events, messagesMax: messagesMax)
+            events: events, sender: WebhookSender(.patient), messagesMax: messagesMax)
         let result: Result<Value, any Error>
         do {
             result = .success(try await body(loop))
@@ -79,5 +79,13 @@ final class OutboxLab: Sendable {
 
     func count(_ name: String, _ receiver: String = "hook") -> UInt64 {
         events.count("sidelight_\(name)_total", labels: [receiver])
+    }
+}
+
+extension HTTPCarrier {
+    /// Waits long where the configuration says nothing: a server that stands still for a minute is no test's
+    /// business.
+    static var patient: HTTPCarrier {
+        HTTPCarrier(standardTimeout: .seconds(300), drainTime: .seconds(30))
     }
 }

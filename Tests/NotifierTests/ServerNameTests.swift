@@ -27,7 +27,7 @@ import Testing
                         http_config:
                           tls_config: {ca_file: \(authority)\(name)}
                 """, path: "am.yml")
-            let carrier = HTTPCarrier()
+            let carrier = HTTPCarrier.patient
             let loop = NotifierLoop(
                 catalog: lab.store, receivers: [], clock: lab.clock,
                 random: SeededRandom(seed: lab.seed), events: lab.events,

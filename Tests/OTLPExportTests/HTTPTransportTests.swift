@@ -52,7 +52,8 @@ import Testing
     private func outcome(_ answer: String) async throws -> SendFailure? {
         var failure: SendFailure?
         let transport = HTTPExportTransport(
-            headers: [("authorization", "Bearer x")], timeout: .seconds(10), isGzip: true)
+            headers: [("authorization", "Bearer x")], timeout: .seconds(300),
+            connectTimeout: .seconds(300), isGzip: true)
         let requests = try await serve(answer) { url in
             do {
                 try await transport.send(Array("payload".utf8), to: url)
@@ -105,7 +106,7 @@ import Testing
 
     @Test("a refused connection passes")
     func refused() async throws {
-        let transport = HTTPExportTransport(headers: [], timeout: .seconds(5), isGzip: false)
+        let transport = HTTPExportTransport(headers: [], timeout: .seconds(300), isGzip: false)
         // Port 1 of the loopback answers nobody.
         do {
             try await transport.send([1], to: "http://127.0.0.1:1/v1/traces")

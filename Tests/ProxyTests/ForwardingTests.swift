@@ -33,6 +33,9 @@ import Testing
             let deaf = try await RawClient(port: port, reads: false)
             async let sent: Void = deaf.send(
                 String(repeating: "GET /deaf HTTP/1.1\r\nHost: a\r\n\r\n", count: asked))
+            try await RunningProxy.eventually("the first requests have reached the upstream") {
+                upstream.requests.contains { $0.target == "/deaf" }
+            }
             // The connections share a loop: it has had its turns when the other one has had many.
             var answered = 0
             var before = -1

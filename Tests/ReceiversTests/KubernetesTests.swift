@@ -79,7 +79,7 @@ struct KubernetesTests {
     }
 
     private func discovered(_ job: ScrapeJob) async -> TargetDiscovery {
-        let fetcher = HTTPScrapeFetcher(version: "1")
+        let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
         var discovery = TargetDiscovery(
             job: job, fetcher: fetcher,
             pool: BlockingPool(name: "resolver", threads: 1, capacity: 1))

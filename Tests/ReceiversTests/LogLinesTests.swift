@@ -92,10 +92,26 @@ import Testing
 
     @Test("of a body without an end the whole lines that came in time are stored, and 408 says so")
     func endless() async throws {
+        var (bed, status, text) = try await sendForEver(for: .milliseconds(300))
+        // A sender that is slow to begin on a busy machine has nothing to be kept, and is given longer.
+        for time in [Duration.seconds(5), .seconds(120)] where bed.store.logs.isEmpty {
+            (bed, status, text) = try await sendForEver(for: time)
+        }
+        #expect(status == 408, "\(text)")
+        let stored = bed.store.logs.reduce(0) { $0 + $1.count }
+        #expect(stored > 0)
+        #expect(
+            text.hasPrefix("{\"accepted\":\(stored),\"rejected\":0,\"message\":\"the body did not"))
+        let last = try #require(bed.store.logs.last)
+        #expect(last.body(last.count - 1).text.hasSuffix("a line"))
+    }
+
+    /// Sends lines without an end to a server that takes a body for `time`.
+    private func sendForEver(for time: Duration) async throws -> (TestBed, UInt, String) {
         let bed = TestBed()
         var limits = HTTPLimits()
-        limits.bodyTimeout = .milliseconds(300)
-        limits.lateBodyGrace = .seconds(30)
+        limits.bodyTimeout = time
+        limits.lateBodyGrace = .seconds(300)
         let (status, text) = try await bed.withHTTP(limits: limits) { server in
             var request = HTTPClientRequest(
                 url: "http://127.0.0.1:\(server.address.port)\(Self.path)")
@@ -106,17 +122,11 @@ import Testing
                 return ByteBuffer(string: "a line\nhalf of")
             }
             request.body = .stream(body, length: .unknown)
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
             var text = try await response.body.collect(upTo: 1 << 20)
             return (response.status.code, text.readString(length: text.readableBytes) ?? "")
         }
-        #expect(status == 408, "\(text)")
-        let stored = bed.store.logs.reduce(0) { $0 + $1.count }
-        #expect(stored > 0)
-        #expect(
-            text.hasPrefix("{\"accepted\":\(stored),\"rejected\":0,\"message\":\"the body did not"))
-        let last = try #require(bed.store.logs.last)
-        #expect(last.body(last.count - 1).text.hasSuffix("a line"))
+        return (bed, status, text)
     }
 
     @Test("lines too far in the future are rejected one by one")

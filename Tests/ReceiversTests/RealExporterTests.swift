@@ -18,7 +18,7 @@ struct RealExporterTests {
             from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
             from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
             from grpc import Compression
-            options = dict(endpoint="http://127.0.0.1:" + port, insecure=True,
+            options = dict(endpoint="http://127.0.0.1:" + port, insecure=True, timeout=300,
                            compression=Compression.Gzip)
             make = lambda kind, path: kind(**options)
         else:
@@ -26,7 +26,7 @@ struct RealExporterTests {
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
             from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
             from opentelemetry.exporter.otlp.proto.http import Compression
-            make = lambda kind, path: kind(endpoint="http://127.0.0.1:" + port + path,
+            make = lambda kind, path: kind(endpoint="http://127.0.0.1:" + port + path, timeout=300,
                                            compression=Compression.Gzip)
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
@@ -41,15 +41,17 @@ struct RealExporterTests {
         with traces.get_tracer("t").start_as_current_span("outer") as span:
             span.set_attribute("answer", 42)
         reader = PeriodicExportingMetricReader(
-            make(OTLPMetricExporter, "/v1/metrics"), export_interval_millis=3600000)
+            make(OTLPMetricExporter, "/v1/metrics"), export_interval_millis=3600000,
+            export_timeout_millis=300000)
         metrics = MeterProvider(resource=resource, metric_readers=[reader])
         metrics.get_meter("t").create_counter("orders").add(7)
         logs = LoggerProvider(resource=resource)
         logs.add_log_record_processor(SimpleLogRecordProcessor(make(OTLPLogExporter, "/v1/logs")))
         logging.getLogger("shop").addHandler(LoggingHandler(logger_provider=logs))
         logging.getLogger("shop").warning("stock is low")
-        for provider in (traces, metrics, logs):
-            provider.shutdown()
+        traces.shutdown()
+        metrics.shutdown(timeout_millis=300000)
+        logs.shutdown()
         """
 
     @Test("over gRPC with gzip, spans, metrics and logs arrive")

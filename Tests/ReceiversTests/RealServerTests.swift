@@ -25,6 +25,7 @@ import WireFormats
         .enabled(if: nginxProgram != nil, "SIDELIGHT_NGINX names no nginx"), .timeLimit(.minutes(5))
     )
     func nginx() async throws {
+        let began = SystemClock().wallNanoseconds
         let bed = try await run(Self.nginxProgram, nginxConfiguration, files: ["combined", "json"])
         {
             $0 == ["combined": 2, "json": 2, "web": 2]
@@ -36,7 +37,7 @@ import WireFormats
             #expect(fields["bytes_sent"] == .int(5))
             #expect(fields["user_agent"] == .string("a \"quoted\" agent") || service != "json")
             #expect(fields["downstream_remote_address"] == .string("127.0.0.1"))
-            #expect(abs(record.time.nanoseconds - bed.ingest.now.nanoseconds) < 60_000_000_000)
+            #expect(isOfNow(record.time, since: began))
             if service == "json" {
                 #expect(record.traceID.hex == "80f198ee56343ba864fe8b2a57d3eff7")
                 #expect(fields["duration"] != nil)
@@ -50,6 +51,7 @@ import WireFormats
         .enabled(if: haproxyProgram != nil, "SIDELIGHT_HAPROXY names no HAProxy"),
         .timeLimit(.minutes(5)))
     func haproxy() async throws {
+        let began = SystemClock().wallNanoseconds
         let bed = try await run(Self.haproxyProgram, haproxyConfiguration, files: []) {
             $0["haproxy", default: 0] >= 2
         }
@@ -65,13 +67,18 @@ import WireFormats
             #expect(fields["duration"] != nil)
             #expect(fields["termination_state"] != nil)
             #expect(fields["downstream_remote_address"]?.text.hasPrefix("127.0.0.1:") == true)
-            #expect(abs(record.time.nanoseconds - bed.ingest.now.nanoseconds) < 60_000_000_000)
+            #expect(isOfNow(record.time, since: began))
         }
         for (_, fields, _) in web {
             #expect(fields["method"] == .string("GET"))
             #expect(fields["path"]?.text.hasPrefix("/item") == true)
             #expect(fields["response_code"] == .int(200))
         }
+    }
+
+    /// Whether a time is one of this test, but for what logs of whole seconds cut off.
+    private func isOfNow(_ time: Timestamp, since began: Int64) -> Bool {
+        (began - 1_000_000_000...SystemClock().wallNanoseconds).contains(time.nanoseconds)
     }
 
     // MARK: Configurations
@@ -127,9 +134,9 @@ import WireFormats
                 log 127.0.0.1:\(places.syslog) local0
             defaults
                 log global
-                timeout connect 5s
-                timeout client 10s
-                timeout server 10s
+                timeout connect 300s
+                timeout client 300s
+                timeout server 300s
             frontend web
                 mode http
                 option httplog
@@ -175,7 +182,7 @@ import WireFormats
             checkpoints: folder + "/checkpoints", ingest: bed.ingest, interval: .milliseconds(20))
         let places = Places(
             folder: folder, syslog: syslog.address.port, upstream: upstream.address.port,
-            web: try freePort(), raw: try freePort())
+            web: freePort(), raw: freePort())
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(program))
         process.arguments = try configure(places)
@@ -201,7 +208,7 @@ import WireFormats
     /// The server may need a moment to start.
     private func send(to port: Int) async throws {
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(20)
+        let deadline = clock.now + .seconds(300)
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/item?n=1")
         request.headers.add(name: "user-agent", value: "a \"quoted\" agent")
         request.headers.add(name: "connection", value: "close")
@@ -209,7 +216,7 @@ import WireFormats
             name: "traceparent", value: "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01")
         while true {
             do {
-                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
+                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
                 let body = try await response.body.collect(upTo: 1 << 20)
                 #expect(String(buffer: body) == "hello")
                 return
@@ -220,22 +227,27 @@ import WireFormats
         }
     }
 
-    /// A port that was free a moment ago: neither server can pick one itself.
-    private func freePort() throws -> Int {
+    /// A port that was free a moment ago: neither server can pick one itself. Below those that Linux gives
+    /// to whoever asks for any (`ip_local_port_range`), so that nobody else is given it meanwhile.
+    private func freePort() -> Int {
+        while true {
+            let port = Int.random(in: 20_000..<32_000)
+            if isFree(port) { return port }
+        }
+    }
+
+    private func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) {
+        return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0
-                    ? getsockname(descriptor, pointer, &length) : -1
+                bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        try #require(status == 0)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     private typealias Row = (service: String, fields: [String: AttributeValue], record: LogRecord)
@@ -263,7 +275,7 @@ import WireFormats
 
     private func settle(_ isSettled: () -> Bool) async throws {
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(20)
+        let deadline = clock.now + .seconds(300)
         while !isSettled(), clock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
         #expect(isSettled())
     }

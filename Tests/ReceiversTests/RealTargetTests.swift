@@ -56,7 +56,7 @@ struct RealTargetTests {
         }
         let port = String(decoding: said, as: UTF8.self).filter(\.isNumber)
         let bed = TestBed(clock: SystemClock())
-        var job = ScrapeJob(name: "shop", interval: 60_000, timeout: 20_000)
+        var job = ScrapeJob(name: "shop", interval: 300_000, timeout: 300_000)
         job.protocols = protocols
         var problems: [String] = []
         let target = try #require(
@@ -66,7 +66,7 @@ struct RealTargetTests {
             ).first)
         let board = ScrapeBoard()
         board.add(target)
-        let fetcher = HTTPScrapeFetcher(version: "1")
+        let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
         let loop = ScrapeLoop(
             target: target, job: job, fetcher: fetcher, ingest: bed.ingest, board: board)
         var series = ScrapeSeries(target: target, job: job)

@@ -50,7 +50,7 @@ struct RealTraceClientTests {
             from opentelemetry.sdk.trace.export import SimpleSpanProcessor
             from opentelemetry.trace import SpanKind, Status, StatusCode
             exporter = ZipkinExporter(
-                endpoint="http://127.0.0.1:" + sys.argv[1] + "/api/v2/spans")
+                endpoint="http://127.0.0.1:" + sys.argv[1] + "/api/v2/spans", timeout=300)
             provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
             provider.add_span_processor(SimpleSpanProcessor(exporter))
             tracer = provider.get_tracer("lib", "1.2")
@@ -134,7 +134,7 @@ struct RealTraceClientTests {
             xray_recorder.end_subsegment()
             xray_recorder.end_segment()
             """, ["\(listener.address.port)"])
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(300)
         while bed.store.spans.isEmpty, ContinuousClock.now < deadline { await Task.yield() }
         await listener.shutdown()
         let spans = listed(bed)
@@ -171,7 +171,7 @@ struct RealTraceClientTests {
                                     "sampling_refresh_interval": 1},
                             service_name=sys.argv[2], validate=True)
             tracer = config.new_tracer()
-            for _ in range(100):
+            for _ in range(3000):
                 if str(tracer.sampler.sampler) == sys.argv[3]:
                     break
                 time.sleep(0.1)
@@ -192,7 +192,7 @@ struct RealTraceClientTests {
             xray_recorder.configure(service="shop", sampling=True,
                                     daemon_address="127.0.0.1:" + sys.argv[1])
             xray_recorder.sampler.start()
-            for _ in range(100):
+            for _ in range(3000):
                 rules = xray_recorder.sampler._cache.rules
                 if rules:
                     break

@@ -24,7 +24,7 @@ import Testing
 
     private func get(_ server: HTTPListener, _ path: String) async throws -> (Int, String) {
         let request = HTTPClientRequest(url: "http://127.0.0.1:\(server.address.port)\(path)")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let body = try await response.body.collect(upTo: 1 << 20)
         return (Int(response.status.code), String(buffer: body))
     }

@@ -10,7 +10,7 @@ import WireFormats
 struct ScrapeFetchTests {
     /// What a target at a free port of this machine answers is fetched within the timeout (milliseconds).
     private func fetch(
-        timeout: Int64 = 5_000, _ change: (inout ScrapeJob) -> Void = { _ in },
+        timeout: Int64 = 300_000, _ change: (inout ScrapeJob) -> Void = { _ in },
         from handler: @escaping HTTPHandler
     ) async throws -> ScrapeAnswer {
         let bed = TestBed()
@@ -21,8 +21,8 @@ struct ScrapeFetchTests {
             HTTPListener.Configuration(
                 address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen"),
             routes: router.compiled(), events: bed.events)
-        let fetcher = HTTPScrapeFetcher(version: "1")
-        var job = ScrapeJob(name: "j", interval: 60_000, timeout: timeout)
+        let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
+        var job = ScrapeJob(name: "j", interval: 600_000, timeout: timeout)
         change(&job)
         job.sources = [.fixed([TargetGroup(targets: ["127.0.0.1:\(listener.address.port)"])])]
         var problems: [String] = []
@@ -63,7 +63,7 @@ struct ScrapeFetchTests {
         let lines = String(decoding: answer.body, as: UTF8.self).split(separator: "\n")
         #expect(lines[0].hasPrefix("application/openmetrics-text;version=1.0.0"))
         #expect(lines[0].hasSuffix("*/*;q=0.1"))
-        #expect(lines.dropFirst() == ["gzip", "5.0", "Bearer secret", "a b"])
+        #expect(lines.dropFirst() == ["gzip", "300.0", "Bearer secret", "a b"])
     }
 
     @Test("a gzip body is expanded; one beyond the limit is cut where the limit is")
@@ -104,7 +104,7 @@ struct ScrapeFetchTests {
     func hanging() async throws {
         let failure = await #expect(throws: ScrapeFailure.self) {
             try await fetch(timeout: 200) { _ in
-                try await Task.sleep(for: .seconds(60))
+                try await Task.sleep(for: .seconds(600))
                 return .text("late")
             }
         }

@@ -76,7 +76,7 @@ struct ScrapeOAuthTests {
             var problems: [String] = []
             let target = try #require(
                 ScrapeTarget.targets(of: groups, job: job, problems: &problems).first)
-            let fetcher = HTTPScrapeFetcher(version: "1")
+            let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
             for round in 1...4 {
                 do throws(ScrapeFailure) {
                     _ = try await fetcher.fetch(target, for: job)
@@ -96,7 +96,7 @@ struct ScrapeOAuthTests {
                     + "&audience=x%20y")
             await fetcher.shutdown()
             seen.refuses.withLock { $0 = true }
-            let other = HTTPScrapeFetcher(version: "1")
+            let other = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
             do throws(ScrapeFailure) {
                 _ = try await other.fetch(target, for: job)
                 Issue.record("a target was asked without a token")

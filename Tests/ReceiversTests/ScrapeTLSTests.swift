@@ -23,7 +23,7 @@ struct ScrapeTLSTests {
     }
 
     private func withFetcher(_ body: (HTTPScrapeFetcher) async throws -> Void) async throws {
-        let fetcher = HTTPScrapeFetcher(version: "1")
+        let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
         let result: Result<Void, any Error>
         do { result = .success(try await body(fetcher)) } catch { result = .failure(error) }
         await fetcher.shutdown()

@@ -50,14 +50,15 @@ struct ServiceRecordTests {
         _ name: String, _ kind: DNSRecordKind = .service, port: Int = 0
     ) async throws -> TargetDiscovery {
         try await NameServer.with(Self.react) { serverPort in
-            var job = ScrapeJob(name: "j", interval: 60_000, timeout: 1_000)
+            var job = ScrapeJob(name: "j", interval: 60_000, timeout: 60_000)
             job.sources = [.records(kind, names: [name], port: port, interval: 30_000)]
-            let fetcher = HTTPScrapeFetcher(version: "1")
+            let fetcher = HTTPScrapeFetcher(version: "1", listTimeout: 300_000)
             var discovery = TargetDiscovery(
                 job: job, fetcher: fetcher,
                 pool: BlockingPool(name: "resolver", threads: 1, capacity: 1),
                 resolver: DNSResolver(
-                    configuration: "", servers: [.init(address: "127.0.0.1", port: serverPort)]))
+                    configuration: "", servers: [.init(address: "127.0.0.1", port: serverPort)],
+                    timeoutSeconds: 300))
             await discovery.refresh(at: 0)
             await fetcher.shutdown()
             return discovery

@@ -84,7 +84,7 @@ struct SyslogTLSTests {
         while !isSo() { try await Task.sleep(for: .milliseconds(5)) }
     }
 
-    @Test("counted messages are stored, in their order", .timeLimit(.minutes(3)))
+    @Test("counted messages are stored, in their order", .timeLimit(.minutes(8)))
     func messages() async throws {
         let bed = TestBed()
         try await withSyslog(bed) { listener in
@@ -99,7 +99,7 @@ struct SyslogTLSTests {
     }
 
     @Test(
-        "who speaks no TLS is refused and counted, and holds up nobody", .timeLimit(.minutes(3)))
+        "who speaks no TLS is refused and counted, and holds up nobody", .timeLimit(.minutes(8)))
     func plain() async throws {
         let bed = TestBed()
         try await withSyslog(bed) { listener in
@@ -116,7 +116,7 @@ struct SyslogTLSTests {
         #expect(refusals(bed) == 1)
     }
 
-    @Test("senders may have to show a certificate", .timeLimit(.minutes(3)))
+    @Test("senders may have to show a certificate", .timeLimit(.minutes(8)))
     func clientCertificates() async throws {
         let bed = TestBed()
         try await withSyslog(bed, needsCertificate: true) { listener in

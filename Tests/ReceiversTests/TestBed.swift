@@ -49,7 +49,7 @@ struct TestBed {
         ElasticsearchReceiver(ingest).register(on: &router)
         var configuration = HTTPListener.Configuration(
             address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--otlp-http")
-        configuration.limits = limits
+        configuration.limits = limits.patient
         let listener = try await HTTPListener.open(
             configuration, routes: router.compiled(), events: events)
         do {
@@ -64,6 +64,18 @@ struct TestBed {
 
     func count(_ name: String, _ labels: String...) -> UInt64 {
         events.count(name, labels: labels)
+    }
+}
+
+extension HTTPLimits {
+    /// These limits, but with long ones for the times that the test has not set: whoever stands still for a
+    /// minute, client or server, is none of its business.
+    fileprivate var patient: HTTPLimits {
+        let usual = HTTPLimits()
+        var limits = self
+        if idleTimeout == usual.idleTimeout { limits.idleTimeout = .seconds(900) }
+        if bodyTimeout == usual.bodyTimeout { limits.bodyTimeout = .seconds(900) }
+        return limits
     }
 }
 
@@ -94,7 +106,7 @@ extension HTTPListener {
         if let type { request.headers.add(name: "content-type", value: type) }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = .bytes(ByteBuffer(bytes: body))
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let content = try await response.body.collect(upTo: 16 << 20)
         return Answer(
             status: Int(response.status.code), headers: response.headers,

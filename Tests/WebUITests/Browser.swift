@@ -38,7 +38,7 @@ struct Browser: Sendable {
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-extensions", "--disable-background-networking",
             "--user-data-dir=\(folder.path)", "--enable-logging=stderr", "--window-size=1400,900",
-            "--virtual-time-budget=10000", "--timeout=60000", "--dump-dom", address,
+            "--virtual-time-budget=10000", "--timeout=300000", "--dump-dom", address,
         ]
         let document = folder.appendingPathComponent("document.html")
         let console = folder.appendingPathComponent("console.txt")

@@ -13,8 +13,10 @@ func withServer<Result>(
     var router = Router()
     routes(&router)
     let events = EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    let configuration = HTTPListener.Configuration(
+    var configuration = HTTPListener.Configuration(
         address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen", tokens: tokens)
+    // Browsers that stand still for a minute are none of these tests' business.
+    configuration.limits.idleTimeout = .seconds(900)
     let listener = try await HTTPListener.open(
         configuration, routes: router.compiled(), events: events)
     do {
@@ -46,7 +48,7 @@ extension HTTPListener {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(address.port)\(path)")
         request.method = .init(rawValue: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let content = try await response.body.collect(upTo: 16 << 20)
         return Answer(
             status: Int(response.status.code),

@@ -12,7 +12,7 @@ struct AlertmanagerIntegration: IntegrationSettings {
 
     let url: Secret
     let http: HTTPOptions
-    let timeout: Duration
+    let timeout: Duration?
     /// Nanoseconds.
     let expiresAfter: Int64
 

@@ -11,7 +11,7 @@ struct ExecIntegration: IntegrationSettings {
     static let fields = ["send_resolved", "command", "timeout"]
 
     private let command: [String]
-    private let timeout: Duration
+    private let timeout: Duration?
 
     init(_ fields: ConfigFields, _ global: GlobalSettings) throws(NotifierConfigError) {
         guard global.allowsExec else {
@@ -46,10 +46,10 @@ struct ExecIntegration: IntegrationSettings {
         process.standardInput = input
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        return await run(process)
+        return await run(process, timeout ?? carrier.http.standardTimeout)
     }
 
-    private func run(_ process: Process) async -> SendResult {
+    private func run(_ process: Process, _ timeout: Duration) async -> SendResult {
         let (ends, end) = AsyncStream.makeStream(
             of: Int32.self, bufferingPolicy: .bufferingNewest(1))
         process.terminationHandler = { ended in

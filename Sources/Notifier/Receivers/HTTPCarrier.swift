@@ -33,14 +33,20 @@ struct CarrierFailure: Error, CustomStringConvertible {
 package struct HTTPCarrier: Sendable {
     /// Answers have a line or two; of more than this the connection is closed.
     private static let answerBytesMax = 64 << 10
+    /// Longest wait for a whole answer where the configuration of a receiver says nothing.
+    let standardTimeout: Duration
     /// How long an answer's content is waited for once its status is known.
-    private static let drainTime: Duration = .seconds(1)
+    private let drainTime: Duration
 
     private let client: HTTPClient
     /// Clients of receivers whose certificate is made out to another name than that of the address.
     private let renamed = RenamedClients { HTTPCarrier.client(standingFor: $0) }
 
-    package init() { client = Self.client(standingFor: [:]) }
+    package init(standardTimeout: Duration = .seconds(10), drainTime: Duration = .seconds(1)) {
+        self.standardTimeout = standardTimeout
+        self.drainTime = drainTime
+        client = Self.client(standingFor: [:])
+    }
 
     /// - Parameter names: hosts that are reached at other addresses.
     private static func client(standingFor names: [String: String]) -> HTTPClient {
@@ -108,7 +114,7 @@ package struct HTTPCarrier: Sendable {
     /// Reads the content away, so that the connection can be used again, and keeps its beginning.
     private func beginning(of body: HTTPClientResponse.Body) async -> [UInt8] {
         do {
-            return try await Self.within(Self.drainTime) {
+            return try await Self.within(drainTime) {
                 var bytes: [UInt8] = []
                 for try await part in body {
                     bytes += part.readableBytesView

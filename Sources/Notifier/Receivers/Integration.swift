@@ -43,9 +43,6 @@ enum SendTrouble: Error {
 
 /// What sending takes besides the settings.
 package struct Carrier: Sendable {
-    /// Longest wait for a whole answer where the configuration says nothing.
-    static let timeout: Duration = .seconds(10)
-
     var http: HTTPCarrier
     package var templates: NotificationTemplates
     var random: any RandomSource
@@ -57,16 +54,19 @@ package struct Carrier: Sendable {
     }
 
     /// Makes requests and sends them one after the other; the first that fails decides.
-    /// - Parameter judge: looks at answers of 2xx that may be refusals all the same.
+    /// - Parameters:
+    ///   - timeout: of each of them; `nil` is the standard.
+    ///   - judge: looks at answers of 2xx that may be refusals all the same.
     func post(
         _ requests: () throws(SendTrouble) -> [OutgoingRequest], _ options: HTTPOptions,
-        timeout: Duration = Carrier.timeout, at now: Timestamp,
+        timeout: Duration? = nil, at now: Timestamp,
         judge: (HTTPReply) -> SendResult? = { _ in nil }
     ) async -> SendResult {
         do throws(SendTrouble) {
             var result = SendResult.accepted(status: 200)
             for request in try requests() {
-                result = await send(request, options, timeout, now, judge)
+                result = await send(
+                    request, options, timeout ?? http.standardTimeout, now, judge)
                 guard case .accepted = result else { return result }
             }
             return result

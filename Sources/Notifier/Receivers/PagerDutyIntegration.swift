@@ -19,7 +19,7 @@ struct PagerDutyIntegration: IntegrationSettings {
     private let key: Secret
     private let url: String
     private let http: HTTPOptions
-    private let timeout: Duration
+    private let timeout: Duration?
     private let texts: [String: String]
     private let details: [String: String]
     private let images: [[(String, String)]]

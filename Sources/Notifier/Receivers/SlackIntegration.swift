@@ -17,7 +17,7 @@ struct SlackIntegration: IntegrationSettings {
 
     private let url: Secret
     private let http: HTTPOptions
-    private let timeout: Duration
+    private let timeout: Duration?
     /// Templates by the name of the field.
     private let texts: [String: String]
     private let linksNames: Bool

@@ -113,9 +113,9 @@ extension ConfigFields {
             ?? global.http
     }
 
-    /// 0 stands for the standard.
-    func timeout() throws(NotifierConfigError) -> Duration {
+    /// 0 stands for the standard, as does nothing: `nil`.
+    func timeout() throws(NotifierConfigError) -> Duration? {
         let nanoseconds = try duration("timeout") ?? 0
-        return nanoseconds > 0 ? .nanoseconds(nanoseconds) : Carrier.timeout
+        return nanoseconds > 0 ? .nanoseconds(nanoseconds) : nil
     }
 }

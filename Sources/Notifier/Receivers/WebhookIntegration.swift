@@ -16,7 +16,7 @@ struct WebhookIntegration: IntegrationSettings {
     let http: HTTPOptions
     /// 0 for all.
     let alertsMax: Int
-    let timeout: Duration
+    let timeout: Duration?
     let signingSecret: Secret?
 
     init(_ fields: ConfigFields, _ global: GlobalSettings) throws(NotifierConfigError) {

@@ -27,15 +27,19 @@ package struct DNSResolver: Sendable {
         }
     }
 
-    /// Of one question to one server: as the system's resolver.
-    private static let timeoutSeconds = 5
     private static let answerBytesMax = 65_535
 
     private let servers: [Server]
     private let search: [String]
+    private let timeoutSeconds: Int
 
-    /// - Parameter configuration: the text of a `resolv.conf`; `nil` reads the system's.
-    package init(configuration: String? = nil, servers: [Server]? = nil) {
+    /// - Parameters:
+    ///   - configuration: the text of a `resolv.conf`; `nil` reads the system's.
+    ///   - timeoutSeconds: of one question to one server: as the system's resolver.
+    package init(
+        configuration: String? = nil, servers: [Server]? = nil, timeoutSeconds: Int = 5
+    ) {
+        self.timeoutSeconds = timeoutSeconds
         let text = configuration ?? Self.systemConfiguration()
         var named: [Server] = []
         var search: [String] = []
@@ -113,7 +117,7 @@ package struct DNSResolver: Sendable {
             info.ai_family, info.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), info.ai_protocol)
         guard descriptor >= 0 else { throw failed("cannot ask", server) }
         defer { close(descriptor) }
-        var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
+        var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             guard
                 setsockopt(

@@ -42,14 +42,18 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     /// Of bodies that are being read at once by all scrapes.
     private static let budgetBytes = 512 << 20
     private static let listBytesMax = 16 << 20
-    private static let listTimeout: Int64 = 10_000
 
     private let clients = ScrapeClients()
     private let tokens = ScrapeTokens()
     private let version: String
+    /// Of a question to who lists targets, in milliseconds.
+    private let listTimeout: Int64
     private let used = Atomic<Int>(0)
 
-    package init(version: String) { self.version = version }
+    package init(version: String, listTimeout: Int64 = 10_000) {
+        self.version = version
+        self.listTimeout = listTimeout
+    }
 
     package func fetch(
         _ target: ScrapeTarget, for job: ScrapeJob
@@ -85,11 +89,11 @@ package final class HTTPScrapeFetcher: ScrapeFetcher {
     ) async throws(ScrapeFailure) -> [UInt8] {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "accept", value: "application/json")
-        try await authorize(&request, access, timeout: Self.listTimeout)
+        try await authorize(&request, access, timeout: listTimeout)
         let client = try clients.client(for: &request, access, followsRedirects: true)
         let response = try await exchange(
             request, client, limit: Self.listBytesMax,
-            timeout: Self.listTimeout)
+            timeout: listTimeout)
         guard response.status == 200 else {
             throw ScrapeFailure("\(url) returned HTTP status \(response.status)")
         }

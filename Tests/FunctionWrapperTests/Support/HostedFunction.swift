@@ -52,8 +52,9 @@ struct HostedFunction {
         configuration.listen = "127.0.0.1:0"
         configuration.taskRoot = folder.path
         configuration.environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""]
-        configuration.initTimeout = .seconds(60)
-        configuration.timeout = .seconds(60)
+        configuration.initTimeout = .seconds(300)
+        configuration.timeout = .seconds(300)
+        configuration.shutdownLimit = .seconds(300)
         configure(&configuration)
         let receiver = RecordingReceiver()
         let exporter = OTLPExporter(
@@ -79,7 +80,7 @@ struct HostedFunction {
         request.method = .init(rawValue: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if !body.isEmpty { request.body = .bytes(ByteBuffer(string: body)) }
-        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(90))
+        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(600))
         let bytes = try await answer.body.collect(upTo: 16 << 20)
         return Answer(
             status: Int(answer.status.code),
@@ -96,6 +97,12 @@ struct HostedFunction {
     /// Waits until the function has written `text`.
     func says(_ text: String) async throws {
         while !echoed.text.contains(text) { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    /// Waits until none of `processes` lives: one that is killed ends when it is its turn. Bounded by the
+    /// time limit of the test.
+    static func haveEnded(_ processes: [Int]) async throws {
+        while processes.contains(where: isAlive) { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     /// Whether a process exists that is not a zombie.

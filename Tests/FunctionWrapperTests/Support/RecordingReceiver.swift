@@ -38,19 +38,22 @@ final class RecordingReceiver: ExportTransport {
         }
     }
 
-    /// The value of a series at the last export, summed over all its label sets.
+    /// The value of a series at the last export, summed over all its label sets. Two exports may be of
+    /// one time; the value is that of the later one.
     func last(_ name: String) throws -> Double {
-        var latest: (time: Int64, sum: Double) = (.min, 0)
+        var latest: [Labels: (time: Int64, value: Double)] = [:]
         for body in bodies("/v1/metrics") {
             let batch = try OTLPMetrics.decode(protobuf: body).batch
-            for index in 0..<batch.sampleTimes.count
-            where batch.labels(Int(batch.sampleSeries[index]))["__name__"] == name {
+            for index in 0..<batch.sampleTimes.count {
+                let labels = batch.labels(Int(batch.sampleSeries[index]))
                 let time = batch.sampleTimes[index]
-                if time > latest.time { latest = (time, 0) }
-                if time == latest.time { latest.sum += batch.sampleValues[index] }
+                guard labels["__name__"] == name, time >= latest[labels]?.time ?? .min else {
+                    continue
+                }
+                latest[labels] = (time, batch.sampleValues[index])
             }
         }
-        return latest.sum
+        return latest.values.reduce(0) { $0 + $1.value }
     }
 }
 

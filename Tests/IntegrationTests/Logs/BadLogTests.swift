@@ -120,7 +120,7 @@ struct BadLogTests {
 
     @Test(
         "a million distinct fields are kept, found and read back, and hold up nobody",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(8)))
     func manyFields() async throws {
         try await withServer { server, questions in
             // 20 lines of 50,000 fields each.
@@ -151,7 +151,7 @@ struct BadLogTests {
         }
     }
 
-    @Test("a sender without an end fills no memory and holds up nobody", .timeLimit(.minutes(2)))
+    @Test("a sender without an end fills no memory and holds up nobody", .timeLimit(.minutes(8)))
     func endless() async throws {
         try await withServer(["--syslog", "127.0.0.1:0"]) { server, questions in
             let port = try UInt16(server.port(of: "syslog"))
@@ -287,7 +287,7 @@ struct BadLogTests {
         _ server: ServerProcess, _ isSettled: (Counters) -> Bool
     ) async throws -> Counters {
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(10)
+        let deadline = clock.now + .seconds(300)
         var counters = try await Counters(of: server.url)
         while !isSettled(counters), clock.now < deadline {
             try await Task.sleep(for: .milliseconds(20))

@@ -64,7 +64,7 @@ final class EnvoyProcess {
     /// Waits until its listeners are open.
     func ready() async throws {
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(30)
+        let deadline = clock.now + .seconds(300)
         while clock.now < deadline, process.isRunning {
             if let data = FileManager.default.contents(atPath: folder + "/admin"),
                 try await findPorts(String(decoding: data, as: UTF8.self))
@@ -105,7 +105,7 @@ final class EnvoyProcess {
         )
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
+            response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         } catch { return false }
         let body = try await response.body.collect(upTo: 1 << 20)
         guard response.status == .ok else { return false }
@@ -135,7 +135,7 @@ final class EnvoyProcess {
         let port = try #require(ports[listener])
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
         for (name, value) in headers { request.headers.add(name: name, value: value) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         _ = try await response.body.collect(upTo: 1 << 20)
         return response.status.code
     }
@@ -171,7 +171,7 @@ enum EnvoyConfiguration {
                       typed_config:
                         "@type": type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig
                         service_name: front
-                        grpc_service: {envoy_grpc: {cluster_name: sidelight}, timeout: 5s}
+                        grpc_service: {envoy_grpc: {cluster_name: sidelight}, timeout: 300s}
                   route_config:
                     virtual_hosts:
                     - name: all
@@ -182,7 +182,7 @@ enum EnvoyConfiguration {
                       - match: {prefix: /denied}
                         direct_response: {status: 403, body: {inline_string: "no"}}
                       - match: {prefix: /}
-                        route: {cluster: app}
+                        route: {cluster: app, timeout: 0s}
                   http_filters:
                   - name: envoy.filters.http.router
                     typed_config:
@@ -202,13 +202,13 @@ enum EnvoyConfiguration {
         \(logs(folder, isHTTP: false, indent: 18))
           clusters:
           - name: app
-            connect_timeout: 2s
+            connect_timeout: 300s
             load_assignment: {cluster_name: app, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: \(upstream)}}}}]}]}
           - name: nowhere
             connect_timeout: 1s
             load_assignment: {cluster_name: nowhere, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}]}
           - name: sidelight
-            connect_timeout: 2s
+            connect_timeout: 300s
             typed_extension_protocol_options:
               envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
                 "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -83,7 +83,7 @@ struct LogJoinTests {
         },
     ]
 
-    @Test("a row leads to its span and back", .timeLimit(.minutes(2)))
+    @Test("a row leads to its span and back", .timeLimit(.minutes(8)))
     func joins() async throws {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess(data: folder.path + "/data")

@@ -104,7 +104,7 @@ struct LogQuestions {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         // The client refuses answers that shrink as well as long lines of one letter do.
         request.headers.replaceOrAdd(name: "accept-encoding", value: "identity")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let body = try await response.body.collect(upTo: 64 << 20)
         try #require(response.status == .ok, "\(path): \(String(buffer: body))")
         return Array(body.readableBytesView)

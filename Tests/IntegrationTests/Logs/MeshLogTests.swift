@@ -22,7 +22,7 @@ struct MeshLogTests {
 
     @Test(
         "every request is found three times, typed and joined to its span, both ways",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(8)))
     func requests() async throws {
         try await withMesh { mesh in
             for number in 0..<5 {
@@ -53,7 +53,7 @@ struct MeshLogTests {
     }
 
     @Test(
-        "fields have types: numbers compare and add up as numbers", .timeLimit(.minutes(2)))
+        "fields have types: numbers compare and add up as numbers", .timeLimit(.minutes(8)))
     func types() async throws {
         try await withMesh { mesh in
             for number in 0..<3 {
@@ -77,7 +77,7 @@ struct MeshLogTests {
 
     @Test(
         "what Envoy answers itself is joined to its span too, though no span id is logged",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(8)))
     func localReplies() async throws {
         try await withMesh { mesh in
             let cases: [(kind: Character, path: String, code: UInt, flag: String)] = [
@@ -105,7 +105,7 @@ struct MeshLogTests {
 
     @Test(
         "a connection is found three times, and joined to the span of the request that it carried",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(8)))
     func connections() async throws {
         try await withMesh { mesh in
             let id = Self.requestID("c", 1)
@@ -142,7 +142,7 @@ struct MeshLogTests {
         /// Rows that arrived in all three ways. Envoy sends when it likes.
         func settled(_ query: String) async throws -> [LogQuestions.Row] {
             let clock = ContinuousClock()
-            let deadline = clock.now + .seconds(20)
+            let deadline = clock.now + .seconds(300)
             var rows = try await questions.rows(query)
             while rows.count < 3, clock.now < deadline {
                 try await Task.sleep(for: .milliseconds(100))
@@ -155,7 +155,7 @@ struct MeshLogTests {
         /// The only span of a row, once it is stored.
         func span(of row: LogQuestions.Row) async throws -> LogQuestions.Joined {
             let clock = ContinuousClock()
-            let deadline = clock.now + .seconds(20)
+            let deadline = clock.now + .seconds(300)
             var spans = try await questions.spans(of: row)
             while spans.isEmpty, clock.now < deadline {
                 try await Task.sleep(for: .milliseconds(100))

@@ -71,7 +71,7 @@ struct StoredRedactionTests {
         let questions = LogQuestions(url: server.url)
         var rows = try await questions.rows(#"{service_name=~".+"}"#)
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(20)
+        let deadline = clock.now + .seconds(300)
         while rows.count < 5, clock.now < deadline {
             try await Task.sleep(for: .milliseconds(20))
             rows = try await questions.rows(#"{service_name=~".+"}"#)

@@ -91,7 +91,7 @@ struct GrafanaReplayTests {
         Call(path: "/api/v1/admin/tsdb/snapshot", form: "", isError: true),
     ]
 
-    @Test("every answer has what Prometheus's has", .timeLimit(.minutes(2)))
+    @Test("every answer has what Prometheus's has", .timeLimit(.minutes(8)))
     func replay() async throws {
         let folder = try TemporaryFolder()
         let theirs = try await PrometheusProcess(

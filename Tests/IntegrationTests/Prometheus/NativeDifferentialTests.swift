@@ -53,7 +53,7 @@ struct NativeDifferentialTests {
     ]
 
     @Test(
-        "counts and sums of native histograms are those of Prometheus 2.42", .timeLimit(.minutes(2))
+        "counts and sums of native histograms are those of Prometheus 2.42", .timeLimit(.minutes(8))
     )
     func answers() async throws {
         let folder = try TemporaryFolder()

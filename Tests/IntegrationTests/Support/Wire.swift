@@ -37,7 +37,7 @@ enum Wire {
         var request = request
         // The client refuses answers that shrink as well as lists of equal items do.
         request.headers.replaceOrAdd(name: "accept-encoding", value: "identity")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
         let body = try await response.body.collect(upTo: 64 << 20)
         return WireAnswer(
             status: Int(response.status.code), headers: response.headers,

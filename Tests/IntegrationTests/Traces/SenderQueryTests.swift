@@ -9,7 +9,7 @@ import Testing
         if: ServerProcess.binary != nil, "the release program is not built beside the tests"))
 struct SenderQueryTests {
     @Test(
-        "every query API answers for what a Python client sent", .timeLimit(.minutes(2)),
+        "every query API answers for what a Python client sent", .timeLimit(.minutes(8)),
         .enabled(if: SenderScript.python != nil, "SIDELIGHT_PYTHON names no Python"),
         arguments: SenderScript.allCases)
     func python(sender: SenderScript) async throws {
@@ -23,7 +23,7 @@ struct SenderQueryTests {
     }
 
     @Test(
-        "every query API answers for what Envoy sent", .timeLimit(.minutes(2)),
+        "every query API answers for what Envoy sent", .timeLimit(.minutes(8)),
         .enabled(if: EnvoyProcess.program != nil, "SIDELIGHT_ENVOY names no Envoy"),
         arguments: TracingEnvoy.Tracer.allCases)
     func envoy(tracer: TracingEnvoy.Tracer) async throws {

@@ -45,15 +45,15 @@ enum SenderScript: String, CaseIterable, CustomTestStringConvertible {
         case .openTelemetryGRPC:
             Self.openTelemetry(
                 "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", "OTLPSpanExporter",
-                "endpoint='http://' + sys.argv[1], insecure=True")
+                "endpoint='http://' + sys.argv[1], insecure=True, timeout=300")
         case .openTelemetryHTTP:
             Self.openTelemetry(
                 "opentelemetry.exporter.otlp.proto.http.trace_exporter", "OTLPSpanExporter",
-                "endpoint='http://' + sys.argv[1] + '/v1/traces'")
+                "endpoint='http://' + sys.argv[1] + '/v1/traces', timeout=300")
         case .openTelemetryZipkin:
             Self.openTelemetry(
                 "opentelemetry.exporter.zipkin.json", "ZipkinExporter",
-                "endpoint='http://' + sys.argv[1] + '/api/v2/spans'")
+                "endpoint='http://' + sys.argv[1] + '/api/v2/spans', timeout=300")
         case .otlpJSON: Self.json
         case .pyZipkinJSON: Self.zipkin("V2_JSON", "application/json")
         case .pyZipkinProtobuf: Self.zipkin("V2_PROTO3", "application/x-protobuf")

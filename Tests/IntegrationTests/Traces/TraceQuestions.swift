@@ -28,7 +28,7 @@ struct TraceQuestions {
         of service: String, spans: Int, otherwise reason: @autoclosure () -> String
     ) async throws -> Trace {
         let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(30)
+        let deadline = clock.now + .seconds(300)
         while clock.now < deadline {
             if let id = try await search(.jaeger, service: service).first {
                 let names = try await spanNames(.jaeger, of: id)
@@ -148,7 +148,7 @@ struct TraceQuestions {
 
     private func body(_ path: String) async throws -> Any {
         let response = try await HTTPClient.shared.execute(
-            HTTPClientRequest(url: url + path), timeout: .seconds(20))
+            HTTPClientRequest(url: url + path), timeout: .seconds(300))
         let body = try await response.body.collect(upTo: 16 << 20)
         try #require(response.status == .ok, "\(path): \(String(buffer: body))")
         return try JSONSerialization.jsonObject(with: Data(body.readableBytesView))

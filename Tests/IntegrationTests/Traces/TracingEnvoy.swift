@@ -14,6 +14,7 @@ enum TracingEnvoy {
           - name: static
             static_layer:
               tracing.zipkin.min_flush_spans: 1
+              tracing.zipkin.request_timeout: 300000
               tracing.opentelemetry.min_flush_spans: 1
         static_resources:
           listeners:
@@ -42,7 +43,7 @@ enum TracingEnvoy {
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
           clusters:
           - name: sidelight
-            connect_timeout: 2s
+            connect_timeout: 300s
         \(tracer == .openTelemetry ? http2 : "")
             load_assignment: {cluster_name: sidelight, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: \(port)}}}}]}]}
 
@@ -74,7 +75,7 @@ enum TracingEnvoy {
                           typed_config:
                             "@type": type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig
                             service_name: front
-                            grpc_service: {envoy_grpc: {cluster_name: sidelight}, timeout: 5s}
+                            grpc_service: {envoy_grpc: {cluster_name: sidelight}, timeout: 300s}
             """
         }
     }

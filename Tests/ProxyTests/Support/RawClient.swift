@@ -90,7 +90,7 @@ final class RawClient: Sendable {
     ) async throws {
         let channel = self.channel
         let limit = Task {
-            try await Task.sleep(for: .seconds(20))
+            try await Task.sleep(for: .seconds(300))
             try await channel.closeOnce()
         }
         await withCheckedContinuation { continuation in

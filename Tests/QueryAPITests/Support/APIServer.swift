@@ -74,11 +74,15 @@ struct APIServer {
             spans: setup.store, logs: setup.store, catalog: setup.store, events: events,
             runner: runner, server: facts
         ).register(on: &router)
+        var configuration = HTTPListener.Configuration(
+            address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen",
+            tokens: setup.tokens)
+        // Clients that stand still for a minute are none of these tests' business.
+        configuration.limits.idleTimeout = .seconds(900)
+        configuration.limits.bodyTimeout = .seconds(900)
+        configuration.limits.socketPingInterval = .seconds(900)
         let listener = try await HTTPListener.open(
-            HTTPListener.Configuration(
-                address: ListenAddress(host: "127.0.0.1", port: 0), flag: "--listen",
-                tokens: setup.tokens),
-            routes: router.compiled(), events: events)
+            configuration, routes: router.compiled(), events: events)
         let server = APIServer(
             listener: listener, store: setup.store, events: events, tails: tails)
         do {
@@ -115,7 +119,8 @@ struct Answer {
 
 /// Leaves compressed bodies as they come. Lives as long as the process, as `HTTPClient.shared` does.
 private let rawBodyClient = HTTPClient(
-    eventLoopGroupProvider: .singleton, configuration: .init(decompression: .disabled))
+    eventLoopGroupProvider: .singleton,
+    configuration: .init(timeout: .init(connect: .minutes(5)), decompression: .disabled))
 
 extension APIServer {
     func get(

@@ -131,7 +131,7 @@ struct EvidenceTests {
         let lab = EvidenceLab()
         lab.fill()
         let desk = EvidenceDesk(
-            lab.collector, clock: ManualClock(wallNanoseconds: 0), waitMax: 60_000_000_000)
+            lab.collector, clock: ManualClock(wallNanoseconds: 0), waitMax: 300_000_000_000)
         defer { desk.stop() }
         var environment = lab.lab.environment
         environment.evidence = { subjects, now in desk.gather(subjects, at: now) }
@@ -167,7 +167,7 @@ struct EvidenceTests {
         let lab = EvidenceLab()
         lab.fill()
         let clock = ManualClock(wallNanoseconds: 0)
-        let desk = EvidenceDesk(lab.collector, clock: clock, waitMax: 60_000_000_000)
+        let desk = EvidenceDesk(lab.collector, clock: clock, waitMax: 300_000_000_000)
         defer { desk.stop() }
         func count() -> Double {
             desk.gather([lab.subject(["service": "payments"])], at: EvidenceLab.end)
@@ -187,7 +187,7 @@ struct EvidenceTests {
         let slow = SlowSpans(lab.lab.store, clock)
         let collector = EvidenceCollector(
             spans: slow, logs: lab.lab.store, metrics: lab.lab.store, objectives: { [] })
-        let desk = EvidenceDesk(collector, clock: clock, waitMax: 60_000_000_000)
+        let desk = EvidenceDesk(collector, clock: clock, waitMax: 300_000_000_000)
         defer { desk.stop() }
         let notes = (0..<6).map { number in
             desk.gather([lab.subject(["service": "s\(number)"])], at: EvidenceLab.end)[0].notes
