@@ -13,6 +13,7 @@ extension PrometheusAPI {
         )
         let limit = try parameters.limit()
         guard let range else { return Self.nothing }
+        if let answer = answerAtHand(.names, sets, range, limit: limit) { return answer }
         let bytes = try await runner.run { [store] context in
             let names = try union(sets, context) { matchers in
                 try store.labelNames(matching: matchers, in: range)
@@ -32,6 +33,9 @@ extension PrometheusAPI {
         )
         let limit = try parameters.limit()
         guard let range else { return Self.nothing }
+        if let answer = answerAtHand(.values(of: name), sets, range, limit: limit) {
+            return answer
+        }
         let bytes = try await runner.run { [store] context in
             let values = try union(sets, context) { matchers in
                 try store.labelValues(of: name, matching: matchers, in: range)
@@ -84,6 +88,20 @@ extension PrometheusAPI {
             }
         }
         return .json(bytes)
+    }
+
+    /// Longer lists are not written on an event loop.
+    private static let quickMax = 1_024
+
+    /// A short list that the store has at hand: to wake another thread for it would take longer.
+    private func answerAtHand(
+        _ listing: LabelListing, _ sets: [[LabelMatcher]], _ range: ClosedRange<Int64>, limit: Int
+    ) -> HTTPResponse? {
+        guard sets.count < 2,
+            let known = store.listingAtHand(listing, matching: sets.first ?? [], in: range),
+            known.count <= Self.quickMax
+        else { return nil }
+        return .json(PrometheusEnvelope.strings(known, limit: limit))
     }
 
     private static let nothing = HTTPResponse.json(PrometheusEnvelope.strings([], limit: 0))
