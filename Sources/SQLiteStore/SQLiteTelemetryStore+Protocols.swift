@@ -147,6 +147,12 @@ extension SQLiteTelemetryStore: MetricStore {
         try metrics.labelValues(of: name, matching: matchers, in: range)
     }
 
+    package func listingAtHand(
+        _ listing: LabelListing, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) -> [String]? {
+        metrics.listingAtHand(listing, matchers, range)
+    }
+
     package func exemplars(
         matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [SeriesExemplars] {

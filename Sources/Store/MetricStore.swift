@@ -23,6 +23,12 @@ package protocol MetricStore: StartTimeStore {
         of name: String, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
     ) throws(StoreError) -> [String]
 
+    /// What `labelNames` or `labelValues` would answer, if nothing needs to be read or computed for it: for
+    /// threads that must not wait. `nil` otherwise.
+    func listingAtHand(
+        _ listing: LabelListing, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) -> [String]?
+
     /// Metadata by metric family, the latest written.
     func metricMetadata() throws(StoreError) -> [MetricMetadata]
 
@@ -39,6 +45,17 @@ package protocol MetricStore: StartTimeStore {
 extension MetricStore {
     /// Of a store that has neither bounds nor files.
     package func storageReport() throws(StoreError) -> MetricStorageReport { MetricStorageReport() }
+
+    /// Of a store that keeps no lists.
+    package func listingAtHand(
+        _ listing: LabelListing, matching matchers: [LabelMatcher], in range: ClosedRange<Int64>
+    ) -> [String]? { nil }
+}
+
+/// Of which texts a list is made.
+package enum LabelListing: Hashable, Sendable {
+    case names
+    case values(of: String)
 }
 
 /// The exemplars of one series, by time.
@@ -72,6 +89,8 @@ package protocol SeriesSelection: Sendable {
     /// Whether any of the series may have native histograms in the range.
     var mayHoldHistograms: Bool { get }
     func labels(_ index: Int) -> Labels
+    /// The labels of all series.
+    var list: SeriesList { get }
     /// Replaces the content of `columns` by the samples of series `index` in the selection's range, by
     /// ascending time, no time twice.
     func samples(_ index: Int, into columns: inout SampleColumns) throws(StoreError)
@@ -90,6 +109,7 @@ package protocol SeriesSelection: Sendable {
 }
 
 extension SeriesSelection {
+    package var list: SeriesList { SeriesList((0..<count).map(labels)) }
     package var thinnings: [SampleThinning] { [] }
     package func summaryUse(_ windows: SampleWindows, endsOnly: Bool) -> SummaryUse { .none }
 }

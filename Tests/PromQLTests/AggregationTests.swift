@@ -69,6 +69,19 @@ struct AggregationTests {
         #expect(try store.range("avg(x)", 0, 120, step: 60) == ["{} 1.5 2 _"])
     }
 
+    @Test("a mean whose sum would be infinite is taken all the same, step by step")
+    func largeMean() throws {
+        let store = TestStore(
+            "x{a=\"1\"} 1e308 1 stale\nx{a=\"2\"} 1e308 2 1e308\nx{a=\"3\"} 1e308 3 1e308")
+        let shown = { (condition: String) in
+            try store.range("avg(x) \(condition)", 0, 120, step: 60)
+        }
+        #expect(try shown("> bool 9.999e307") == ["{} 1 0 1"])
+        #expect(try shown("< bool 1.001e308") == ["{} 1 1 1"])
+        #expect(try shown("== bool 2") == ["{} 0 1 0"])
+        #expect(try store.instant("avg(x)", at: 60) == ["{} 2"])
+    }
+
     @Test("sums over series are compensated")
     func compensation() throws {
         let store = TestStore("x{a=\"1\"} 1e100\nx{a=\"2\"} 1\nx{a=\"3\"} -1e100")

@@ -128,6 +128,22 @@ struct FunctionTests {
 struct OverTimeTests {
     private let store = TestStore("x 3 1 NaN 2\ny 2 4 4 4 5 5 7 9")
 
+    @Test("sums and means of windows with and without fractions are right side by side")
+    func fractionsAmongWholeNumbers() throws {
+        let store = TestStore("x 1 2 2.5 4 5 6 -0 8")
+        #expect(
+            try store.range("sum_over_time(x[2m])", 60, 420, step: 60)
+                == ["{} 3 4.5 6.5 9 11 6 8"])
+        #expect(
+            try store.range("avg_over_time(x[2m])", 60, 420, step: 60)
+                == ["{} 1.5 2.25 3.25 4.5 5.5 3 4"])
+        // More fractions than are left out one by one.
+        let many = TestStore("y 0.5+1x99 7 8 9")
+        #expect(
+            try many.range("sum_over_time(y[3m])", 5_880, 6_120, step: 60)
+                == ["{} 292.5 295.5 205 114.5 24"])
+    }
+
     @Test(
         "aggregates of a window",
         arguments: [

@@ -1,3 +1,4 @@
+import Telemetry
 import Testing
 
 /// Expected values follow from Prometheus's documented extrapolation: difference plus resets, times
@@ -33,6 +34,31 @@ struct RateTests {
         // (below 66), but zero lies 240 * 10 / 35 = 68.6 s back; so 35 * 300 / 240.
         let store = TestStore("c_total 0 10 20 5 15 25")
         #expect(try store.instant("increase(c_total[5m])", at: 300) == ["{} 43.75"])
+    }
+
+    @Test("late scrapes and another interval leave each window's rate what it is by itself")
+    func irregular() throws {
+        let store = TestStore()
+        var batch = MetricBatch()
+        let series = batch.append(Labels(["__name__": "c_total"]))
+        var time: Int64 = 0
+        for number in 0..<200 {
+            time += number < 100 ? 15_000 : 10_000
+            let delay: Int64 = number % 7 == 3 || number % 31 < 2 ? 4 : 0
+            let value = Double(number * 1_000 % 37_000 + (number < 120 ? 900_000 : 3))
+            batch.append(series: series, time: time + delay, value: value)
+        }
+        store.add(batch)
+        for function in ["rate", "increase", "delta"] {
+            let query = "\(function)(c_total[1m])"
+            let times = stride(from: 30.0, through: 2_700, by: 15)
+            let alone = try times.map { time in
+                try store.instant(query, at: time).first.map { String($0.dropFirst(3)) } ?? "_"
+            }
+            #expect(
+                try store.range(query, 30, 2_700, step: 15)
+                    == ["{} " + alone.joined(separator: " ")])
+        }
     }
 
     @Test("a counter is not extrapolated below zero")

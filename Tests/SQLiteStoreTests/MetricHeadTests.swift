@@ -117,12 +117,17 @@ import Testing
             try await append(number, at: Self.now + Int64(number) * 1_000)
             pods.append("pod-\(number)")
             let store = temporary.store
+            #expect(
+                store.listingAtHand(.values(of: "pod"), matching: [], in: 0...Int64.max) == nil)
             // Twice: the second answer is the one that was kept.
             for _ in 0..<2 {
                 let late = try store.labelValues(
                     of: "pod", matching: [], in: (Self.now + Int64(number) * 1_000)...Int64.max)
                 #expect(late.contains("pod-\(number)"))
                 #expect(try store.labelValues(of: "pod", matching: [], in: 0...Int64.max) == pods)
+                #expect(
+                    store.listingAtHand(.values(of: "pod"), matching: [], in: 0...Int64.max)
+                        == pods)
                 #expect(
                     try store.labelValues(
                         of: "pod", matching: [LabelMatcher("pod", .equal, "pod-0")],

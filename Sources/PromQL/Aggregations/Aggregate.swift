@@ -1,4 +1,5 @@
 import QueryCore
+import Store
 import Telemetry
 
 /// Series of a vector by the labels they are aggregated by.
@@ -134,11 +135,45 @@ extension Evaluator {
     private func stream<Accumulator: GroupAccumulator>(
         _ columns: SeriesColumns, _ node: Aggregation, _: Accumulator.Type
     ) throws(QueryError) -> [StepSeries] {
-        let filter = GroupingFilter(node.grouping)
-        var labels: [Labels] = []
-        var dropsName: [Bool] = []
+        let groups = groups(of: columns, node.grouping)
+        let held = groups.labels.count * steps.count
+        try context.hold(samples: held)
+        defer { context.release(samples: held) }
+        let fold = GroupFold<Accumulator>(
+            groupOf: groups.groupOf, groupCount: groups.labels.count, stepCount: steps.count)
+        try SeriesLoop(
+            stepCount: steps.count, context: context, concurrency: options.concurrency
+        ).fold(columns, into: fold)
+        return fold.results().map {
+            StepSeries(
+                labels: groups.labels[$0.group], values: $0.values,
+                dropsName: groups.dropsName[$0.group])
+        }
+    }
+
+    /// The groups of series, which are known where the same series were grouped so before.
+    private func groups(
+        of columns: SeriesColumns, _ grouping: Aggregation.Grouping
+    ) -> SeriesGroups {
+        guard let list = columns.list, columns.dropped.isEmpty else {
+            return SeriesGroups(of: columns, grouping)
+        }
+        let key =
+            switch grouping {
+            case .by(let names):
+                SeriesGroups.Key(names: names, namesStay: true, dropsName: !columns.keepsName)
+            case .without(let names):
+                SeriesGroups.Key(names: names, namesStay: false, dropsName: !columns.keepsName)
+            }
+        return list.groups(key) { SeriesGroups(of: columns, grouping) }
+    }
+}
+
+extension SeriesGroups {
+    fileprivate init(of columns: SeriesColumns, _ grouping: Aggregation.Grouping) {
+        self.init()
+        let filter = GroupingFilter(grouping)
         var indices: [Labels: UInt32] = [:]
-        var groupOf: [UInt32] = []
         groupOf.reserveCapacity(columns.labels.count)
         for index in columns.labels.indices {
             let isDropped = columns.dropsName(index)
@@ -152,19 +187,6 @@ extension Evaluator {
                 groupOf.append(UInt32(labels.count))
                 labels.append(key)
             }
-        }
-        let held = labels.count * steps.count
-        try context.hold(samples: held)
-        defer { context.release(samples: held) }
-        let groups = GroupShards<Accumulator>(
-            groupOf: groupOf, groupCount: labels.count, stepCount: steps.count,
-            shardCount: options.concurrency)
-        try SeriesLoop(
-            stepCount: steps.count, context: context, concurrency: options.concurrency
-        ).fold(columns, into: groups)
-        return groups.results().map {
-            StepSeries(
-                labels: labels[$0.group], values: $0.values, dropsName: dropsName[$0.group])
         }
     }
 }

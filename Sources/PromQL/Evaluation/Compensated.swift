@@ -35,6 +35,12 @@ struct CompensatedMean {
 
     init(first: Double) { sum = CompensatedSum(first) }
 
+    /// Of `count` numbers whose sum is known and finite.
+    init(sum: CompensatedSum, count: Double) {
+        self.sum = sum
+        self.count = count
+    }
+
     mutating func add(_ value: Double) {
         count += 1
         if !isIncremental {

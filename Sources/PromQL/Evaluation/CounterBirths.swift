@@ -201,6 +201,7 @@ struct CountersFromZero: SeriesSelection {
     var mayHoldHistograms: Bool { base.mayHoldHistograms }
     var thinnings: [SampleThinning] { base.thinnings }
     func labels(_ index: Int) -> Labels { base.labels(index) }
+    var list: SeriesList { base.list }
 
     func summaryUse(_ windows: SampleWindows, endsOnly: Bool) -> SummaryUse {
         base.summaryUse(windows, endsOnly: endsOnly)
@@ -256,7 +257,7 @@ extension RangeInput {
                 witnesses: witnesses, store: store))
         let counting = StoredSeries(selection)
         return RangeInput(
-            labels: labels, windows: windows, stored: counting,
+            labels: labels, list: list, windows: windows, stored: counting,
             mayHoldHistograms: mayHoldHistograms
         ) { index, columns throws(QueryError) in
             try counting.load(index, into: &columns)

@@ -5,6 +5,8 @@ import Telemetry
 /// The series that a function over a range vector reads: stored ones, or the results of a subquery.
 struct RangeInput: Sendable {
     let labels: [Labels]
+    /// The same where the store has them so.
+    var list: SeriesList?
     /// Which of them have lost their metric's name; none of them if it is empty.
     var dropped: [Bool] = []
     var windows: Windows
@@ -89,9 +91,9 @@ extension Evaluator {
                 node.selector.shift, range: node.duration, edges: node.selector.edges)
             let stored = try StoredSeries(
                 node.selector, in: windows.sampleRange, store: store, context: context)
+            let list = stored.selection.list
             return RangeInput(
-                labels: (0..<stored.selection.count).map(stored.selection.labels),
-                windows: windows, stored: stored,
+                labels: list.labels, list: list, windows: windows, stored: stored,
                 mayHoldHistograms: stored.selection.mayHoldHistograms
             ) { index, columns throws(QueryError) in
                 try stored.load(index, into: &columns)

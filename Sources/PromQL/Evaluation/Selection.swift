@@ -113,8 +113,9 @@ extension Evaluator {
         let ends = windows
         let found = stored
         let tally = tally
+        let list = found.selection.list
         return SeriesColumns(
-            labels: (0..<found.selection.count).map(found.selection.labels), keepsName: true,
+            labels: list.labels, list: list, keepsName: true,
             mayHoldHistograms: found.selection.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try found.load(index, into: &samples)

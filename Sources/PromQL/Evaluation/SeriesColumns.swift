@@ -29,6 +29,8 @@ struct SeriesColumns: Sendable {
 
     /// Of the series that are read.
     let labels: [Labels]
+    /// The same where the store has them so.
+    var list: SeriesList?
     let keepsName: Bool
     /// Which of them have lost their names before; none of them if it is empty.
     var dropped: [Bool] = []

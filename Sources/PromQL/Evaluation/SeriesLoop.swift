@@ -20,8 +20,7 @@ struct SeriesLoop: Sendable {
     func columns(_ input: SeriesColumns) throws(QueryError) -> [StepColumn] {
         let count = input.labels.count
         let output = Mutex([StepColumn](repeating: StepColumn(values: []), count: count))
-        try forEachRun(of: 0..<count) { run throws(QueryError) in
-            var samples = SampleColumns()
+        try forEachRun(of: 0..<count) { run, samples throws(QueryError) in
             for index in run {
                 try context.check()
                 // Before the column is allocated, so that the limit bounds memory.
@@ -44,70 +43,56 @@ struct SeriesLoop: Sendable {
         return columns
     }
 
-    /// Folds all columns into `groups`, the columns of a group in the order of the series. Only the
-    /// columns of one round are held: rounds are computed by series, then folded by group.
+    /// Folds all columns into `groups`, the columns of a group in the order of the series. Only columns that
+    /// wait for earlier ones are held, at most those of one round.
     /// - Parameter input: without histograms.
     func fold<Accumulator: GroupAccumulator>(
-        _ input: SeriesColumns, into groups: GroupShards<Accumulator>
+        _ input: SeriesColumns, into groups: GroupFold<Accumulator>
     ) throws(QueryError) {
         let count = input.labels.count
         let roundLength = min(count, Self.roundLength(stepCount))
         try context.hold(samples: roundLength * stepCount)
         defer { context.release(samples: roundLength * stepCount) }
-        let buffers = Mutex([[Double]](repeating: [], count: roundLength))
         var start = 0
         while start < count {
             let round = start..<min(start + roundLength, count)
-            try computeRound(round, input, buffers)
-            var columns: [[Double]] = []
-            buffers.withLock { swap(&columns, &$0) }
-            try foldRound(round, columns, into: groups)
-            buffers.withLock { swap(&columns, &$0) }
+            try foldRound(round, input, FoldQueue(into: groups, from: start))
             start = round.upperBound
         }
     }
 
-    /// Series of one round: enough for all threads, at most 16 MB.
+    /// Series of one round: few rounds, each of at most 16 MB.
     private static func roundLength(_ stepCount: Int) -> Int {
-        max(runLength, min(512, 2_097_152 / max(1, stepCount)))
+        max(runLength, min(4_096, 2_097_152 / max(1, stepCount)))
     }
 
     /// A column without values is left empty.
-    private func computeRound(
-        _ round: Range<Int>, _ input: SeriesColumns, _ buffers: borrowing Mutex<[[Double]]>
+    private func foldRound<Accumulator: GroupAccumulator>(
+        _ round: Range<Int>, _ input: SeriesColumns, _ queue: FoldQueue<Accumulator>
     ) throws(QueryError) {
-        try forEachRun(of: round) { run throws(QueryError) in
-            var samples = SampleColumns()
+        try forEachRun(of: round) { run, samples throws(QueryError) in
+            var buffers = queue.takeBuffers(Self.runLength)
             for index in run {
                 try context.check()
                 var column = StepColumn(values: [])
-                buffers.withLock { swap(&column.values, &$0[index - round.lowerBound]) }
+                swap(&column.values, &buffers[index - run.lowerBound])
                 column.values.removeAll(keepingCapacity: true)
                 column.values.append(
                     contentsOf: repeatElement(StepValue.absent, count: stepCount))
                 if try !input.body(index, &samples, &column) {
                     column.values.removeAll(keepingCapacity: true)
                 }
-                buffers.withLock { swap(&column.values, &$0[index - round.lowerBound]) }
+                swap(&column.values, &buffers[index - run.lowerBound])
             }
-        }
-    }
-
-    private func foldRound<Accumulator: GroupAccumulator>(
-        _ round: Range<Int>, _ columns: [[Double]], into groups: GroupShards<Accumulator>
-    ) throws(QueryError) {
-        guard concurrency > 1, groups.groupCount > 1, round.count >= Self.parallelMin else {
-            for shard in 0..<groups.shardCount { groups.fold(round, columns, shard: shard) }
-            return
-        }
-        DispatchQueue.concurrentPerform(iterations: groups.shardCount) { shard in
-            groups.fold(round, columns, shard: shard)
+            queue.put(buffers, of: run)
         }
     }
 
     /// Hands out runs of neighbouring series to the threads, first come, first served.
+    /// - Parameter body: also gets columns that the thread uses for all of its series.
     private func forEachRun(
-        of series: Range<Int>, _ body: @Sendable (Range<Int>) throws(QueryError) -> Void
+        of series: Range<Int>,
+        _ body: @Sendable (Range<Int>, inout SampleColumns) throws(QueryError) -> Void
     ) throws(QueryError) {
         let runs = (series.count + Self.runLength - 1) / Self.runLength
         @Sendable func run(_ number: Int) -> Range<Int> {
@@ -115,17 +100,19 @@ struct SeriesLoop: Sendable {
             return start..<min(start + Self.runLength, series.upperBound)
         }
         guard concurrency > 1, series.count >= Self.parallelMin, runs > 1 else {
-            for number in 0..<runs { try body(run(number)) }
+            var samples = SampleColumns()
+            for number in 0..<runs { try body(run(number), &samples) }
             return
         }
         let next = Atomic<Int>(0)
         let failure = Mutex<(run: Int, error: QueryError)?>(nil)
         DispatchQueue.concurrentPerform(iterations: min(concurrency, runs)) { _ in
+            var samples = SampleColumns()
             while true {
                 let number = next.add(1, ordering: .relaxed).oldValue
                 guard number < runs else { return }
                 do throws(QueryError) {
-                    try body(run(number))
+                    try body(run(number), &samples)
                 } catch {
                     // The others stop at their next run; of several failures the first run's counts.
                     next.store(runs, ordering: .relaxed)

@@ -50,7 +50,7 @@ extension Evaluator {
         else { return sliding }
         let windows = input.windows
         return SeriesColumns(
-            labels: input.labels, keepsName: keepsName, dropped: input.dropped,
+            labels: input.labels, list: input.list, keepsName: keepsName, dropped: input.dropped,
             mayHoldHistograms: input.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             var aggregates: [WindowAggregate] = []

@@ -110,7 +110,7 @@ extension Evaluator {
     ) -> SeriesColumns {
         let tally = tally
         return SeriesColumns(
-            labels: input.labels, keepsName: keepsName, dropped: input.dropped,
+            labels: input.labels, list: input.list, keepsName: keepsName, dropped: input.dropped,
             mayHoldHistograms: input.mayHoldHistograms
         ) { index, samples, column throws(QueryError) in
             try input.loadFresh(index, into: &samples)

@@ -8,7 +8,7 @@ struct SumOverTime: SummaryFunction {
 
     mutating func begin(_ samples: SampleView) { exact.begin(samples) }
 
-    func value(_ samples: SampleView, _ window: Window) -> Double {
+    mutating func value(_ samples: SampleView, _ window: Window) -> Double {
         if let sum = exact.sum(window.samples) { return sum }
         var sum = CompensatedSum()
         for index in window.samples { sum.add(samples.values[index]) }
@@ -28,7 +28,7 @@ struct AvgOverTime: SummaryFunction {
 
     mutating func begin(_ samples: SampleView) { exact.begin(samples) }
 
-    func value(_ samples: SampleView, _ window: Window) -> Double {
+    mutating func value(_ samples: SampleView, _ window: Window) -> Double {
         if let sum = exact.sum(window.samples) { return sum / Double(window.samples.count) }
         var mean = CompensatedMean(first: samples.values[window.samples.lowerBound])
         for index in window.samples.dropFirst() { mean.add(samples.values[index]) }

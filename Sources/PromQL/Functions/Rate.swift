@@ -17,8 +17,10 @@ struct Rate: SummaryFunction {
     private var firstReset = 0
     /// Where the samples of a window before lay, and the factor that follows from it where no zero of a
     /// counter bounds it: scrapes and steps are regular, so it is nearly always the same.
-    private var known: Place?
+    private var known = Place()
     private var knownFactor = 0.0
+    /// Whether the samples of the last window lay otherwise: one late scrape does not make others forget.
+    private var hasMissed = true
 
     var looksAtEndsOnly: Bool { true }
 
@@ -54,38 +56,66 @@ struct Rate: SummaryFunction {
         return falls != 0
     }
 
+    @inline(__always)
     mutating func value(_ samples: SampleView, _ window: Window) -> Double {
         let first = window.samples.lowerBound
-        let last = window.samples.upperBound - 1
+        let last = window.samples.upperBound &- 1
         guard last > first else { return StepValue.absent }
-        var difference = samples.values[last] - samples.values[first]
-        addResets(samples, after: first, through: last, to: &difference)
+        let firstValue = samples.values[first]
+        var difference = samples.values[last] - firstValue
+        if firstReset < resets.count {
+            addResets(samples, after: first, through: last, to: &difference)
+        }
         let place = Place(
             toStart: samples.times[first] &- window.start, toEnd: window.end &- samples.times[last],
-            sampled: samples.times[last] &- samples.times[first], intervals: last - first)
+            sampled: samples.times[last] &- samples.times[first], intervals: last &- first)
         // Beyond its first value a counter is not followed back past a zero within the samples' span.
-        let firstValue = samples.values[first]
-        if place == known, !isCounter || (firstValue >= difference && firstValue >= 0) {
+        if place.isSame(as: known), !isCounter || (firstValue >= difference && firstValue >= 0) {
+            hasMissed = false
             return difference * knownFactor
         }
-        let times = (first: samples.times[first], last: samples.times[last])
-        if place.intervals > 1 {
+        return valueElsewhere(place, difference, firstValue, samples, window)
+    }
+
+    /// Of a window whose samples lie otherwise than before, or whose counter may have begun in it.
+    @inline(never)
+    private mutating func valueElsewhere(
+        _ place: Place, _ difference: Double, _ firstValue: Double, _ samples: SampleView,
+        _ window: Window
+    ) -> Double {
+        let last = window.samples.upperBound - 1
+        let times = (
+            first: samples.times[window.samples.lowerBound], last: samples.times[last]
+        )
+        if place.isSame(as: known) {
+            hasMissed = false
+        } else if !hasMissed {
+            hasMissed = true
+        } else if place.intervals > 1 {
+            hasMissed = false
             known = place
             knownFactor = factor(
-                times: times, intervals: last - first, start: window.start, end: window.end,
+                times: times, intervals: place.intervals, start: window.start, end: window.end,
                 isRising: false, shareAtFirst: 0)
         }
         return extrapolate(
-            difference, firstValue: firstValue, times: times, intervals: last - first,
+            difference, firstValue: firstValue, times: times, intervals: place.intervals,
             start: window.start, end: window.end)
     }
 
-    /// How samples lie in their window, in milliseconds.
-    private struct Place: Equatable {
-        var toStart: Int64
-        var toEnd: Int64
-        var sampled: Int64
-        var intervals: Int
+    /// How samples lie in their window, in milliseconds; without any interval nowhere.
+    private struct Place {
+        var toStart: Int64 = 0
+        var toEnd: Int64 = 0
+        var sampled: Int64 = 0
+        var intervals = 0
+
+        /// Looks at all without a branch for each.
+        @inline(__always)
+        func isSame(as other: Place) -> Bool {
+            (toStart ^ other.toStart) | (toEnd ^ other.toEnd) | (sampled ^ other.sampled)
+                | Int64(intervals ^ other.intervals) == 0
+        }
     }
 
     func value(_ aggregate: WindowAggregate, start: Int64, end: Int64) -> Double? {
@@ -136,6 +166,7 @@ struct Rate: SummaryFunction {
     }
 
     /// Adds what the counter had reached before each reset in the window.
+    @inline(never)
     private mutating func addResets(
         _ samples: SampleView, after first: Int, through last: Int, to difference: inout Double
     ) {

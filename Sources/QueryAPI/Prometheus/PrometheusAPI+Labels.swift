@@ -9,6 +9,11 @@ extension PrometheusAPI {
     func labelNames(_ request: HTTPRequest) async throws -> HTTPResponse {
         let parameters = PrometheusParameters(request)
         let (range, limit) = (try parameters.possibleRange(), try parameters.limit())
+        if let range, let sets = try quickSets(request, parameters),
+            let answer = answerAtHand(.names, sets, range, limit: limit)
+        {
+            return answer
+        }
         let bytes = try await runner.run { [store] context in
             let sets = try parameters.matchers(namesParameter: false)
             guard let range else { return Self.nothing }
@@ -26,6 +31,11 @@ extension PrometheusAPI {
         let name = LabelNameEscape.decode(request.pathParameters["name"] ?? "")
         guard !name.isEmpty else { throw HTTPError.badRequest("invalid label name: \"\"") }
         let (range, limit) = (try parameters.possibleRange(), try parameters.limit())
+        if let range, let sets = try quickSets(request, parameters),
+            let answer = answerAtHand(.values(of: name), sets, range, limit: limit)
+        {
+            return answer
+        }
         let bytes = try await runner.run { [store] context in
             let sets = try parameters.matchers(namesParameter: false)
             guard let range else { return Self.nothing }
@@ -82,6 +92,37 @@ extension PrometheusAPI {
             }
         }
         return .json(bytes)
+    }
+
+    /// Longer lists are not written on an event loop.
+    private static let quickMax = 1_024
+
+    /// Of longer selectors, and of those with regular expressions, which may take seconds to compile, a list is
+    /// not looked for on an event loop.
+    private static let quickSelectorMax = 1_024
+
+    /// What `match[]` selects; `nil` where reading it takes long.
+    private func quickSets(
+        _ request: HTTPRequest, _ parameters: PrometheusParameters
+    ) throws -> [[LabelMatcher]]? {
+        let texts = request.parameters.all("match[]")
+        let isQuick =
+            texts.count < 2
+            && texts.allSatisfy {
+                $0.utf8.count <= Self.quickSelectorMax && !$0.utf8.contains(UInt8(ascii: "~"))
+            }
+        return isQuick ? try parameters.matchers(namesParameter: false) : nil
+    }
+
+    /// A short list that the store has at hand: to wake another thread for it would take longer.
+    private func answerAtHand(
+        _ listing: LabelListing, _ sets: [[LabelMatcher]], _ range: ClosedRange<Int64>, limit: Int
+    ) -> HTTPResponse? {
+        guard sets.count < 2,
+            let known = store.listingAtHand(listing, matching: sets.first ?? [], in: range),
+            known.count <= Self.quickMax
+        else { return nil }
+        return .json(PrometheusEnvelope.strings(known, limit: limit))
     }
 
     private static let nothing = PrometheusEnvelope.strings([], limit: 0)

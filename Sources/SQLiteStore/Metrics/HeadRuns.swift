@@ -8,6 +8,29 @@ struct SeriesRuns: Sendable {
     var numbers: [UInt32] = []
     /// Per number: where its samples end.
     var ends: [UInt32] = []
+    /// Whether the samples of each series are known to be in order of time.
+    var areAscending = false
+
+    /// Where the samples of a series stand; `nil` if there are none.
+    func run(of number: UInt32) -> Range<Int>? {
+        let place = numbers.firstIndex(atLeast: number)
+        guard place < numbers.count, numbers[place] == number else { return nil }
+        return (place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])
+    }
+
+    fileprivate func ascend(_ times: [Int64]) -> Bool {
+        times.withUnsafeBufferPointer { times in
+            var start = 0
+            for end in ends {
+                for index in (start + 1)..<max(start + 1, Int(end))
+                where times[index] < times[index - 1] {
+                    return false
+                }
+                start = Int(end)
+            }
+            return true
+        }
+    }
 }
 
 extension HeadSamples {
@@ -33,10 +56,7 @@ extension HeadSamples {
     ) {
         guard let runs, wanted.count * 16 < runs.numbers.count else { return forEachRun(body) }
         for number in wanted {
-            let place = runs.numbers.firstIndex(atLeast: number)
-            guard place < runs.numbers.count, runs.numbers[place] == number else { continue }
-            let start = place == 0 ? 0 : Int(runs.ends[place - 1])
-            body(number, start..<Int(runs.ends[place]))
+            if let run = runs.run(of: number) { body(number, run) }
         }
     }
 
@@ -59,6 +79,7 @@ extension HeadSamples {
             runs.ends.append(next[number])
         }
         all.place(batches, count: count, &next)
+        runs.areAscending = runs.ascend(all.times)
         all.sequence = last.sequence
         all.arrival = last.arrival
         all.runs = runs

@@ -4,17 +4,12 @@ import Synchronization
 /// What a list of label names or values is made of. As long as that is the same, so is the list: days only
 /// gain series, and a batch of the head never changes.
 struct LabelListingKey: Hashable, Sendable {
-    enum Kind: Hashable, Sendable {
-        case names
-        case values(of: String)
-    }
-
     struct Day: Hashable, Sendable {
         var day: UTCDay
         var seriesCount: Int
     }
 
-    var kind: Kind
+    var kind: LabelListing
     var matchers: [LabelMatcher]
     var days: [Day]
     /// The first and the last journal sequence of each of the head's batches.

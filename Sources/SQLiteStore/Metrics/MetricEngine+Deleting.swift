@@ -29,6 +29,7 @@ extension MetricEngine {
             try delete(prepared, in: range, on: day)
         }
         listings.removeAll()
+        selections.removeAll()
     }
 
     private static func numbers(

@@ -39,7 +39,7 @@ extension MetricEngine {
 
     /// A list that is made by `body` unless it is known from before.
     private func listing(
-        _ kind: LabelListingKey.Kind, _ matchers: [LabelMatcher], _ range: ClosedRange<Int64>,
+        _ kind: LabelListing, _ matchers: [LabelMatcher], _ range: ClosedRange<Int64>,
         _ body: (View, [PreparedMatcher]) throws(StoreError) -> [String]
     ) throws(StoreError) -> [String] {
         let view = try view(of: range)
@@ -48,6 +48,14 @@ extension MetricEngine {
         let texts = try body(view, try MetricEngine.prepare(matchers))
         listings.keep(texts, for: key)
         return texts
+    }
+
+    /// A list that is known from before; `nil` if there is none, or a day would have to be read to know.
+    func listingAtHand(
+        _ kind: LabelListing, _ matchers: [LabelMatcher], _ range: ClosedRange<Int64>
+    ) -> [String]? {
+        guard let view = viewAtHand(of: range) else { return nil }
+        return listings.texts(LabelListingKey(kind, matchers, view, range))
     }
 
     /// The series of native histograms.
@@ -98,7 +106,7 @@ extension MetricEngine.HeadView {
 
 extension LabelListingKey {
     fileprivate init(
-        _ kind: Kind, _ matchers: [LabelMatcher], _ view: MetricEngine.View,
+        _ kind: LabelListing, _ matchers: [LabelMatcher], _ view: MetricEngine.View,
         _ range: ClosedRange<Int64>
     ) {
         self.kind = kind

@@ -26,6 +26,7 @@ extension MetricEngine {
 
     /// The part of the head that one registry numbered.
     struct HeadView {
+        var owner: IndexOwner
         var index: SeriesIndex
         var batches: [HeadSamples]
 
@@ -39,7 +40,10 @@ extension MetricEngine {
                     groups.append([batch])
                 }
             }
-            return groups.map { HeadView(index: $0[0].registry.index, batches: $0) }
+            return groups.map {
+                HeadView(
+                    owner: .head($0[0].registry.identity), index: $0[0].registry.index, batches: $0)
+            }
         }
 
         /// The series that satisfy all matchers and have samples here.
@@ -52,10 +56,14 @@ extension MetricEngine {
             if found.isEmpty { return [] }
             let lookup = SeriesLookup(found)
             var isPresent = [Bool](repeating: false, count: found.count)
+            var absent = found.count
             for samples in batches {
                 samples.forEachRun(among: found) { series, _ in
-                    if let place = lookup.place(series) { isPresent[place] = true }
+                    guard let place = lookup.place(series), !isPresent[place] else { return }
+                    isPresent[place] = true
+                    absent -= 1
                 }
+                if absent == 0 { return found }
             }
             return found.indices.filter { isPresent[$0] }.map { found[$0] }
         }
@@ -67,31 +75,16 @@ extension MetricEngine {
         defer { state.withLock { $0.unpin(wanted) } }
         for day in wanted { _ = try load(day) }
         gatherHead()
-        let first = UTCDay(containingMilliseconds: range.lowerBound)
-        let last = UTCDay(containingMilliseconds: range.upperBound)
-        let (days, head, generation) = state.withLock { state in
-            state.readers[state.generation, default: 0] += 1
-            return (
-                state.days.filter { first <= $0.key && $0.key <= last }.sorted { $0.key < $1.key }
-                    .map {
-                        var day = $0.value
-                        if day.blocks.contains(where: { !$0.overlaps(range) }) {
-                            day.blocks = day.blocks.filter { $0.overlaps(range) }
-                        }
-                        day.removeRollups(outside: range)
-                        return day
-                    },
-                (state.sealing + state.head).filter {
-                    $0.overlaps(range) || !$0.extras.isEmpty
-                },
-                state.generation
-            )
+        return View(state.withLock { $0.content(of: range) }, in: range, of: self)
+    }
+
+    /// As `view`, if all of it is in memory.
+    func viewAtHand(of range: ClosedRange<Int64>) -> View? {
+        let wanted = daysOverlapping(range)
+        let content = state.withLock { state in
+            wanted.allSatisfy { state.days[$0] != nil } ? state.content(of: range) : nil
         }
-        return View(
-            days: days, heads: HeadView.grouping(head.filter { $0.overlaps(range) }),
-            extras: head.flatMap(\.extras),
-            extraSequences: head.filter { !$0.extras.isEmpty }.map(\.sequence),
-            generation: generation, lease: ReadLease(self, generation: generation))
+        return content.map { View($0, in: range, of: self) }
     }
 
     /// Ends the use of a generation's blocks.
@@ -107,62 +100,63 @@ extension MetricEngine {
     ) throws(StoreError) -> any SeriesSelection {
         let prepared = try MetricEngine.prepare(matchers)
         let view = try view(of: range)
-        var slots: [SeriesID: Int] = [:]
-        var labels: [Labels] = []
-        func slot(_ number: UInt32, _ index: SeriesIndex) -> Int {
-            let id = index.id(number)
-            if let known = slots[id] { return known }
-            labels.append(index.labels(number))
-            slots[id] = labels.count - 1
-            return labels.count - 1
-        }
-        var days: [(day: MetricDay, slots: [(slot: Int, number: UInt32)])] = []
+        var days: [(day: MetricDay, numbers: [UInt32])] = []
         for day in view.days {
             let numbers = day.series.index.match(prepared)
             guard let first = numbers.first, let last = numbers.last else { continue }
             var day = day
             day.keepBlocks(of: first...last)
             guard !day.blocks.isEmpty || day.isThinned else { continue }
-            days.append((day, numbers.map { (slot($0, day.series.index), $0) }))
+            days.append((day, numbers))
         }
-        var heads: [(batches: [HeadSamples], slots: [(slot: Int, number: UInt32)])] = []
-        for head in view.heads {
-            let numbers = head.match(prepared)
-            heads.append((head.batches, numbers.map { (slot($0, head.index), $0) }))
-        }
+        let heads = view.heads.map { ($0, $0.match(prepared)) }.filter { !$0.1.isEmpty }
         let extras = try extras(of: view, in: range)
-        for batch in extras {
-            for series in Set(batch.histograms.map(\.series)) {
-                let candidate = batch.labels(Int(series))
-                guard slots[candidate.seriesID] == nil, MetricEngine.accepts(prepared, candidate)
-                else { continue }
-                labels.append(candidate)
-                slots[candidate.seriesID] = labels.count - 1
+        let sources =
+            days.map {
+                SelectedSeries.Source(
+                    owner: .day($0.day.partition), index: $0.day.series.index, numbers: $0.numbers)
             }
-        }
-        let order = labels.indices.sorted {
-            labels[$0].bytes.lexicographicallyPrecedes(labels[$1].bytes)
-        }
-        var position = [Int](repeating: 0, count: labels.count)
-        for (new, old) in order.enumerated() { position[old] = new }
-        let parts = days.map { found in
-            var numbers = [UInt32](
-                repeating: MetricSelection.DayPart.missing, count: labels.count)
-            for (slot, number) in found.slots { numbers[position[slot]] = number }
+            + heads.map {
+                SelectedSeries.Source(owner: $0.owner, index: $0.index, numbers: $1)
+            }
+        let series =
+            extras.isEmpty && !days.contains { $0.day.isThinned }
+            ? selections.series(sources)
+            : SelectedSeries(sources, others: MetricEngine.histograms(in: extras, prepared))
+        let count = series.list.labels.count
+        let parts = days.enumerated().map { source, found in
+            var numbers = [UInt32](repeating: MetricSelection.DayPart.missing, count: count)
+            for (number, position) in zip(found.numbers, series.positions[source]) {
+                numbers[Int(position)] = number
+            }
             return MetricSelection.DayPart(
                 parts: MetricEngine.parts(found.day.blocks), numbers: numbers,
                 end: found.day.endMilliseconds, rollups: found.day.rollups,
                 isThinned: found.day.isThinned)
         }
         let head = HeadPart(
-            heads.map { head in
+            heads.enumerated().map { place, head in
                 HeadPart.Source(
-                    batches: head.batches, numbers: head.slots.map(\.number),
-                    slots: head.slots.map { position[$0.slot] })
-            }, count: labels.count)
+                    batches: head.0.batches, numbers: head.1,
+                    positions: series.positions[days.count + place])
+            }, count: count, range: range)
         return MetricSelection(
-            labels: order.map { labels[$0] }, days: parts, head: head, extras: extras,
+            list: series.list, days: parts, head: head, extras: extras,
             range: range, engine: self, lease: view.lease)
+    }
+
+    /// Labels of the native histograms that satisfy all matchers.
+    private static func histograms(
+        in extras: [MetricBatch], _ matchers: [PreparedMatcher]
+    ) -> [Labels] {
+        var found: Set<Labels> = []
+        for batch in extras {
+            for series in Set(batch.histograms.map(\.series)) {
+                let candidate = batch.labels(Int(series))
+                if accepts(matchers, candidate) { found.insert(candidate) }
+            }
+        }
+        return Array(found)
     }
 
     /// Blocks, which are ordered by part and series, part by part.
@@ -304,4 +298,40 @@ extension MetricEngine {
 extension MetricDay {
     /// Whether its series are listed for the range that its blocks were picked for.
     var isListed: Bool { !blocks.isEmpty || isThinned }
+}
+
+extension MetricEngine.State {
+    fileprivate typealias Content = (days: [MetricDay], head: [HeadSamples], generation: UInt64)
+
+    /// Days and batches of the head that may have samples in a range. From now on somebody reads them.
+    fileprivate mutating func content(of range: ClosedRange<Int64>) -> Content {
+        readers[generation, default: 0] += 1
+        let first = UTCDay(containingMilliseconds: range.lowerBound)
+        let last = UTCDay(containingMilliseconds: range.upperBound)
+        let days = days.filter { first <= $0.key && $0.key <= last }.sorted { $0.key < $1.key }
+            .map {
+                var day = $0.value
+                if day.blocks.contains(where: { !$0.overlaps(range) }) {
+                    day.blocks = day.blocks.filter { $0.overlaps(range) }
+                }
+                day.removeRollups(outside: range)
+                return day
+            }
+        let head = (sealing + head).filter { $0.overlaps(range) || !$0.extras.isEmpty }
+        return (days, head, generation)
+    }
+}
+
+extension MetricEngine.View {
+    fileprivate init(
+        _ content: MetricEngine.State.Content, in range: ClosedRange<Int64>, of engine: MetricEngine
+    ) {
+        self.init(
+            days: content.days,
+            heads: MetricEngine.HeadView.grouping(content.head.filter { $0.overlaps(range) }),
+            extras: content.head.flatMap(\.extras),
+            extraSequences: content.head.filter { !$0.extras.isEmpty }.map(\.sequence),
+            generation: content.generation,
+            lease: ReadLease(engine, generation: content.generation))
+    }
 }

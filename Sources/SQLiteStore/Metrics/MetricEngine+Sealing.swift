@@ -265,7 +265,10 @@ extension MetricEngine {
             for day in days + thinned { state.days[day] = nil }
             state.retired.removeAll { (days + thinned).contains($0.block.partition.day) }
         }
-        if !days.isEmpty || !thinned.isEmpty { listings.removeAll() }
+        if !days.isEmpty || !thinned.isEmpty {
+            listings.removeAll()
+            selections.removeAll()
+        }
     }
 }
 

@@ -55,6 +55,7 @@ final class MetricEngine: MaintainedSignal {
     /// Held while days go: who asks for it meanwhile finds them gone.
     let expiryLock = Mutex(())
     let listings = LabelListings()
+    let selections = SelectedSeriesCache()
     private let pending = Mutex<[PendingRecord]>([])
     private let sealedDays = Mutex<[UTCDay: UInt64]>([:])
 
@@ -289,6 +290,7 @@ final class MetricEngine: MaintainedSignal {
         } catch .damaged(let path, let reason) {
             try partitions.setAside(partition, path: path, reason: reason)
             listings.removeAll()
+            selections.removeAll()
             return try read(day, from: partitions.partition(for: day))
         }
     }

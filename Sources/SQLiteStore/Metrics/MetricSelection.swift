@@ -22,7 +22,7 @@ final class MetricSelection: SeriesSelection {
         static let missing = UInt32.max
     }
 
-    let labels: [Labels]
+    let list: SeriesList
     let days: [DayPart]
     private let head: HeadPart
     let extras: [MetricBatch]
@@ -38,10 +38,10 @@ final class MetricSelection: SeriesSelection {
     private let scratches = Mutex<[SelectionScratch]>([])
 
     init(
-        labels: [Labels], days: [DayPart], head: HeadPart, extras: [MetricBatch],
+        list: SeriesList, days: [DayPart], head: HeadPart, extras: [MetricBatch],
         range: ClosedRange<Int64>, engine: MetricEngine, lease: ReadLease
     ) {
-        self.labels = labels
+        self.list = list
         self.days = days
         self.head = head
         self.extras = extras
@@ -59,9 +59,10 @@ final class MetricSelection: SeriesSelection {
         hasRollups = days.contains { !$0.rollups.isEmpty }
     }
 
-    var count: Int { labels.count }
+    var labels: [Labels] { list.labels }
+    var count: Int { list.labels.count }
 
-    func labels(_ index: Int) -> Labels { labels[index] }
+    func labels(_ index: Int) -> Labels { list.labels[index] }
 
     func samples(_ index: Int, into target: inout SampleColumns) throws(StoreError) {
         target.removeAll()
@@ -156,7 +157,7 @@ final class MetricSelection: SeriesSelection {
     }
 
     func appendHead(_ index: Int, to target: inout SampleColumns) {
-        head.append(index, in: range, to: &target)
+        head.append(index, to: &target)
     }
 
     func withScratch<Result>(
@@ -263,91 +264,6 @@ final class MetricSelection: SeriesSelection {
             if times[middle] < wanted { low = middle + 1 } else { high = middle }
         }
         return low
-    }
-}
-
-/// The head's samples of a selection, gathered by series when the first is asked for.
-final class HeadPart: Sendable {
-    /// Batches numbered by one index, the numbers that are selected, ascending, and what the selection
-    /// calls each.
-    struct Source: Sendable {
-        var batches: [HeadSamples]
-        var numbers: [UInt32]
-        var slots: [Int]
-    }
-
-    private struct Gathered: Sendable {
-        /// Per series of the selection, one more than there are: where its samples begin.
-        var starts: [Int]
-        var times: [Int64]
-        var values: [Double]
-    }
-
-    private let sources: [Source]
-    private let count: Int
-    /// No sample is earlier.
-    let firstTime: Int64
-    private let gathered = Mutex<Gathered?>(nil)
-
-    init(_ sources: [Source], count: Int) {
-        let sources = sources.filter { !$0.batches.isEmpty && !$0.numbers.isEmpty }
-        self.sources = sources
-        firstTime = sources.flatMap(\.batches).map(\.first).min() ?? .max
-        self.count = count
-    }
-
-    func append(_ index: Int, in range: ClosedRange<Int64>, to target: inout SampleColumns) {
-        guard !sources.isEmpty else { return }
-        let gathered = gathered.withLock { known in
-            if let known { return known }
-            let new = gather(range)
-            known = new
-            return new
-        }
-        let run = gathered.starts[index]..<gathered.starts[index + 1]
-        target.times += gathered.times[run]
-        target.values += gathered.values[run]
-    }
-
-    /// Counts, then places: the order of arrival within a series stays.
-    private func gather(_ range: ClosedRange<Int64>) -> Gathered {
-        var ends = [Int](repeating: 0, count: count + 1)
-        forEachRun(range) { slot, _, run in ends[slot + 1] += run.count }
-        for index in 1..<ends.count { ends[index] += ends[index - 1] }
-        var next = ends
-        var times = [Int64](repeating: 0, count: ends[count])
-        var values = [Double](repeating: 0, count: ends[count])
-        forEachRun(range) { slot, batch, run in
-            var place = next[slot]
-            for index in run {
-                times[place] = batch.times[index]
-                values[place] = batch.values[index]
-                place += 1
-            }
-            next[slot] = place
-        }
-        return Gathered(starts: ends, times: times, values: values)
-    }
-
-    /// Calls `body` with neighbouring samples of one series that lie within the range.
-    @inline(__always)
-    private func forEachRun(
-        _ range: ClosedRange<Int64>, _ body: (Int, HeadSamples, Range<Int>) -> Void
-    ) {
-        for source in sources {
-            let lookup = SeriesLookup(source.numbers)
-            for batch in source.batches where batch.overlaps(range) {
-                let isWithin = range.lowerBound <= batch.first && batch.last <= range.upperBound
-                batch.forEachRun(among: source.numbers) { series, run in
-                    guard let place = lookup.place(series) else { return }
-                    let slot = source.slots[place]
-                    if isWithin { return body(slot, batch, run) }
-                    for index in run where range.contains(batch.times[index]) {
-                        body(slot, batch, index..<(index + 1))
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -23,6 +23,10 @@ final class SeriesRegistry: Sendable {
         }
     }
 
+    /// Tells registries apart, also after they are gone.
+    final class Identity: Sendable {}
+
+    let identity = Identity()
     private let state: Mutex<State>
     /// Seconds since the epoch.
     private let beganAt: Int64

@@ -38,21 +38,16 @@ package enum GoFloat {
         return (millionths - whole).magnitude <= millionths * 0x1p-51
     }
 
-    /// Appends the shortest digits as `description` has them, if that has no exponent: the usual case,
-    /// and quicker than taking it apart. False if nothing has been appended.
+    /// Appends the shortest digits as `description` has them, if that has no exponent for sure: the usual
+    /// case, and quicker than taking it apart. False if nothing has been appended.
     private static func appendPlain(_ number: Double, to output: inout [UInt8]) -> Bool {
-        guard number.isFinite else { return false }
-        let start = output.count
+        // Beyond these bounds the description may have an exponent.
+        guard number.magnitude >= 1e-4, number.magnitude < 0x1p53 else { return false }
         var stream = ByteStream()
         swap(&stream.bytes, &output)
         number.write(to: &stream)
         swap(&stream.bytes, &output)
-        let text = output[start...]
-        guard text.count > 2, !text.contains(UInt8(ascii: "e")) else {
-            output.removeLast(output.count - start)
-            return false
-        }
-        if text.suffix(2).elementsEqual([UInt8(ascii: "."), UInt8(ascii: "0")]) {
+        if output.last == UInt8(ascii: "0"), output[output.count - 2] == UInt8(ascii: ".") {
             output.removeLast(2)
         }
         return true
