@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import Platform
 import Rules
 import Store
@@ -51,7 +50,10 @@ package final class Alertmanager: Sendable {
         self.others = others
         self.calls = calls
         loop.replace(endpoints(config))
-        registerGauges()
+        events.announce(OutboxFailed.self)
+        events.announce(AlertsReceived.self)
+        events.announce(AlertsOverflowed.self)
+        events.collect { [weak self] in self?.readings ?? [] }
     }
 
     /// Endpoints that the configuration does not name.
@@ -238,41 +240,4 @@ package final class Alertmanager: Sendable {
         }
         return parts.joined(separator: "-")
     }
-
-    private func registerGauges() {
-        events.gauge("alertmanager_alerts_firing", help: "Alerts that fire.") { [weak self] in
-            guard let self else { return 0 }
-            let now = now
-            return Double(snapshot.alerts.values.count { !$0.isResolved(at: now) })
-        }
-        events.gauge("alertmanager_silences_active", help: "Silences in force.") { [weak self] in
-            guard let self else { return 0 }
-            let now = now
-            return Double(snapshot.silences.values.count { $0.state(at: now) == .active })
-        }
-    }
-}
-
-/// Alerts are not taken because too many are kept.
-struct AlertsOverflowed: InternalEvent {
-    static let counter = "sidelight_alerts_refused_total"
-    static let help = "Alerts that were not taken because 200,000 are kept already."
-
-    var count: Int
-    /// Of the last one.
-    var name: String
-    var increment: UInt64 { UInt64(count) }
-    var level: Logger.Level? { count > 0 ? .error : nil }
-    var message: String {
-        "\(count) alerts, the last one \(name), are told to nobody: \(Dispatcher.alertsMax) are kept already"
-    }
-}
-
-/// A client told of alerts.
-struct AlertsReceived: InternalEvent {
-    static let counter = "alertmanager_alerts_received_total"
-    static let help = "Alerts that clients told of by the API."
-
-    var count: Int
-    var increment: UInt64 { UInt64(count) }
 }
