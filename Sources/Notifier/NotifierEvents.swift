@@ -86,3 +86,27 @@ struct NotificationPartlyRefused: InternalEvent {
     var level: Logger.Level? { .error }
     var message: String { "receiver \(receiver) took a notification but for: \(reason)" }
 }
+
+/// Alerts are not taken because too many are kept.
+struct AlertsOverflowed: InternalEvent {
+    static let counter = "sidelight_alerts_refused_total"
+    static let help = "Alerts that were not taken because 200,000 are kept already."
+
+    var count: Int
+    /// Of the last one.
+    var name: String
+    var increment: UInt64 { UInt64(count) }
+    var level: Logger.Level? { count > 0 ? .error : nil }
+    var message: String {
+        "\(count) alerts, the last one \(name), are told to nobody: \(Dispatcher.alertsMax) are kept already"
+    }
+}
+
+/// A client told of alerts.
+struct AlertsReceived: InternalEvent {
+    static let counter = "alertmanager_alerts_received_total"
+    static let help = "Alerts that clients told of by the API."
+
+    var count: Int
+    var increment: UInt64 { UInt64(count) }
+}

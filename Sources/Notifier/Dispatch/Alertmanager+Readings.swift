@@ -1,4 +1,3 @@
-import Logging
 import Platform
 import Telemetry
 
@@ -43,28 +42,4 @@ extension Dispatcher {
                 || isSilencing && !silencers(of: alert, at: now).isEmpty
         }
     }
-}
-
-/// Alerts are not taken because too many are kept.
-struct AlertsOverflowed: InternalEvent {
-    static let counter = "sidelight_alerts_refused_total"
-    static let help = "Alerts that were not taken because 200,000 are kept already."
-
-    var count: Int
-    /// Of the last one.
-    var name: String
-    var increment: UInt64 { UInt64(count) }
-    var level: Logger.Level? { .error }
-    var message: String {
-        "\(count) alerts, the last one \(name), are told to nobody: \(Dispatcher.alertsMax) are kept already"
-    }
-}
-
-/// A client told of alerts.
-struct AlertsReceived: InternalEvent {
-    static let counter = "alertmanager_alerts_received_total"
-    static let help = "Alerts that clients told of by the API."
-
-    var count: Int
-    var increment: UInt64 { UInt64(count) }
 }

@@ -50,10 +50,7 @@ package final class Alertmanager: Sendable {
         self.others = others
         self.calls = calls
         loop.replace(endpoints(config))
-        events.announce(OutboxFailed.self)
-        events.announce(AlertsReceived.self)
-        events.announce(AlertsOverflowed.self)
-        events.collect { [weak self] in self?.readings ?? [] }
+        registerGauges()
     }
 
     /// Endpoints that the configuration does not name.
@@ -239,5 +236,12 @@ package final class Alertmanager: Sendable {
             rest = rest.dropFirst(length)
         }
         return parts.joined(separator: "-")
+    }
+
+    private func registerGauges() {
+        events.announce(OutboxFailed.self)
+        events.announce(AlertsReceived.self)
+        events.announce(AlertsOverflowed.self)
+        events.collect { [weak self] in self?.readings ?? [] }
     }
 }
