@@ -63,7 +63,11 @@ package struct NotificationEndpoint: Sendable {
         events.emit(IntegrationFailed(integration: kind, reason: "other", increment: 0))
         events.emit(IntegrationRequested(integration: kind, increment: 0))
         events.emit(IntegrationRequestFailed(integration: kind, increment: 0))
-        events.emit(NotificationsOverflowed(receiver: name, count: 0))
+        let labels = [(name: "receiver", value: name)]
+        events.announce(NotificationDelivered.self, labels: labels)
+        events.announce(NotificationRetried.self, labels: labels)
+        events.announce(NotificationFailed.self, labels: labels)
+        events.announce(NotificationsOverflowed.self, labels: labels)
     }
 
     func count(_ result: SendResult, _ outcome: DeliveryOutcome, in events: EventLog) {

@@ -69,7 +69,7 @@ struct NotificationsOverflowed: InternalEvent {
     var count: Int
     var increment: UInt64 { UInt64(count) }
     var labels: [(name: String, value: String)] { [(name: "receiver", value: receiver)] }
-    var level: Logger.Level? { count > 0 ? .error : nil }
+    var level: Logger.Level? { .error }
     var message: String {
         "the \(count) oldest notifications for receiver \(receiver) are given up: too many wait"
     }

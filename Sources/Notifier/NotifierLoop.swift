@@ -30,6 +30,7 @@ package final class NotifierLoop: Sendable {
     private let clock: any Clock
     private let events: EventLog
     private let messagesMax: Int
+    private let latency = NotificationLatency()
 
     /// - Parameter messagesMax: how many may wait for one receiver; of more the oldest are given up.
     package init(
@@ -47,6 +48,7 @@ package final class NotifierLoop: Sendable {
         self.sender = sender
         self.clock = clock
         self.events = events
+        events.collect { [latency] in latency.readings }
         replace(
             receivers.map { receiver in
                 NotificationEndpoint(receiver) { await sender.send($0, to: receiver, at: $1) }
@@ -55,13 +57,16 @@ package final class NotifierLoop: Sendable {
 
     /// Delivers to these from now on, as soon as the attempts that are being made have ended.
     package func replace(_ endpoints: [NotificationEndpoint]) {
-        for endpoint in endpoints { endpoint.announce(to: events) }
+        for endpoint in endpoints {
+            endpoint.announce(to: events)
+            latency.announce(endpoint.kind)
+        }
         let ending = LaneEnding()
         let lanes: [Lane] = endpoints.map { endpoint in
             (
                 ReceiverQueue(
                     endpoint, outbox: outbox, clock: clock, random: random, events: events,
-                    ending: ending, messagesMax: messagesMax), WakeSignal()
+                    ending: ending, messagesMax: messagesMax, latency: latency), WakeSignal()
             )
         }
         let next = State(lanes: lanes, names: Set(endpoints.map(\.name)), ending: ending)

@@ -19,6 +19,7 @@ actor ReceiverQueue {
     private let clock: any Clock
     private let events: EventLog
     private let ending: LaneEnding
+    private let latency: NotificationLatency
     private var line: WaitingLine
     /// Outcomes that the catalog has not taken yet: these must not be sent again.
     private var unsaved: [Int64: DeliveryOutcome] = [:]
@@ -27,8 +28,10 @@ actor ReceiverQueue {
 
     init(
         _ receiver: NotificationEndpoint, outbox: Outbox, clock: any Clock,
-        random: any RandomSource, events: EventLog, ending: LaneEnding, messagesMax: Int
+        random: any RandomSource, events: EventLog, ending: LaneEnding, messagesMax: Int,
+        latency: NotificationLatency
     ) {
+        self.latency = latency
         line = WaitingLine(messagesMax: messagesMax)
         self.receiver = receiver
         self.outbox = outbox
@@ -110,7 +113,9 @@ actor ReceiverQueue {
             return line.end(turn, .delivered)
         }
         let start = Timestamp(nanoseconds: clock.wallNanoseconds)
+        let begun = clock.monotonicNanoseconds
         let result = await receiver.send(delivery.body, start)
+        latency.note(clock.monotonicNanoseconds &- begun, receiver.kind)
         // A send that was broken off by the shutdown is no attempt; the next start makes it.
         if Task.isCancelled, case .transient = result { return line.end(turn, nil) }
         let now = Timestamp(nanoseconds: clock.wallNanoseconds)

@@ -30,11 +30,25 @@ package final class EventLog: Sendable {
     /// One line of the exposition.
     package struct Reading: Sendable {
         package var name: String
+        /// What `# HELP` and `# TYPE` are about: of a histogram the name without `_bucket`.
+        package var family: String
         package var help: String
-        /// `counter` or `gauge`.
+        /// `counter`, `gauge` or `histogram`.
         package var type: String
         package var labels: [(name: String, value: String)]
         package var value: Double
+
+        package init(
+            name: String, family: String? = nil, help: String, type: String,
+            labels: [(name: String, value: String)] = [], value: Double
+        ) {
+            self.name = name
+            self.family = family ?? name
+            self.help = help
+            self.type = type
+            self.labels = labels
+            self.value = value
+        }
     }
 
     private struct Key: Hashable {
@@ -57,6 +71,7 @@ package final class EventLog: Sendable {
     private struct State {
         var counters: [Key: Cell] = [:]
         var gauges: [Gauge] = []
+        var collectors: [@Sendable () -> [Reading]] = []
     }
 
     package let logger: Logger
@@ -76,6 +91,22 @@ package final class EventLog: Sendable {
         }
     }
 
+    /// Shows a counter with 0 before its first event, so that its first rise is one.
+    package func announce<Event: InternalEvent>(
+        _ type: Event.Type, labels: [(name: String, value: String)] = []
+    ) {
+        let key = Key(name: Event.counter, labels: labels.map(\.value))
+        state.withLock { state in
+            guard state.counters[key] == nil else { return }
+            state.counters[key] = Cell(help: Event.help, labels: labels, count: 0)
+        }
+    }
+
+    /// Registers values that are read together whenever readings are taken.
+    package func collect(_ read: @escaping @Sendable () -> [Reading]) {
+        state.withLock { $0.collectors.append(read) }
+    }
+
     /// Registers a value that is read whenever readings are taken.
     package func gauge(_ name: String, help: String, read: @escaping @Sendable () -> Double) {
         state.withLock { $0.gauges.append(Gauge(name: name, help: help, read: read)) }
@@ -83,15 +114,18 @@ package final class EventLog: Sendable {
 
     /// All counters and gauges, by name and labels.
     package func readings() -> [Reading] {
-        let (counters, gauges) = state.withLock { ($0.counters, $0.gauges) }
+        let (counters, gauges, collectors) = state.withLock {
+            ($0.counters, $0.gauges, $0.collectors)
+        }
         var readings = counters.map { key, cell in
             Reading(
                 name: key.name, help: cell.help, type: "counter", labels: cell.labels,
                 value: Double(cell.count))
         }
         readings += gauges.map {
-            Reading(name: $0.name, help: $0.help, type: "gauge", labels: [], value: $0.read())
+            Reading(name: $0.name, help: $0.help, type: "gauge", value: $0.read())
         }
+        for read in collectors { readings += read() }
         return readings.sorted {
             ($0.name, $0.labels.map(\.value).joined(separator: "\u{0}"))
                 < ($1.name, $1.labels.map(\.value).joined(separator: "\u{0}"))

@@ -9,6 +9,10 @@ package protocol Catalog: Sendable {
     func commit(_ change: CatalogChange) throws(StoreError)
     /// Transitions, newest first.
     func alertHistory(limit: Int) throws(StoreError) -> [AlertTransition]
+    /// Those that a filter accepts, newest first.
+    func alertHistory(
+        _ filter: AlertHistoryFilter, limit: Int
+    ) throws(StoreError) -> [AlertTransition]
     /// Undelivered notifications whose time has come, oldest first.
     func dueDeliveries(at now: Timestamp, limit: Int) throws(StoreError) -> [Delivery]
     /// Undelivered notifications for one receiver with ids beyond `id`, by id, whether their time has come or not.

@@ -117,4 +117,38 @@ struct NotificationSecretTests {
             #expect(!(outcome.output + outcome.error).contains("hush"), "\(outcome)")
         }
     }
+
+    /// Files of every kind with a secret where none belongs.
+    private static let misplaced = [
+        "groups:\n- {name: g, interval: hush}",
+        "groups:\n- {name: g, interval: 1m, interval: [hush",
+        "rule_files: [a.yml]\ntests: []\nevaluation_interval: hush",
+        "version: prometheus/v1\nservice: shop\nslos:\n- {name: ab, objective: hush}",
+        "version: prometheus/v1\nservice: shop\nslos:\n- {name: hush hush, objective: 99}",
+        "version: hush\nslos: []",
+        "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: ab}\nspec: {service: s, budgetingMethod: hush}",
+        "scrape_configs:\n- {job_name: a, honor_labels: hush}",
+        "scrape_configs:\n- {job_name: a, scrape_interval: hush}",
+        "scrape_configs:\n- {job_name: a, body_size_limit: hush}",
+        "scrape_configs:\n- job_name: a\n  basic_auth: {username: u, password: hush, password: hush}",
+        "scrape_configs:\n- job_name: a\n  bearer_token: \"hush",
+        "policies:\n- {name: a, type: latency, latency: {threshold_ms: hush}}",
+        "policies: []\nkeep_errors: hush", "policies: []\nafter: hush: hush",
+        "otlp-http: hush", "insecure: hush", "retention: hush", "durability: hush",
+        "span-metrics: hush", "series-per-target: hush", "webhook: hush", "downsample: hush",
+        "retention-bytes-logs: hush", "otlp-http: hush\notlp-http: hush",
+        "heartbeat-url: [hush, [hush",
+        "service: a\nlisteners: hush", "service: a\nlisteners: []\nthreads: \"hush",
+        "route: {receiver: a}\nglobal: {slack_api_url: hush, slack_api_url: hush}",
+    ]
+
+    @Test("are in no complaint about a file of any kind", arguments: misplaced)
+    func otherFiles(text: String) async throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.file("a.yml", text + "\n")
+        let outcome = try await Subprocess.run(["check", file])
+        #expect(outcome.status == 1, "\(outcome)")
+        #expect(outcome.error.contains("\(file):"), "\(outcome)")
+        #expect(!(outcome.output + outcome.error).contains("hush"), "\(outcome)")
+    }
 }

@@ -93,6 +93,64 @@ struct NotificationServerTests {
         #expect(await server.stop() == 0)
     }
 
+    @Test("a dry run names the webhooks that are told past all routes, and what they are told of")
+    func dryRunOfWebhooks() async throws {
+        let folder = try TemporaryFolder()
+        let hook = "http://user:hush@127.0.0.1:1/hush"
+        let server = try await ServerProcess(data: folder.path + "/data", ["--webhook", hook])
+        let arguments = ["alerts", "dry-run", "alertname=A", "--server", server.url]
+        let told = try await Subprocess.run(arguments)
+        #expect(told.status == 0, "\(told)")
+        #expect(told.output.contains("webhook-1 (--webhook)\n  told at once"), "\(told.output)")
+        #expect(told.output.contains("somebody is told"), "\(told.output)")
+        #expect(!told.output.contains("hush"), "\(told.output)")
+        let silence = """
+            {"matchers":[{"name":"alertname","value":"A","isRegex":false}],"comment":"quiet",
+             "startsAt":"2020-01-01T00:00:00Z","endsAt":"2100-01-01T00:00:00Z","createdBy":"me"}
+            """
+        _ = try await Wire.post(
+            server.url + "/api/v2/silences", type: "application/json", Array(silence.utf8))
+        let silenced = try await Subprocess.run(arguments + ["--output", "json"])
+        #expect(silenced.status == 0, "\(silenced)")
+        #expect(silenced.output.contains("\"told\":true"), "\(silenced.output)")
+        #expect(silenced.output.contains("\"direct\":[{\"name\":\"webhook-1\""))
+        #expect(await server.stop() == 0)
+        let nobody = try await ServerProcess(data: folder.path + "/other")
+        let none = try await Subprocess.run([
+            "alerts", "dry-run", "alertname=A", "--server", nobody.url,
+        ])
+        #expect(none.status == 1, "\(none)")
+        #expect(none.output.contains("nobody is told"), "\(none.output)")
+        #expect(await nobody.stop() == 0)
+    }
+
+    @Test("alerts, silences and notifications are counted in the text that Prometheus scrapes")
+    func metrics() async throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.file("am.yml", Self.config("one"))
+        let server = try await ServerProcess(
+            data: folder.path + "/data", ["--alertmanager-config", file])
+        let text = try await Wire.get(server.url + "/metrics").text
+        for line in [
+            "# TYPE alertmanager_alerts gauge", "alertmanager_alerts{state=\"active\"} 0",
+            "alertmanager_alerts{state=\"suppressed\"} 0",
+            "alertmanager_silences{state=\"active\"} 0",
+            "alertmanager_silences{state=\"pending\"} 0",
+            "alertmanager_silences{state=\"expired\"} 0",
+            "# TYPE alertmanager_notification_latency_seconds histogram",
+            "alertmanager_notification_latency_seconds_bucket{integration=\"webhook\",le=\"+Inf\"} 0",
+            "alertmanager_notification_latency_seconds_bucket{integration=\"webhook\",le=\"1\"} 0",
+            "alertmanager_notification_latency_seconds_sum{integration=\"webhook\"} 0",
+            "alertmanager_notification_latency_seconds_count{integration=\"webhook\"} 0",
+        ] {
+            #expect(text.contains(line + "\n"), "\(line) in \(text)")
+        }
+        // Each family is named once.
+        let types = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
+        #expect(Set(types).count == types.count)
+        #expect(await server.stop() == 0)
+    }
+
     @Test("bad requests of the API are refused with the reason")
     func badRequests() async throws {
         let folder = try TemporaryFolder()

@@ -189,12 +189,24 @@ struct SLOLifeTests {
         ] {
             #expect(try await Self.send("\(server.url)\(path)", .POST, body).status == status)
         }
+        for (number, reason) in [
+            ("1", "by must have between 1"), ("1?by=", "by must have between 1"),
+            ("2?by=bob", "has no exclusion 2 that holds"),
+            ("x?by=bob", "the number of an exclusion"),
+        ] {
+            let refused = try await Self.send("\(server.url)\(path)/\(number)", .DELETE)
+            #expect(refused.status == 400, "\(number): \(refused)")
+            #expect("\(refused.json)".contains(reason), "\(number): \(refused)")
+        }
         #expect(try await Self.send("\(server.url)\(path)/1?by=bob", .DELETE).status == 200)
         #expect(try await Self.send("\(server.url)\(path)/1?by=bob", .DELETE).status == 400)
         #expect(try await remaining() < 0)
         let audit = try await Self.send("\(server.url)\(path)").json as? [[String: Any]]
         #expect(audit?.first?["by"] as? String == "ann")
         #expect(audit?.first?["revokedBy"] as? String == "bob")
+        // A number is never given twice.
+        let next = try await Self.send("\(server.url)\(path)", .POST, wish).json as? [String: Any]
+        #expect(next?["number"] as? Int == 2)
         #expect(await server.stop() == 0)
     }
 

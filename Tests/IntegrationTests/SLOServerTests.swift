@@ -126,6 +126,22 @@ struct SLOServerTests {
             ["rules", "backtest", file, "--server", server.url] + times)
         #expect(weighed.status == 0, "\(weighed)")
         #expect(weighed.output.contains("sloth_severity=\"page\""), "\(weighed.output)")
+        // What really fired is told once, though two rules have its name.
+        let fired = stride(from: now - 600, through: now, by: 60).map {
+            "ALERTS{alertname=\"Burning\",alertstate=\"firing\",a=\"b\"} 1 \($0 * 1_000)\n"
+        }
+        _ = try await Self.send("\(server.url)/api/v1/import/prometheus", fired.joined())
+        let beside = try await Subprocess.run(
+            ["rules", "backtest", file, "--server", server.url] + times)
+        #expect(beside.output.contains("REALLY FIRED"), "\(beside.output)")
+        #expect(
+            beside.output.components(separatedBy: "Burning{a=\"b\"}").count == 2,
+            "\(beside.output)")
+        // Of rules made of an objective the objective's place is told.
+        let quiet = try await Subprocess.run(
+            ["rules", "backtest", file, "--server", server.url]
+                + ["--from", "\(now - 86_400)", "--to", "\(now - 43_200)"])
+        #expect(quiet.output.contains("never: Burning (\(file):5)\n"), "\(quiet.output)")
         #expect(await server.stop() == 0)
         let json = try await Subprocess.run(
             ["rules", "backtest", rules, "--data", data, "--output", "json"] + times)

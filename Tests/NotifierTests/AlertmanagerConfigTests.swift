@@ -95,7 +95,7 @@ import Testing
             "  resolve_timeout: 2m", "  victorops_api_key: x", 2,
             "victorops_api_key is not supported"
         ),
-        ("      continue: true", "      continue: 7", 27, "cannot unmarshal !!str `7` into bool"),
+        ("      continue: true", "      continue: 7", 27, "cannot unmarshal !!str into bool"),
         ("      receiver: pager", "      receiver: nobody", 22, "undefined receiver \"nobody\""),
         (
             "  receiver: default", "  group_wait: 1s", 18,
@@ -183,6 +183,114 @@ import Testing
             #expect(error?.line == 4)
             #expect(!"\(error.map(String.init(describing:)) ?? "")".contains("SECRET8"))
         }
+    }
+
+    @Test(
+        "does not repeat what is no value of its field, nor what is no name of one: it may be a secret",
+        arguments: [
+            ("url: ", "send_resolved: hush, url: "),
+            ("url: ", "max_alerts: hush, url: "),
+            ("url: ", "timeout: hush, url: "),
+            ("url: ", "'hush/hush:hush': 1, url: "),
+            ("http_config: {}", "http_config: {follow_redirects: hush}"),
+            ("http_config: {}", "http_config: {authorization: [hush]}"),
+            ("http_config: {}", "http_config: {tls_config: {insecure_skip_verify: hush}}"),
+            ("resolve_timeout: 5m", "resolve_timeout: hush"),
+            ("resolve_timeout: 5m", "smtp_require_tls: hush"),
+            ("resolve_timeout: 5m", "smtp_smarthost: hush"),
+            ("resolve_timeout: 5m", "smtp_smarthost: 'a:hush'"),
+            ("resolve_timeout: 5m", "slack_api_url: 'hush'"),
+            ("group_wait: 1s", "group_wait: hush"), ("group_wait: 1s", "continue: hush"),
+            ("group_wait: 1s", "group_by: hush"), ("group_wait: 1s", "routes: hush"),
+            ("group_wait: 1s", "routes: [{receiver: a, matchers: ['hush']}]"),
+            ("group_wait: 1s", "routes: [{receiver: a, matchers: ['a=\"hush']}]"),
+            ("group_wait: 1s", "routes: [{receiver: a, match_re: {a: '(hush'}}]"),
+            ("weekdays: [monday]", "weekdays: [hush]"), ("weekdays: [monday]", "months: [hush]"),
+            ("weekdays: [monday]", "years: ['hush:2']"), ("weekdays: [monday]", "location: hush"),
+            ("weekdays: [monday]", "days_of_month: [hush]"),
+            ("weekdays: [monday]", "times: [{start_time: hush, end_time: '10:00'}]"),
+        ])
+    func mistypedSecrets(line: String, wrong: String) throws {
+        let text = """
+            global: {resolve_timeout: 5m}
+            route: {receiver: a, group_wait: 1s}
+            time_intervals: [{name: t, time_intervals: [{weekdays: [monday]}]}]
+            receivers:
+              - name: a
+                webhook_configs: [{url: "http://127.0.0.1:1/", http_config: {}}]
+            """
+        _ = try AlertmanagerConfig.parse(text, path: "am.yml")
+        let changed = text.replacing(line, with: wrong)
+        try #require(changed != text)
+        let error = #expect(throws: NotifierConfigError.self) {
+            try AlertmanagerConfig.parse(changed, path: "am.yml")
+        }
+        let complaint = error.map { "\($0)" } ?? ""
+        #expect(complaint.hasPrefix("am.yml:"), "\(complaint)")
+        #expect(!complaint.contains("hush"), "\(complaint)")
+    }
+
+    @Test("may have Slack's address for apps beside an app's token, and tokens of receivers' own")
+    func slackTokens() throws {
+        let text = """
+            global: {slack_app_token: xoxb-1, slack_api_url: "https://slack.com/api/chat.postMessage"}
+            route: {receiver: a}
+            receivers:
+              - name: a
+                slack_configs:
+                  - {channel: x}
+                  - {channel: y, http_config: {authorization: {credentials: xoxb-2}}}
+            """
+        #expect(try AlertmanagerConfig.parse(text, path: "am.yml").integrations.count == 2)
+        #expect(throws: NotifierConfigError.self) {
+            try AlertmanagerConfig.parse(
+                text.replacing("slack.com/api", with: "hooks.slack.com/api"), path: "am.yml")
+        }
+    }
+
+    @Test(
+        "refuses a regular expression that is none",
+        arguments: [
+            "route: {receiver: a, routes: [{match_re: {b: }}]}",
+            "route: {receiver: a}\ninhibit_rules: [{source_match_re: {b: }}]",
+            "route: {receiver: a}\ninhibit_rules: [{target_match_re: {b: }}]",
+        ])
+    func emptyPattern(text: String) {
+        let error = #expect(throws: NotifierConfigError.self) {
+            try AlertmanagerConfig.parse(text + "\nreceivers: [{name: a}]\n", path: "am.yml")
+        }
+        #expect(error?.reason.hasPrefix("b has no regular expression") == true)
+    }
+
+    @Test("may have empty documents, and no second one")
+    func documents() throws {
+        let text = "route: {receiver: a}\nreceivers: [{name: a}]\n"
+        for whole in ["---\n" + text, text + "---\n", text + "---\n# end\n...\n"] {
+            #expect(try AlertmanagerConfig.parse(whole, path: "am.yml").receivers == ["a"])
+        }
+        let error = #expect(throws: NotifierConfigError.self) {
+            try AlertmanagerConfig.parse(text + "---\n" + text, path: "am.yml")
+        }
+        #expect(error?.line == 4)
+        #expect(error?.reason.contains("second document") == true)
+    }
+
+    @Test("may have labels of any letters in matchers, groups and inhibition")
+    func anyLabels() throws {
+        let config = try AlertmanagerConfig.parse(
+            """
+            route:
+              receiver: a
+              group_by: ["größe", "k8s.pod/name"]
+              routes:
+                - {receiver: a, matchers: ['"k8s.pod/name"="x"', 'größe=~"a|b"']}
+            inhibit_rules: [{source_matchers: ['"a b"="1"'], target_matchers: [c="1"], equal: ["größe"]}]
+            receivers: [{name: a}]
+            """, path: "am.yml")
+        #expect(config.route.groupBy == ["größe", "k8s.pod/name"])
+        #expect(config.route.routes[0].matchers.accept(["k8s.pod/name": "x", "größe": "b"]))
+        #expect(!config.route.routes[0].matchers.accept(["größe": "b"]))
+        #expect(config.inhibitRules[0].source.accept(["a b": "1"]))
     }
 
     @Test("may have merge keys, and say that redirects be followed")

@@ -199,6 +199,16 @@ final class FullCatalog: Catalog, NotifierStore {
                 let entry = try alertmanager.deliveryLog(limit: 10)[0]
                 #expect(entry.state == .due)
                 #expect(entry.delivery.lastError.hasPrefix("answered 400"))
+                func reading(_ name: String, _ labels: String...) -> Double? {
+                    lab.events.readings().first {
+                        $0.name == "alertmanager_\(name)" && $0.labels.map(\.value) == labels
+                    }?.value
+                }
+                #expect(reading("notification_latency_seconds_count", "webhook") == 2)
+                #expect(reading("notification_latency_seconds_bucket", "webhook", "+Inf") == 2)
+                #expect(reading("alerts", "active") == 1)
+                #expect(reading("alerts", "suppressed") == 0)
+                #expect(reading("silences", "expired") == 0)
             }
         }
     }

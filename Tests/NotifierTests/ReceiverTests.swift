@@ -400,6 +400,13 @@ struct ReceiverLab {
             ("{{ (dict \"k\" 1).k }}", "1"), ("{{ len (append (list 1) 2 3) }}", "3"),
             ("{{ \"a b\" | base64encode }}", "YSBi"), ("{{ urlUnescape \"a%20b\" }}", "a b"),
             ("{{ match \"^f\" .Status }}", "true"),
+            ("{{ title \"hello wORLD of x's\" }}", "Hello World Of X's"),
+            (
+                "{{ index .Alerts 0 }}",
+                "{firing map[x:<y>] 2023-11-14 22:13:20 +0000 UTC 0001-01-01 00:00:00 +0000 UTC}"
+            ),
+            ("{{ .Alerts | printf \"%v\" | len }}", "81"),
+            ("{{ .GroupLabels.SortedPairs }}", "a=1"),
             ("{{ range .Alerts }}{{ .EndsAt }}{{ end }}", "0001-01-01 00:00:00 +0000 UTC"),
         ])
     func functions(source: String, expected: String) throws {

@@ -78,6 +78,10 @@ struct TemplatePeerTests {
         "{{ printf \"%T %T %T\" 1 1.5 \"a\" }} {{ printf \"%d\" \"a\" }} {{ printf \"%s\" }} {{ printf \"%!\" }}",
         "{{ html \"<a href='x'>&\\\"\" }} {{ js \"it's <b> \\n\" }} {{ urlquery \"a b&c=ä/\" }}",
         "{{ len \"äöü\" }} {{ len .CommonLabels }}",
+        // Structures, their members in the order of their fields.
+        "{{ . }}", "{{ .Alerts }}", "{{ index .Alerts 1 }}",
+        "{{ printf \"%v\" (index .Alerts 0) }}",
+        "{{ title \"hello wORLD\" }} {{ toUpper \"aéß\" }} {{ printf \"%U\" 228 }}",
         // The language.
         "{{- /* a comment */ -}} a {{- \" b \" -}} c",
         "{{ if and (eq .Status \"firing\") (gt (len .Alerts) 1) }}many{{ else if .Status }}one{{ else }}none{{ end }}",
@@ -114,7 +118,8 @@ struct TemplatePeerTests {
     static let failing: [String] = [
         "{{ template \"nobody\" . }}", "{{ .Nothing }}", "{{ toUpper 1 }}", "{{ index .Alerts 9 }}",
         "{{ lt 1 \"a\" }}", "{{ range 1.5 }}{{ end }}", "{{ slice \"abc\" 2 9 }}",
-        "{{ nofunction }}", "{{ .Status",
+        "{{ nofunction }}", "{{ .Status", "{{ nil }}", "{{ call .Status }}",
+        "{{ .TruncatedAlerts }}",
     ]
 
     /// What amtool writes, or nothing if it refuses.

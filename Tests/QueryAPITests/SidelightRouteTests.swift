@@ -42,6 +42,9 @@ struct SidelightRouteTests {
             ("logs?traceId=7&spanId=q", 400, "traceId and spanId must be hexadecimal: "),
             ("logs?traceId=7&limit=0", 400, "limit must be a positive number"),
             ("alerts/history?limit=x", 400, "limit must be a positive number"),
+            ("alerts/history?from=soon", 400, "from must be a time such as 2026-"),
+            ("alerts/history?state=angry", 400, "state must be one of inactive, pending"),
+            ("alerts/history?label=x", 400, "label must be NAME=VALUE"),
             ("other", 404, "/api/sidelight/other is not served here"),
         ])
     func errors(path: String, status: Int, message: String) async throws {
@@ -75,6 +78,17 @@ struct SidelightRouteTests {
             #expect(all.text == #"{"transitions":[\#(steps.joined(separator: ","))]}"#)
             let newest = try await server.get("/api/sidelight/alerts/history?limit=1")
             #expect(newest.text == #"{"transitions":[\#(steps[0])]}"#)
+            for (query, wanted) in [
+                ("alertname=Burn", steps), ("alertname=Other", []), ("state=pending", [steps[1]]),
+                ("from=2026-01-02T03:04:06Z", [steps[0]]), ("to=\(APIServer.now)", [steps[1]]),
+                ("from=now-1h&to=now", [steps[1]]), ("from=now-0s&to=now", [steps[1]]),
+                ("label=alertname=Burn&label=nobody=", []), ("label=alertname=Burn", steps),
+            ] {
+                let answer = try await server.get("/api/sidelight/alerts/history?\(query)")
+                #expect(
+                    answer.text == #"{"transitions":[\#(wanted.joined(separator: ","))]}"#,
+                    "\(query)")
+            }
         }
     }
 

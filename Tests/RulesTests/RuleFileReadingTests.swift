@@ -25,6 +25,17 @@ struct RuleFileReadingTests {
         #expect(alerts[2].labels.first { $0.name == "c" }?.value == (try Template("e")))
     }
 
+    @Test("do not hang on mappings that are merged again and again")
+    func mergedWithoutEnd() {
+        var text = "groups:\n- {name: g0, labels: &m0 {a: b}}\n"
+        for number in 1..<30 {
+            let last = "*m\(number - 1)"
+            text += "- {name: g\(number), labels: &m\(number) {<<: [\(last), \(last)]}}\n"
+        }
+        let error = #expect(throws: RuleFileError.self) { try RuleFile.parse(text, path: "a.yml") }
+        #expect(error?.reason.hasPrefix("<< of labels") == true, "\(error?.reason ?? "")")
+    }
+
     @Test("tell all their mistakes at once, each with its line")
     func allMistakes() {
         let error = #expect(throws: RuleFileError.self) {

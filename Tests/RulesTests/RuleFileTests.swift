@@ -107,6 +107,70 @@ import Testing
         }
     }
 
+    @Test("all documents of a file are read, and their groups have different names")
+    func documents() throws {
+        let one = "groups: [{name: a, rules: [{record: x, expr: up}]}]\n"
+        let file = try RuleFile.parse(
+            one + "---\n# none\n---\ngroups: [{name: b}]\n", path: "a.yml")
+        #expect(file.groups.map(\.key.name) == ["a", "b"])
+        let twice = #expect(throws: RuleFileError.self) {
+            try RuleFile.parse(one + "---\n" + one, path: "a.yml")
+        }
+        #expect(twice?.line == 3)
+        #expect(twice?.reason.contains("a second group is named \"a\"") == true)
+        let broken = #expect(throws: RuleFileError.self) {
+            try RuleFile.parse(one + "---\ngroups: [\n", path: "a.yml")
+        }
+        #expect(broken?.line ?? 0 >= 3)
+    }
+
+    @Test("labels may have names of any letters")
+    func anyLabels() throws {
+        let file = try RuleFile.parse(
+            """
+            groups:
+            - name: g
+              rules:
+              - alert: A
+                expr: 'sum by ("größe") ({"http.requests", "k8s.pod/name"="x"}) > 0'
+                labels: {"größe": '{{ index $labels "größe" }}', k8s.pod: y}
+            """, path: "a.yml")
+        guard case .alerting(let alert) = file.groups[0].rules[0] else {
+            Issue.record("no alerting rule")
+            return
+        }
+        #expect(alert.labels.map(\.name) == ["größe", "k8s.pod"])
+    }
+
+    @Test(
+        "a value that is not what its field takes is not repeated: it may be a secret",
+        arguments: [
+            ("interval: 1m", "interval: hush"), ("limit: 3", "limit: hush"),
+            ("query_offset: 1s", "query_offset: hush"), ("for: 1m", "for: hush"),
+            ("datasource: tempo", "datasource: hush"), ("range: 5m", "range: hush"),
+            ("labels: {a: b}", "labels: hush"), ("labels: {a: b}", "labels: {a: [hush]}"),
+            ("limit: 3", "limit: 3\n  limit: [hush"), ("limit: 3", "limit: \"hush"),
+            ("limit: 3", "limit: 3\n  limit: hush"), ("limit: 3", "limit: hush: hush"),
+        ])
+    func secrets(line: String, wrong: String) throws {
+        let text = """
+            groups:
+            - name: g
+              interval: 1m
+              limit: 3
+              query_offset: 1s
+              rules:
+              - {alert: A, expr: '{ } | rate()', datasource: tempo, range: 5m, for: 1m, labels: {a: b}}
+            """
+        _ = try RuleFile.parse(text, path: "a.yml")
+        let error = #expect(throws: RuleFileError.self) {
+            try RuleFile.parse(text.replacing(line, with: wrong), path: "a.yml")
+        }
+        let complaint = error.map { "\($0)" } ?? ""
+        #expect(complaint.hasPrefix("a.yml:"), "\(complaint)")
+        #expect(!complaint.contains("hush"), "\(complaint)")
+    }
+
     @Test("a file that is missing is named")
     func missing() {
         #expect(throws: RuleFileError.self) { try RuleFile.load("/nowhere/rules.yml") }

@@ -125,6 +125,9 @@ struct TemplateTests {
             ("{{ (index (query \"x\") 1).Value }} {{ slice \"abc\" 1 2 }}", "1.5 b"),
             ("{{ print 1 2 \"a\" 3 }}|{{ println \"a\" 1 }}", "1 2a3|a 1\n"),
             ("{{ urlquery \"a b\" }}", "a+b"),
+            // A letter whose counterpart is two letters stays, as in Go.
+            ("{{ toUpper \"aéß\" }} {{ toLower \"AÉẞ\" }}", "AÉß aéß"),
+            ("{{ title \"hello wORLD\" }}", "Hello WORLD"),
         ])
     func texts(source: String, expected: String) throws {
         #expect(try text(source) == expected)
@@ -136,6 +139,9 @@ struct TemplateTests {
             ("{{ humanize $labels.n }}", "2.048k"),
             ("{{ humanize1024 $labels.n }} {{ humanize1024 1 }}", "2ki 1"),
             ("{{ $labels.n | humanizeDuration }}", "34m 8s"),
+            ("{{ humanizeDuration 1e20 }}", "-106751991167300d -15h -30m -8s"),
+            ("{{ humanizeDuration 9e15 }}", "104166666666d 16h 0m 0s"),
+            ("{{ (toTime 1435065584.128).Year }}", "2015"),
             ("{{ humanizePercentage 0.1234567 }}", "12.35%"),
             ("{{ humanizeTimestamp 1500000000.5 }}", "2017-07-14 02:40:00.5 +0000 UTC"),
             ("{{ 1500000000 | toTime }}", "2017-07-14 02:40:00 +0000 UTC"),
@@ -177,6 +183,7 @@ struct TemplateTests {
             ("{{ printf \"%t %T\" true $value }}", "true float64"),
             ("{{ printf \"%*d\" 4 7 }}", "   7"), ("{{ printf \"100%\" }}", "100%!(NOVERB)"),
             ("{{ printf \"%+.1f\" $value }}", "+0.5"),
+            ("{{ printf \"%U %U\" 228 128512 }}", "U+00E4 U+1F600"),
         ])
     func printf(source: String, expected: String) throws {
         #expect(try text(source) == expected)
@@ -197,6 +204,10 @@ struct TemplateTests {
             ("{{ index (query \"x\") 9 }}", "out of range"),
             ("{{ range $value }}{{ end }}", "can't iterate"), ("{{ toTime 1e300 }}", "overflows"),
             ("{{ parseDuration \"x\" }}", "not a valid duration"),
+            ("{{ nil }}", "nil is not a command"),
+            ("{{ if nil }}a{{ end }}", "nil is not a command"),
+            ("{{ call .Labels }}", "error calling call: non-function of type map[string]string"),
+            ("{{ $labels.job | call }}", "error calling call: non-function of type string"),
             (
                 "{{ define \"t\" }}{{ template \"t\" }}{{ end }}{{ template \"t\" }}",
                 "template depth"
@@ -289,7 +300,8 @@ struct TemplateTests {
             (0.00012, "120u 0.012% 120us"), (-90, "-90 -9000% -1m 30s"),
             (3_661, "3.661k 3.661e+05% 1h 1m 1s"), (12.3456, "12.35 1235% 12.35s"),
             (.infinity, "+Inf +Inf% +Inf"), (.nan, "NaN NaN% NaN"),
-            (1e30, "1e+06Y 1e+32% 1e+30s"),
+            // Seconds that do not fit, as promtool shows them.
+            (1e30, "1e+06Y 1e+32% -106751991167300d -15h -30m -8s"),
         ] as [(Double, String)])
     func humanized(value: Double, expected: String) throws {
         let all =

@@ -73,7 +73,23 @@ extension AlertmanagerConfig {
         _ text: String, _ path: String
     ) throws(NotifierConfigError) -> Node? {
         do {
-            return try Yams.compose(yaml: text)
+            var documents = try Yams.compose_all(yaml: text)
+            let root = documents.next()
+            // A sequence of documents ends at a mistake as if there were no more.
+            if let error = documents.error { throw error }
+            while let other = documents.next() {
+                let node = ConfigNode(
+                    surroundings: ConfigNode.Surroundings(path: path, environment: [:]),
+                    what: "a document", node: other)
+                if node.isNull { continue }
+                throw node.failure(
+                    "a second document stands in the file, which nothing would read: write all into one"
+                )
+            }
+            if let error = documents.error { throw error }
+            return root
+        } catch let error as NotifierConfigError {
+            throw error
         } catch let error as YamlError {
             switch error {
             case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
@@ -87,7 +103,7 @@ extension AlertmanagerConfig {
             default: throw NotifierConfigError(path: path, reason: error.problem)
             }
         } catch {
-            throw NotifierConfigError(path: path, reason: "not readable as YAML: \(error)")
+            throw NotifierConfigError(path: path, reason: "not readable as YAML")
         }
     }
 
@@ -203,7 +219,7 @@ private enum ShownConfig {
         do {
             return try Yams.serialize(node: shown(root, key: "", parent: ""))
         } catch {
-            throw NotifierConfigError(path: path, reason: "cannot be shown: \(error)")
+            throw NotifierConfigError(path: path, reason: "cannot be shown as YAML")
         }
     }
 

@@ -67,7 +67,7 @@ struct ConfigNode {
                 throw keyNode.failure("\(name) is not supported: \(reason)")
             }
             guard known.contains(name) else {
-                throw keyNode.failure("field \(name) not found in type \(type)")
+                throw keyNode.failure("field \(Self.shown(key: name)) not found in type \(type)")
             }
             values[name] = node
         }
@@ -94,14 +94,14 @@ struct ConfigNode {
         switch try text() {
         case "true", "True", "TRUE", "yes", "on": return true
         case "false", "False", "FALSE", "no", "off": return false
-        case let text: throw failure("cannot unmarshal !!str `\(text)` into bool (\(what))")
+        default: throw failure("cannot unmarshal \(kind) into bool (\(what))")
         }
     }
 
     func integer() throws(NotifierConfigError) -> Int64 {
         let text = try text()
         guard let number = Int64(text) else {
-            throw failure("cannot unmarshal !!str `\(text)` into int (\(what))")
+            throw failure("cannot unmarshal \(kind) into int (\(what))")
         }
         return number
     }
@@ -110,7 +110,7 @@ struct ConfigNode {
     func duration() throws(NotifierConfigError) -> Int64 {
         let text = try text()
         guard let nanoseconds = DurationText.nanoseconds(text) else {
-            throw failure("not a valid duration string: \"\(text)\" (\(what))")
+            throw failure("not a valid duration string such as 30s or 1h30m (\(what))")
         }
         return nanoseconds
     }
@@ -129,9 +129,19 @@ struct ConfigNode {
         }
     }
 
+    /// Names of fields are shown; what looks like none may be a secret in the wrong place.
+    private static func shown(key: String) -> String {
+        let isName = key.utf8.allSatisfy { byte in
+            UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || byte == UInt8(ascii: "_")
+                || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+                || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+        }
+        return isName && key.utf8.count <= 40 ? key : "of this line"
+    }
+
+    /// What a value is instead of what it should be: never the value, which may be a secret in the wrong place.
     private var kind: String {
         switch node {
-        // Not what it says: a secret may have been written in the wrong place.
         case .scalar: "!!str"
         case .mapping: "!!map"
         case .sequence: "!!seq"

@@ -65,12 +65,13 @@ struct GlobalSettings: Sendable {
         if let node = fields["http_config"] { http = try HTTPOptions(node) }
         slackURL = try fields.secretURL("slack_api_url")
         slackAppToken = try fields.secret("slack_app_token")
-        if slackURL != nil, slackAppToken != nil {
+        slackAppURL = try fields.url("slack_app_url") ?? slackAppURL
+        // Both, where the address is that of apps: receivers may bring tokens of their own in http_config.
+        if let slackURL, slackAppToken != nil, slackURL != .inline(slackAppURL) {
             throw fields.failure(
                 "at most one of slack_app_token/slack_app_token_file & "
                     + "slack_api_url/slack_api_url_file must be configured")
         }
-        slackAppURL = try fields.url("slack_app_url") ?? slackAppURL
         pagerDutyURL = try fields.url("pagerduty_url") ?? pagerDutyURL
         opsgenieURL = try fields.url("opsgenie_api_url") ?? opsgenieURL
         opsgenieKey = try fields.secret("opsgenie_api_key")

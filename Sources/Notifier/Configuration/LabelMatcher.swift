@@ -99,6 +99,11 @@ extension LabelMatcher: Hashable, Comparable, CustomStringConvertible {
 /// Why a text is no matcher.
 package struct MatcherFailure: Error, Hashable, Sendable {
     package var reason: String
+
+    /// Without the text that is none.
+    var kind: String {
+        reason.firstRange(of: ": ").map { String(reason[..<$0.lowerBound]) } ?? reason
+    }
 }
 
 extension [LabelMatcher] {

@@ -172,13 +172,16 @@ extension ConfigNode {
                 }
             }
             guard isName, let first = name.utf8.first, !(48...57).contains(first) else {
-                throw node.failure("invalid label name \"\(name)\"")
+                throw node.failure("invalid label name (\(what))")
+            }
+            if operation == .matches, node.isNull {
+                throw node.failure("\(name) has no regular expression (\(what))")
             }
             let value = try node.text()
             do throws(MatcherFailure) {
                 matchers.append(try LabelMatcher(name, operation, value))
             } catch {
-                throw node.failure(error.reason)
+                throw node.failure("\(error.kind) (\(what))")
             }
         }
         return matchers
@@ -192,7 +195,7 @@ extension ConfigNode {
             do throws(MatcherFailure) {
                 matchers += try MatcherText.matchers(text)
             } catch {
-                throw element.failure(error.reason)
+                throw element.failure("\(error.kind) (\(what))")
             }
         }
         return matchers

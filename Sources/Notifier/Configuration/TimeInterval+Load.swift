@@ -1,4 +1,5 @@
 import Foundation
+import Rules
 
 extension TimeInterval {
     private static let weekdayNames = [
@@ -28,7 +29,7 @@ extension TimeInterval {
         for element in try fields["years"]?.elements() ?? [] {
             let (first, last) = try Self.ends(element)
             guard let from = Int(first), let to = Int(last) else {
-                throw element.failure("\(first) is not a valid year")
+                throw element.failure("not a valid year")
             }
             guard from <= to else {
                 throw element.failure("end year \(to) is before start year \(from)")
@@ -42,7 +43,7 @@ extension TimeInterval {
         } else if let found = TimeZone(identifier: name) {
             zone = found
         } else {
-            throw location.failure("unknown time zone \(name)")
+            throw location.failure(ZoneDatabase.complaint)
         }
     }
 
@@ -65,9 +66,9 @@ extension TimeInterval {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ $0.count == 2 }),
             let hour = Int(parts[0]), let minute = Int(parts[1])
-        else { throw node.failure("couldn't parse timestamp \(text), invalid format") }
+        else { throw node.failure("couldn't parse timestamp, invalid format: HH:MM is expected") }
         guard hour >= 0, (0...59).contains(minute), hour * 60 + minute <= 1_440 else {
-            throw node.failure("timestamp \(text) out of range")
+            throw node.failure("timestamp out of range")
         }
         return hour * 60 + minute
     }
@@ -76,10 +77,10 @@ extension TimeInterval {
     {
         let (first, last) = try ends(node)
         guard let from = weekdayNames.firstIndex(of: first.lowercased()) else {
-            throw node.failure("\(first) is not a valid weekday")
+            throw node.failure("not a valid weekday")
         }
         guard let to = weekdayNames.firstIndex(of: last.lowercased()) else {
-            throw node.failure("\(last) is not a valid weekday")
+            throw node.failure("not a valid weekday")
         }
         guard from <= to else { throw node.failure("start day cannot be before end day") }
         return from...to
@@ -92,7 +93,7 @@ extension TimeInterval {
         var days: [Int] = []
         for text in [first, last] {
             guard let day = Int(text), day != 0, (-31...31).contains(day) else {
-                throw node.failure("\(text) is not a valid day of the month: out of range")
+                throw node.failure("not a valid day of the month: out of range")
             }
             days.append(day)
         }
@@ -115,7 +116,7 @@ extension TimeInterval {
         for text in [first, last] {
             let named = monthNames.firstIndex(of: text.lowercased()).map { $0 + 1 }
             guard let month = named ?? Int(text), (1...12).contains(month) else {
-                throw node.failure("\(text) is not a valid month")
+                throw node.failure("not a valid month")
             }
             months.append(month)
         }
@@ -134,7 +135,7 @@ extension TimeInterval {
         switch parts.count {
         case 1: return (parts[0], parts[0])
         case 2: return (parts[0], parts[1])
-        default: throw node.failure("couldn't parse range \(text), invalid format")
+        default: throw node.failure("couldn't parse range, invalid format")
         }
     }
 }

@@ -239,15 +239,9 @@ package final class Alertmanager: Sendable {
     }
 
     private func registerGauges() {
-        events.gauge("alertmanager_alerts_firing", help: "Alerts that fire.") { [weak self] in
-            guard let self else { return 0 }
-            let now = now
-            return Double(snapshot.alerts.values.count { !$0.isResolved(at: now) })
-        }
-        events.gauge("alertmanager_silences_active", help: "Silences in force.") { [weak self] in
-            guard let self else { return 0 }
-            let now = now
-            return Double(snapshot.silences.values.count { $0.state(at: now) == .active })
-        }
+        events.announce(OutboxFailed.self)
+        events.announce(AlertsReceived.self)
+        events.announce(AlertsOverflowed.self)
+        events.collect { [weak self] in self?.readings ?? [] }
     }
 }

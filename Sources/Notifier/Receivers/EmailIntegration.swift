@@ -132,15 +132,15 @@ extension ConfigNode {
     func hostAndPort() throws(NotifierConfigError) -> (host: String, port: Int) {
         let text = try text()
         guard let colon = text.lastIndex(of: ":") else {
-            throw failure("address \(text): missing port in address")
+            throw failure("\(what): missing port in address")
         }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
         let named = ["smtp": 25, "smtps": 465, "submission": 587]
         let word = String(text[text.index(after: colon)...])
-        guard !word.isEmpty else { throw failure("address \"\(text)\": port cannot be empty") }
+        guard !word.isEmpty else { throw failure("\(what): port in address cannot be empty") }
         guard let port = UInt16(word).map(Int.init) ?? named[word] else {
-            throw failure("address \(text): \(word) is no port")
+            throw failure("\(what): the port in the address is none")
         }
         return (String(host), port)
     }

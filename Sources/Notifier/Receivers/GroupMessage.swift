@@ -99,7 +99,6 @@ package struct GroupMessage: Codable, Hashable, Sendable {
                 "CommonLabels": .labels(commonLabels),
                 "CommonAnnotations": .labels(commonAnnotations),
                 "ExternalURL": .text(externalURL),
-                "TruncatedAlerts": .number(Int64(truncatedAlerts)),
             ])
     }
 }

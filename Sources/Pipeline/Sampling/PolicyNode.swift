@@ -68,14 +68,14 @@ struct PolicyNode {
         switch try text() {
         case "true": return true
         case "false": return false
-        case let text: throw failure("\(what) must be true or false, not \"\(text)\"")
+        default: throw failure("\(what) must be true or false")
         }
     }
 
     func integer() throws(SamplingFileError) -> Int64 {
         let text = try text()
         guard let number = Int64(text) else {
-            throw failure("\(what) must be a whole number, not \"\(text)\"")
+            throw failure("\(what) must be a whole number")
         }
         return number
     }
@@ -84,8 +84,7 @@ struct PolicyNode {
         let text = try text()
         guard let number = Double(text), range.contains(number) else {
             throw failure(
-                "\(what) must be a number from \(range.lowerBound) to \(range.upperBound), not "
-                    + "\"\(text)\"")
+                "\(what) must be a number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }
@@ -102,6 +101,6 @@ struct PolicyNode {
             let (length, overflow) = number.multipliedReportingOverflow(by: unit)
             if !overflow { return length }
         }
-        throw failure("\(what) must be a duration such as 500ms, 30s, 15m or 2h, not \"\(text)\"")
+        throw failure("\(what) must be a duration such as 500ms, 30s, 15m or 2h")
     }
 }

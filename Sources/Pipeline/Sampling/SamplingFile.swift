@@ -21,7 +21,10 @@ extension SamplingPolicies {
     ) throws(SamplingFileError) -> SamplingPolicies {
         let root: Node?
         do { root = try Yams.compose(yaml: text) } catch {
-            throw SamplingFileError(path: path, line: 0, reason: "not readable as YAML: \(error)")
+            // Without the text around the mistake.
+            let finding =
+                (error as? YamlError)?.finding ?? (line: 0, problem: "not readable as YAML")
+            throw SamplingFileError(path: path, line: finding.line, reason: finding.problem)
         }
         guard let root else {
             throw SamplingFileError(path: path, line: 0, reason: "the file is empty")

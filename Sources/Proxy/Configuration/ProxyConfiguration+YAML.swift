@@ -78,7 +78,11 @@ extension ProxyConfiguration {
         do {
             node = try Yams.compose(yaml: yaml)
         } catch {
-            throw ConfigurationError("\(file): \(error)")
+            // Without the text around the mistake.
+            let finding =
+                (error as? YamlError)?.finding ?? (line: 0, problem: "not readable as YAML")
+            let place = finding.line > 0 ? ":\(finding.line)" : ""
+            throw ConfigurationError("\(file)\(place): \(finding.problem)")
         }
         guard let node else { throw ConfigurationError("\(file): the file is empty") }
         return try YAMLReader(node, path: "", file: file)

@@ -36,11 +36,13 @@ package struct SidelightAPI: Sendable {
         }
     }
 
-    /// `/alerts/history?limit=`: what alerts did, newest first.
+    /// `/alerts/history?limit=&alertname=&state=&label=NAME=VALUE&from=&to=`: what alerts did, newest first.
     func alertHistory(_ request: HTTPRequest) async throws -> HTTPResponse {
         let limit = try limit(request, default: 200)
+        let now = Timestamp(nanoseconds: runner.clock.wallNanoseconds)
+        let filter = try AlertHistoryRequest.filter(request, now: now)
         let transitions = try await runner.run { [catalog] _ in
-            try catalog.alertHistory(limit: limit)
+            try catalog.alertHistory(filter, limit: limit)
         }
         var writer = JSONWriter()
         writer.object {

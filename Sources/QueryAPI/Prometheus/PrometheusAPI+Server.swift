@@ -104,7 +104,8 @@ extension PrometheusAPI {
     private static func write(
         _ name: String, _ readings: [EventLog.Reading], to family: inout JSONWriter
     ) {
-        let isCounter = readings.first?.type == "counter"
+        // The parts of a histogram rise as counters do.
+        let isCounter = readings.first?.type != "gauge"
         family.field("name", name)
         family.field("help", readings.first?.help ?? "")
         family.field("type", isCounter ? "COUNTER" : "GAUGE")

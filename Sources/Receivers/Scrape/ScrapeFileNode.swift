@@ -33,8 +33,14 @@ struct ScrapeFileNode {
             guard let node = try Yams.compose(yaml: text) else { return nil }
             return ScrapeFileNode(path: path, what: "the file", node: node)
         } catch {
-            throw ScrapeFileError(path: path, reason: "not readable as YAML: \(error)")
+            throw unreadable(path, error)
         }
+    }
+
+    /// Without the text around the mistake, which may hold secrets.
+    private static func unreadable(_ path: String, _ error: any Error) -> ScrapeFileError {
+        let finding = (error as? YamlError)?.finding ?? (line: 0, problem: "not readable as YAML")
+        return ScrapeFileError(path: path, line: finding.line, reason: finding.problem)
     }
 
     /// Names of what nobody is shown.
@@ -46,7 +52,7 @@ struct ScrapeFileNode {
     /// The node as YAML.
     func textWithoutSecrets() throws(ScrapeFileError) -> String {
         do { return try Yams.serialize(node: Self.withoutSecrets(node)) } catch {
-            throw failure("\(what) cannot be shown as YAML: \(error)")
+            throw failure("\(what) cannot be shown as YAML")
         }
     }
 
@@ -80,7 +86,7 @@ struct ScrapeFileNode {
             if let error = documents.error { throw error }
             return nodes
         } catch {
-            throw ScrapeFileError(path: path, reason: "not readable as YAML: \(error)")
+            throw unreadable(path, error)
         }
     }
 
@@ -130,14 +136,14 @@ struct ScrapeFileNode {
         switch try text() {
         case "true", "True", "yes", "on": return true
         case "false", "False", "no", "off": return false
-        case let other: throw failure("\(what) must be true or false, not \"\(other)\"")
+        default: throw failure("\(what) must be true or false")
         }
     }
 
     func number() throws(ScrapeFileError) -> Int {
         let text = try text()
         guard let number = Int(text), number >= 0 else {
-            throw failure("\(what) must be a whole number of at least 0, not \"\(text)\"")
+            throw failure("\(what) must be a whole number of at least 0")
         }
         return number
     }
@@ -146,7 +152,7 @@ struct ScrapeFileNode {
     func duration() throws(ScrapeFileError) -> Int64 {
         let text = try text()
         guard let milliseconds = Self.milliseconds(text), milliseconds > 0 else {
-            throw failure("\(what) must be a duration such as 500ms, 15s or 1m, not \"\(text)\"")
+            throw failure("\(what) must be a duration such as 500ms, 15s or 1m")
         }
         return milliseconds
     }
@@ -192,12 +198,12 @@ struct ScrapeFileNode {
         if text == "0" { return 0 }
         let units = ["B", "KB", "KiB", "MB", "MiB", "GB", "GiB"]
         guard let parts = Self.amounts(text, units: units), parts.count == 1 else {
-            throw failure("\(what) must be a size such as 512KB or 10MB, not \"\(text)\"")
+            throw failure("\(what) must be a size such as 512KB or 10MB")
         }
         let shift = (units.firstIndex(of: parts[0].unit).map { ($0 + 1) / 2 } ?? 0) * 10
         let (product, overflow) = parts[0].amount.multipliedReportingOverflow(by: 1 << shift)
         guard !overflow, let bytes = Int(exactly: product) else {
-            throw failure("\(what) is too large: \"\(text)\"")
+            throw failure("\(what) is too large")
         }
         return bytes
     }

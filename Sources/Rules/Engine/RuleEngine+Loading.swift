@@ -153,6 +153,22 @@ extension RuleGroup {
         let made = SlothRules(version: "sidelight").groups(of: objective)
         let text = RuleFileText(made, comment: objective.id).text
         return try RuleFile.parse(text, path: objective.origin.path).groups
-            .map { $0.weighed(for: objective) }
+            .map { $0.weighed(for: objective).standing(at: objective.origin.line) }
+    }
+
+    /// With the line of what the rules were made of, instead of that in a text that nobody sees.
+    private func standing(at line: Int) -> RuleGroup {
+        var group = self
+        group.rules = rules.map { rule in
+            switch rule {
+            case .recording(var recording):
+                recording.query.line = line
+                return .recording(recording)
+            case .alerting(var alerting):
+                alerting.query.line = line
+                return .alerting(alerting)
+            }
+        }
+        return group
     }
 }

@@ -120,7 +120,10 @@ extension AlertEvidence {
             if let share { lines.append("Top \(name): \(Self.text(share)).") }
         }
         if let budget {
-            var line = "\(Self.percent(budget.remaining)) of the budget is left"
+            var line =
+                budget.remaining < 0
+                ? "\(Self.percent(1 - budget.remaining)) of the budget is spent"
+                : "\(Self.percent(budget.remaining)) of the budget is left"
             if let end = budget.exhaustion { line += ", for \(Self.duration(end)) at this speed" }
             lines.append(line + ".")
         }

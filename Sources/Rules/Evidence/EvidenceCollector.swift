@@ -93,6 +93,13 @@ package struct EvidenceCollector: Sendable {
         attempt("log lines", &evidence) { evidence throws(QueryError) in
             if let lines = counted.lines { try noteLines(lines, at: now, &evidence, context) }
         }
+        if evidence.badCount == 0, counted.lines == nil, let objective,
+            let counters = CounterEvidence(objective, subject.labels, metrics)
+        {
+            attempt("counters", &evidence) { evidence throws(QueryError) in
+                try counters.note(&evidence, at: now, context)
+            }
+        }
         if evidence.service.isEmpty { evidence.service = names.first ?? "" }
         if evidence.exemplars.isEmpty, evidence.notes.isEmpty {
             evidence.notes.append(

@@ -27,39 +27,30 @@ extension RuleFile {
         return try parse(text, path: path)
     }
 
-    /// Reads `text` as the content of `path`.
+    /// Reads `text` as the content of `path`: the groups of all its documents. (Prometheus passes over all but the
+    /// first in silence, vmalert reads them all.)
     package static func parse(_ text: String, path: String) throws(RuleFileError) -> RuleFile {
-        guard let root = try compose(text, path) else { return RuleFile(path: path, groups: []) }
-        let fields = try YAMLNode(path: path, what: "the file", node: root).fields(["groups"])
         var groups: [RuleGroup] = []
-        guard let list = fields["groups"], !list.isNull else {
-            return RuleFile(path: path, groups: [])
-        }
         var names: Set<String> = []
         var mistakes: [RuleFileError] = []
-        for node in try list.elements() {
-            do throws(RuleFileError) {
-                let group = try RuleGroup(node)
-                guard names.insert(group.key.name).inserted else {
-                    throw node.failure("a second group is named \"\(group.key.name)\" in this file")
+        for document in try composeAll(text, path) {
+            let root = YAMLNode(path: path, what: "the file", node: document.node)
+            guard let list = try root.fields(["groups"])["groups"], !list.isNull else { continue }
+            for node in try list.elements() {
+                do throws(RuleFileError) {
+                    let group = try RuleGroup(node)
+                    guard names.insert(group.key.name).inserted else {
+                        throw node.failure(
+                            "a second group is named \"\(group.key.name)\" in this file")
+                    }
+                    groups.append(group)
+                } catch {
+                    mistakes.append(error)
                 }
-                groups.append(group)
-            } catch {
-                mistakes.append(error)
             }
         }
         if let error = RuleFileError(mistakes) { throw error }
         return RuleFile(path: path, groups: groups)
-    }
-
-    private static func compose(_ text: String, _ path: String) throws(RuleFileError) -> Node? {
-        do {
-            return try Yams.compose(yaml: text)
-        } catch let error as YamlError {
-            throw RuleFileError(path: path, line: error.line, reason: error.problem)
-        } catch {
-            throw RuleFileError(path: path, reason: "not readable as YAML: \(error)")
-        }
     }
 }
 

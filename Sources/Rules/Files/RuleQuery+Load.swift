@@ -16,10 +16,9 @@ extension YAMLNode {
         case "prometheus", "promql": return .promQL
         case "loki", "logql": return .logQL
         case "tempo", "traceql": return .traceQL
-        case let text:
+        default:
             throw failure(
-                "datasource must be prometheus (PromQL), loki (LogQL) or tempo (TraceQL), not "
-                    + "\"\(text)\"")
+                "datasource must be prometheus (PromQL), loki (LogQL) or tempo (TraceQL)")
         }
     }
 }

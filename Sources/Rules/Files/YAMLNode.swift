@@ -1,7 +1,8 @@
 import PromQL
 import Yams
 
-/// A place in a YAML file that knows what it is, so that every complaint names file and line.
+/// A place in a YAML file that knows what it is, so that every complaint names file and line. No complaint
+/// repeats a value that is not what its field takes: it may be a secret in the wrong place.
 struct YAMLNode {
     let path: String
     /// Words for messages: `group "x"`.
@@ -68,7 +69,7 @@ struct YAMLNode {
     func naturalNumber() throws(RuleFileError) -> Int {
         let text = try text()
         guard let number = Int(text), number >= 0 else {
-            throw failure("\(what) must be a whole number of at least 0, not \"\(text)\"")
+            throw failure("\(what) must be a whole number of at least 0")
         }
         return number
     }
@@ -79,7 +80,7 @@ struct YAMLNode {
         do throws(PromQLDuration.Failure) {
             return try PromQLDuration.parse(text)
         } catch {
-            throw failure("\(what) must be a duration such as 500ms, 30s or 1h30m, not \"\(text)\"")
+            throw failure("\(what) must be a duration such as 500ms, 30s or 1h30m")
         }
     }
 

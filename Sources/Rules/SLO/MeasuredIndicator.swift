@@ -53,10 +53,10 @@ extension YAMLNode {
         }
         for key in keys
         where key.wholeMatch(of: /[a-zA-Z_][a-zA-Z0-9_.]*/) == nil {
-            throw failure("group_by must be names between commas, not \"\(text)\"")
+            throw failure("group_by must be names between commas")
         }
         guard Set(keys).count == keys.count else {
-            throw failure("group_by names one twice: \"\(text)\"")
+            throw failure("group_by names one twice")
         }
         return keys
     }

@@ -89,7 +89,7 @@ struct OpenSLOAlerts {
         ])
         let kind = try terms.required("kind", of: condition)
         guard try kind.text().lowercased() == "burnrate" else {
-            throw kind.failure("kind must be burnrate, not \"\(try kind.text())\"")
+            throw kind.failure("kind must be burnrate")
         }
         let op = terms.given("op")
         let operators = ["lte": "<=", "gte": ">=", "lt": "<", "gt": ">"]

@@ -103,7 +103,7 @@ struct OpenSLOReader {
         else {
             throw duration.failure(
                 "the duration of a calendar window must be a number and one of m, h, d, w, M, Q and "
-                    + "Y, not \"\(text)\"")
+                    + "Y")
         }
         let start = try fields.required("startTime", of: node)
         let zone = try fields.required("timeZone", of: node)
@@ -113,7 +113,7 @@ struct OpenSLOReader {
         else {
             throw start.failure(
                 "startTime must be a time such as 2026-01-31 00:00:00, and timeZone a place such as "
-                    + "Europe/Berlin, not \"\(try start.text())\" and \"\(try zone.text())\"")
+                    + "Europe/Berlin")
         }
         guard window.nominal >= 4 * AlertWindows.day else {
             throw duration.failure("alerts need a period of four days at least")
@@ -126,8 +126,7 @@ struct OpenSLOReader {
         let text = try node.text()
         guard let method = OpenSLOTerms.Method(rawValue: text) else {
             throw node.failure(
-                "budgetingMethod must be Occurrences, Timeslices or RatioTimeslices, not \"\(text)\""
-            )
+                "budgetingMethod must be Occurrences, Timeslices or RatioTimeslices")
         }
         return method
     }
@@ -239,9 +238,11 @@ struct OpenSLOTerms {
         }
         let operators = ["lte": "<=", "gte": ">=", "lt": "<", "gt": ">"]
         guard let sign = operators[try op.text()] else {
-            throw op.failure("op must be lte, gte, lt or gt, not \"\(try op.text())\"")
+            throw op.failure("op must be lte, gte, lt or gt")
         }
-        return (sign, try fields.required("value", of: node).number())
+        // Of a ratio an operator by itself says nothing more; a threshold metric asks for its value.
+        guard let value = fields.given("value") else { return nil }
+        return (sign, try value.number())
     }
 
     private static func slice(_ node: YAMLNode) throws(RuleFileError) -> Int64 {

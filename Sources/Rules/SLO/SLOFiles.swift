@@ -147,8 +147,7 @@ struct SpecificationDocument {
         for (key, value) in try node.entries() { texts[try key.text()] = value }
         if let version = texts.given("version") {
             guard try version.text() == "prometheus/v1" else {
-                throw version.failure(
-                    "version must be prometheus/v1 (Sloth), not \"\(try version.text())\"")
+                throw version.failure("version must be prometheus/v1 (Sloth)")
             }
             kind = .sloth(.plain)
             name = ""
@@ -190,7 +189,7 @@ extension RuleFile {
         } catch let error as YamlError {
             throw RuleFileError(path: path, line: error.line, reason: error.problem)
         } catch {
-            throw RuleFileError(path: path, reason: "not readable as YAML: \(error)")
+            throw RuleFileError(path: path, reason: "not readable as YAML")
         }
     }
 }

@@ -30,7 +30,7 @@ extension YAMLNode {
     func number() throws(RuleFileError) -> Double {
         let text = try text()
         guard let number = Double(text), number.isFinite else {
-            throw failure("\(what) must be a number, not \"\(text)\"")
+            throw failure("\(what) must be a number")
         }
         return number
     }
@@ -39,7 +39,7 @@ extension YAMLNode {
         switch try text() {
         case "true", "True", "TRUE": return true
         case "false", "False", "FALSE": return false
-        case let text: throw failure("\(what) must be true or false, not \"\(text)\"")
+        default: throw failure("\(what) must be true or false")
         }
     }
 
@@ -77,7 +77,7 @@ extension YAMLNode {
         guard name.isSafeName else {
             throw failure(
                 "\(what) must have two characters or more, letters, digits, '.', '_' and '-', the "
-                    + "first and last a letter or digit, not \"\(name)\"")
+                    + "first and last a letter or digit")
         }
         return name
     }

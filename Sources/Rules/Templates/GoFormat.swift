@@ -99,6 +99,10 @@ struct GoFormat {
         case ("c", .int(let number)):
             let scalar = UInt32(exactly: number).flatMap { Unicode.Scalar($0) } ?? "\u{FFFD}"
             return padded(String(Character(scalar)), verb)
+        case ("U", .int(let number)):
+            let digits = String(UInt64(bitPattern: number), radix: 16, uppercase: true)
+            let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
+            return padded("U+\(zeros)\(digits)", verb)
         case ("q", .string(let text)): return padded(QuotedText.quote(text), verb)
         case ("x", .string(let text)), ("X", .string(let text)):
             let digits = text.utf8.map { byte in

@@ -53,9 +53,8 @@ enum GoNumber {
             return significant4(rest) + prefix + "s"
         }
         let sign = seconds < 0 ? "-" : ""
-        guard let whole = Int64(exactly: seconds.magnitude.rounded(.down)) else {
-            return significant4(seconds) + "s"
-        }
+        // What does not fit is what Go's conversion makes of it where Prometheus mostly runs (amd64).
+        let whole = Int64(exactly: seconds.magnitude.rounded(.down)) ?? .min
         let (second, minute) = (whole % 60, whole / 60 % 60)
         let (hour, day) = (whole / 3_600 % 24, whole / 86_400)
         if day != 0 { return "\(sign)\(day)d \(hour)h \(minute)m \(second)s" }

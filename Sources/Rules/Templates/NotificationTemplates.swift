@@ -9,7 +9,8 @@ package indirect enum TemplateData: Sendable {
     /// Labels or annotations.
     case labels([String: String])
     case list([TemplateData])
-    case record(type: String, [String: TemplateData])
+    /// In the order in which its fields are printed.
+    case record(type: String, KeyValuePairs<String, TemplateData>)
 
     var value: TemplateValue {
         switch self {
@@ -19,7 +20,7 @@ package indirect enum TemplateData: Sendable {
         case .labels(let texts): .labels(texts)
         case .list(let values): .list(values.map(\.value))
         case .record(let type, let fields):
-            .record(TemplateRecord(typeName: type, fields: fields.mapValues(\.value)))
+            .record(TemplateRecord(typeName: type, fields.map { ($0.key, $0.value.value) }))
         }
     }
 }
@@ -28,7 +29,7 @@ package indirect enum TemplateData: Sendable {
 /// text/template with Alertmanager's functions and, for HTML, the escaping of values as text.
 ///
 /// Deviations from Go: html/template escapes by the place in the document, here every value is escaped as
-/// text; `toDate`, `mustToDate`, `routeLabels` and most methods of times are missing.
+/// text; `toDate`, `mustToDate`, `routeLabels` and some methods of times are missing.
 package struct NotificationTemplates: Sendable {
     private var definitions: [String: [TemplateNode]] = [:]
 

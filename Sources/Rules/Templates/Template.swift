@@ -17,8 +17,7 @@ package struct TemplateError: Error, Hashable, Sendable {
 /// Syntax and names of functions are checked when the template is read. Whether a value fits a function is
 /// known only when there is an alert; what goes wrong then becomes the text.
 ///
-/// Deviations from Go: `call` and methods of times other than `Format`, `Unix` and `UTC` are missing, and
-/// loops, nesting and output are bounded.
+/// Deviations from Go: some methods of times are missing, and loops, nesting and output are bounded.
 package struct Template: Sendable, Hashable {
     /// As it was written.
     package let source: String

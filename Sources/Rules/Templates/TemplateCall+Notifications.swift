@@ -32,7 +32,7 @@ extension TemplateCall {
             let nanoseconds = try instant(1)
             let name = try text(0)
             guard let zone = TimeZone(identifier: name) else {
-                throw RenderFailure(reason: "error calling tz: unknown time zone \(name)")
+                throw RenderFailure(reason: "error calling tz: \(ZoneDatabase.complaint) \(name)")
             }
             let date = Date(timeIntervalSince1970: Double(nanoseconds) / 1e9)
             let offset = Int64(zone.secondsFromGMT(for: date))

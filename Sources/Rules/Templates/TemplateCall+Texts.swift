@@ -11,7 +11,7 @@ extension TemplateCall {
         switch function {
         case .toUpper: return .string(text.mappingLetters(\.uppercaseMapping))
         case .toLower: return .string(text.mappingLetters(\.lowercaseMapping))
-        case .title: return .string(titled(text))
+        case .title: return .string(text.titled)
         case .stripPort: return .string(HostText(text).host ?? text)
         case .stripDomain: return .string(HostText.withoutDomain(text))
         case .graphLink: return .string("/graph?g0.expr=\(URLText.queryEscaped(text))&g0.tab=0")
@@ -79,16 +79,6 @@ extension TemplateCall {
         return next
     }
 
-    /// The first letter of every word in upper case, the others as they are.
-    private func titled(_ text: String) -> String {
-        var result = ""
-        var isStart = true
-        for character in text {
-            result += isStart ? character.uppercased() : String(character)
-            isStart = !(character.isLetter || character.isNumber || "_'’".contains(character))
-        }
-        return result
-    }
 }
 
 /// `host:port`, with brackets around IPv6 addresses (Go, net.SplitHostPort).
@@ -174,6 +164,17 @@ enum URLText {
 }
 
 extension String {
+    /// The first letter of every word in upper case, the others as they are.
+    var titled: String {
+        var result = ""
+        var isStart = true
+        for character in self {
+            result += isStart ? character.uppercased() : String(character)
+            isStart = !(character.isLetter || character.isNumber || "_'’".contains(character))
+        }
+        return result
+    }
+
     /// Letter by letter: one whose counterpart is more than one stays, as in Go.
     fileprivate func mappingLetters(_ mapping: (Unicode.Scalar.Properties) -> String) -> String {
         var mapped = String.UnicodeScalarView()

@@ -30,6 +30,17 @@ struct TemplateRecord: Sendable, Hashable {
     /// Go's name of the type, for complaints.
     var typeName: String
     var fields: [String: TemplateValue]
+    /// Their names in the order of the structure, in which they are printed.
+    var order: [String]
+
+    init(typeName: String, _ fields: [(name: String, value: TemplateValue)]) {
+        self.typeName = typeName
+        self.fields = Dictionary(fields.map { ($0.name, $0.value) }) { $1 }
+        order = fields.map(\.name)
+    }
+
+    /// What is printed.
+    var shown: [TemplateValue] { order.compactMap { fields[$0] } }
 }
 
 /// A name with its value.
@@ -39,7 +50,7 @@ struct TemplatePair: Sendable, Hashable {
 
     var record: TemplateRecord {
         TemplateRecord(
-            typeName: "template.Pair", fields: ["Name": .string(name), "Value": .string(value)])
+            typeName: "template.Pair", [("Name", .string(name)), ("Value", .string(value))])
     }
 
     /// By name, the alert's first (Alertmanager, template/template.go).

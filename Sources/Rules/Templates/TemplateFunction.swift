@@ -3,7 +3,7 @@
 enum TemplateFunction: String, Sendable, Hashable, CaseIterable {
     // Go's.
     case and, or, not, eq, ne, lt, le, gt, ge, len, index, slice, print, printf, println, html, js
-    case urlquery
+    case urlquery, call
     // Queries.
     case query, first, label, value, strvalue, sortByLabel
     // Numbers and times.
@@ -22,7 +22,7 @@ enum TemplateFunction: String, Sendable, Hashable, CaseIterable {
         case .now, .externalURL, .pathPrefix: 0...0
         case .print, .println, .html, .js, .urlquery, .args, .stringSlice, .list, .dict:
             0...Int.max
-        case .and, .or, .printf, .index, .slice, .append: 1...Int.max
+        case .and, .or, .printf, .index, .slice, .append, .call: 1...Int.max
         case .join, .date, .tz: 2...2
         case .eq: 2...Int.max
         case .ne, .lt, .le, .gt, .ge, .label, .sortByLabel, .match: 2...2
@@ -56,6 +56,12 @@ enum TemplateFunction: String, Sendable, Hashable, CaseIterable {
             .humanizeTimestamp, .toTime, .toDuration, .parseDuration:
             return try call.number()
         case .now: return run.now
+        case .call:
+            // No data of a template is a function.
+            throw RenderFailure(
+                reason: "error calling call: non-function of type \(arguments[0].typeName)")
+        case .title where run.isNotification:
+            return .string(try call.text(0).lowercased().titled)
         case .trimSpace, .join, .safeUrl, .urlUnescape, .stringSlice, .list, .append, .dict,
             .toJson, .date, .tz, .since, .base64encode, .base64decode:
             return try call.notifying(in: run)

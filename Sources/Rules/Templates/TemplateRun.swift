@@ -20,6 +20,8 @@ struct TemplateRun {
     let escapesHTML: Bool
     /// What the function `now` gives.
     let now: TemplateValue
+    /// Whether this makes a message to a receiver, rather than a label or annotation of a rule.
+    let isNotification: Bool
     private var output = ""
     private var steps = 0
     private var depth = 0
@@ -33,6 +35,7 @@ struct TemplateRun {
         dot = .data
         escapesHTML = false
         now = .number(Double(subject.surroundings.time) / 1_000)
+        isNotification = false
         variables = [
             ("$", .data),
             (
@@ -57,6 +60,7 @@ struct TemplateRun {
         self.dot = dot
         self.escapesHTML = escapesHTML
         self.now = .time(now)
+        isNotification = true
         subject = Template.Subject(labels: .empty, value: 0, surroundings: TemplateSurroundings())
         variables = [("$", dot)]
     }
@@ -209,6 +213,9 @@ struct TemplateRun {
         guard case .function(let function) = command.operands[0] else {
             let arguments = command.operands.count > 1 || piped != nil
             if arguments { return try method(command, piped: piped, dot) }
+            if case .literal(.nothing) = command.operands[0] {
+                throw RenderFailure(reason: "nil is not a command")
+            }
             return try value(of: command.operands[0], dot)
         }
         var arguments: [TemplateValue] = []

@@ -44,8 +44,7 @@ indirect enum TemplateValue: Sendable, Hashable {
             GoTime.text(
                 nanoseconds, layout: "2006-01-02 15:04:05 -0700 MST", offset: offset, zone: name)
         case .safe(let text): text
-        case .record(let record):
-            "{\(record.fields.sorted { $0.key < $1.key }.map(\.value.text).joined(separator: " "))}"
+        case .record(let record): "{\(record.shown.map(\.text).joined(separator: " "))}"
         case .labels(let texts): TemplateValue.texts(texts).text
         case .pairs(let pairs):
             pairs.map { "\($0.name)=\($0.value)" }.joined(separator: ", ")

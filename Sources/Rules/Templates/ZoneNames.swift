@@ -1,7 +1,27 @@
 import Foundation
 
+/// The system's time zones.
+package enum ZoneDatabase {
+    package static let folder = "/usr/share/zoneinfo"
+
+    /// What to say of a zone that is not known; not its name, which stands on the line that is named.
+    package static var complaint: String { complaint(in: folder) }
+
+    package static func complaint(in folder: String) -> String {
+        var isThere = false
+        do {
+            isThere = try !FileManager.default.contentsOfDirectory(atPath: folder).isEmpty
+        } catch {
+            isThere = false
+        }
+        return isThere
+            ? "unknown time zone"
+            : "unknown time zone, and this machine has no \(folder) (Debian's package tzdata)"
+    }
+}
+
 /// Names of offsets from UTC, such as CET, out of the system's time zone database (RFC 8536), as Go shows them.
-struct ZoneNames {
+package struct ZoneNames {
     private struct Kind {
         var offset: Int64
         var name: String
@@ -16,7 +36,7 @@ struct ZoneNames {
     private var kinds: [Kind] = []
 
     /// `nil` if the database does not have the zone.
-    init?(_ zone: String, in folder: String = "/usr/share/zoneinfo") {
+    package init?(_ zone: String, in folder: String = ZoneDatabase.folder) {
         let isPlain = zone.utf8.allSatisfy { byte in
             byte.isASCIILetterOrDigit || "_+-/".utf8.contains(byte)
         }
@@ -32,7 +52,7 @@ struct ZoneNames {
     }
 
     /// - Parameter bytes: a file of the second version or later.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard let first = Header(bytes, at: 0),
             let second = Header(bytes, at: Self.headerLength + first.length(timeBytes: 4))
         else { return nil }
@@ -59,7 +79,7 @@ struct ZoneNames {
 
     /// What the zone calls `offset` (seconds east of UTC) at `time` (seconds since the epoch): the last name that
     /// it had until then, as rules for the future are not among the changes.
-    func name(ofOffset offset: Int64, at time: Int64) -> String? {
+    package func name(ofOffset offset: Int64, at time: Int64) -> String? {
         let past = changes.last { $0.time <= time && $0.kind.offset == offset }
         return (past?.kind ?? kinds.first { $0.offset == offset })?.name
     }

@@ -243,7 +243,7 @@ extension YAMLNode {
         let text = try text()
         if let time = RFC3339.parse(text) { return time.milliseconds }
         guard let seconds = Double(text), seconds.magnitude < 1e12 else {
-            throw failure("\(what) must be an RFC 3339 time or seconds, not \"\(text)\"")
+            throw failure("\(what) must be an RFC 3339 time or seconds")
         }
         return Int64((seconds * 1_000).rounded())
     }

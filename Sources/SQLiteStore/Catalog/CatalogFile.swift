@@ -175,22 +175,38 @@ package final class CatalogFile: Catalog {
     }
 
     package func alertHistory(limit: Int) throws(StoreError) -> [AlertTransition] {
+        try alertHistory(AlertHistoryFilter(), limit: limit)
+    }
+
+    package func alertHistory(
+        _ filter: AlertHistoryFilter, limit: Int
+    ) throws(StoreError) -> [AlertTransition] {
         try perform {
             try $0.read { db in
-                try Row.fetchAll(
+                let rows = try Row.fetchCursor(
                     db,
                     sql: """
                         SELECT at, file, rule_group, rule, labels, from_state, to_state, value
-                        FROM alert_transition ORDER BY id DESC LIMIT ?
+                        FROM alert_transition
+                        WHERE at BETWEEN ? AND ? AND rule = ifnull(?, rule)
+                            AND to_state = ifnull(?, to_state)
+                        ORDER BY id DESC
                         """,
-                    arguments: [limit]
-                ).map { row in
-                    AlertTransition(
+                    arguments: [
+                        filter.from?.nanoseconds ?? Int64.min,
+                        filter.to?.nanoseconds ?? Int64.max,
+                        filter.rule, filter.state,
+                    ])
+                var found: [AlertTransition] = []
+                while found.count < limit, let row = try rows.next() {
+                    let transition = AlertTransition(
                         at: Timestamp(nanoseconds: row[0]),
                         group: RuleGroupKey(file: row[1], name: row[2]), rule: row[3],
                         labels: Labels(canonicalBytes: Array(row[4] as Data)), from: row[5],
                         to: row[6], value: CatalogFile.number(row[7]))
+                    if filter.accepts(transition) { found.append(transition) }
                 }
+                return found
             }
         }
     }

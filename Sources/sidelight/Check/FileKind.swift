@@ -22,7 +22,7 @@ enum FileKind: Equatable {
             let place = error.line > 0 ? ":\(error.line)" : ""
             throw ConfigurationError(description: "\(path)\(place): \(error.problem)")
         } catch {
-            throw ConfigurationError(description: "\(path): not readable as YAML: \(error)")
+            throw ConfigurationError(description: "\(path): not readable as YAML")
         }
         guard let root else { throw ConfigurationError(description: "\(path): the file is empty") }
         guard let mapping = root.mapping else {

@@ -21,8 +21,7 @@ struct LogConfiguration: Sendable {
         syslogTLS = try Self.syslogTLS(settings)
         followed = try settings.list("follow-file").map { text in
             guard let source = FileFollower.Source(text) else {
-                throw ConfigurationError(
-                    description: "follow-file is \"\(text)\", expected PATH or SERVICE=PATH")
+                throw try settings.mistake("follow-file", expected: "PATH or SERVICE=PATH")
             }
             return source
         }

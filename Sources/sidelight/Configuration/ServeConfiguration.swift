@@ -111,9 +111,9 @@ struct ServeConfiguration: Sendable {
         webhooks = try settings.list("webhook", shownAs: ServeConfiguration.shownAddress)
         for (index, webhook) in webhooks.enumerated()
         where !webhook.hasPrefix("http://") && !webhook.hasPrefix("https://") {
-            // Not its text: it may hold a secret.
-            throw ConfigurationError(
-                description: "webhook \(index + 1) is no http:// or https:// URL")
+            throw try settings.mistake(
+                "webhook", expected: "http:// or https:// URLs, which webhook \(index + 1) is not",
+                isSecret: true)
         }
         alertmanagerConfig = try settings.optional("alertmanager-config")
         allowsExecReceivers = try settings.flag("allow-exec-receivers")
@@ -121,6 +121,8 @@ struct ServeConfiguration: Sendable {
         heartbeatURL = try settings.optional(
             "heartbeat-url", shownAs: ServeConfiguration.shownAddress)
         let retention = try settings.string("retention", default: "30d")
+        // Named as what it is, not as what it is the default of.
+        _ = try settings.duration("retention", default: retention)
         traceRetention = try settings.duration("retention-traces", default: retention)
         logRetention = try settings.duration("retention-logs", default: retention)
         metricRetention = try settings.duration("retention-metrics", default: retention)
@@ -128,8 +130,7 @@ struct ServeConfiguration: Sendable {
         seriesPerTarget = try ServeConfiguration.seriesPerTarget(settings)
         let durabilityName = try settings.string("durability", default: "process")
         guard let durability = Durability(rawValue: durabilityName) else {
-            throw ConfigurationError(
-                description: "durability is \"\(durabilityName)\", expected process or power")
+            throw try settings.mistake("durability", expected: "process or power")
         }
         self.durability = durability
         tokenFile = try settings.optional("token-file")
@@ -181,9 +182,10 @@ struct ServeConfiguration: Sendable {
                 let rollup = MetricRollup(interval: interval / 1_000_000, retention: retention),
                 !rollups.contains(where: { $0.interval == rollup.interval })
             else {
-                throw ConfigurationError(
-                    description: "downsample is \"\(text)\", expected INTERVAL:DURATION,… such as "
-                        + "5m:90d,1h:1y, intervals being whole minutes that divide a day")
+                throw try settings.mistake(
+                    "downsample",
+                    expected: "INTERVAL:DURATION,… such as 5m:90d,1h:1y, intervals being whole "
+                        + "minutes that divide a day")
             }
             rollups.append(rollup)
         }
@@ -193,8 +195,7 @@ struct ServeConfiguration: Sendable {
     private static func seriesPerTarget(_ settings: Settings) throws -> Int {
         let text = try settings.string("series-per-target", default: "100000")
         guard let count = Int(text), count > 0 else {
-            throw ConfigurationError(
-                description: "series-per-target is \"\(text)\", expected a number of series")
+            throw try settings.mistake("series-per-target", expected: "a number of series")
         }
         return count
     }
@@ -210,8 +211,7 @@ struct ServeConfiguration: Sendable {
             let (bytes, overflow) = number.multipliedReportingOverflow(by: unit?.1 ?? 1)
             if !overflow { return bytes }
         }
-        throw ConfigurationError(
-            description: "\(name) is \"\(text)\", expected a number of bytes such as 20GB")
+        throw try settings.mistake(name, expected: "a number of bytes such as 20GB")
     }
 
     private static func otlpTranslation(_ settings: Settings) throws -> OTLPTranslation {
@@ -220,9 +220,8 @@ struct ServeConfiguration: Sendable {
             "otlp-translation-strategy", default: translation.strategy.rawValue)
         guard let strategy = OTLPTranslation.Strategy(rawValue: name) else {
             let known = OTLPTranslation.Strategy.allCases.map(\.rawValue)
-            throw ConfigurationError(
-                description: "otlp-translation-strategy is \"\(name)\", expected one of "
-                    + known.joined(separator: ", "))
+            throw try settings.mistake(
+                "otlp-translation-strategy", expected: "one of " + known.joined(separator: ", "))
         }
         translation.strategy = strategy
         let promoted = try settings.list("otlp-promote-attribute")
@@ -235,8 +234,7 @@ struct ServeConfiguration: Sendable {
         for name in try settings.list("disable-feature") {
             guard let feature = PromQLFeature(rawValue: name) else {
                 let known = PromQLFeature.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ConfigurationError(
-                    description: "disable-feature is \"\(name)\", expected one of \(known)")
+                throw try settings.mistake("disable-feature", expected: "one of \(known)")
             }
             features.remove(feature)
         }
@@ -247,8 +245,7 @@ struct ServeConfiguration: Sendable {
         let text = try settings.string("span-metrics", default: "tempo")
         if text == "off" { return nil }
         guard let naming = SpanMetricNaming(rawValue: text) else {
-            throw ConfigurationError(
-                description: "span-metrics is \"\(text)\", expected tempo, otel or off")
+            throw try settings.mistake("span-metrics", expected: "tempo, otel or off")
         }
         return naming
     }
@@ -257,8 +254,7 @@ struct ServeConfiguration: Sendable {
         let text = try settings.string("access-log-metrics", default: "off")
         if text == "off" { return nil }
         guard let services = AccessLogServices(text) else {
-            throw ConfigurationError(
-                description: "access-log-metrics is \"\(text)\", expected SERVICE,…, * or off")
+            throw try settings.mistake("access-log-metrics", expected: "SERVICE,…, * or off")
         }
         return services
     }
@@ -269,8 +265,7 @@ struct ServeConfiguration: Sendable {
         let text = try settings.string(name, default: standard)
         guard let address = ListenAddress(text) else {
             let example = standard == "off" ? "127.0.0.1:14268, or off" : standard
-            throw ConfigurationError(
-                description: "\(name) is \"\(text)\", expected HOST:PORT such as \(example)")
+            throw try settings.mistake(name, expected: "HOST:PORT such as \(example)")
         }
         return address
     }

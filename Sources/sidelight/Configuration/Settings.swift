@@ -59,7 +59,7 @@ final class Settings {
                 let place = error.line > 0 ? ":\(error.line)" : ""
                 throw ConfigurationError(description: "\(path)\(place): \(error.problem)")
             } catch {
-                throw ConfigurationError(description: "\(path): not YAML: \(error)")
+                throw ConfigurationError(description: "\(path): not readable as YAML")
             }
             if let root {
                 guard let mapping = root.mapping else {
@@ -119,10 +119,7 @@ final class Settings {
         switch value.lowercased() {
         case "true", "yes", "on", "1", "": return true
         case "false", "no", "off", "0": return false
-        default:
-            throw ConfigurationError(
-                description:
-                    "\(try lookup(name).1): \(name) is \"\(value)\", expected true or false")
+        default: throw try mistake(name, expected: "true or false")
         }
     }
 
@@ -130,11 +127,21 @@ final class Settings {
     func duration(_ name: String, default standard: String) throws -> Int64 {
         let text = try string(name, default: standard)
         guard let nanoseconds = DurationText.nanoseconds(text), nanoseconds > 0 else {
-            throw ConfigurationError(
-                description: "\(try lookup(name).1): \(name) is \"\(text)\", expected a duration "
-                    + "such as 30d, 12h or 90s")
+            throw try mistake(name, expected: "a duration such as 30d, 12h or 90s")
         }
         return nanoseconds
+    }
+
+    /// That a setting has a value that it cannot have, and where it was given. The value is repeated only where
+    /// everybody sees it, on the command line: elsewhere it may be a secret in the wrong place.
+    func mistake(
+        _ name: String, expected: String, isSecret: Bool = false
+    ) throws -> ConfigurationError {
+        let (values, origin) = try lookup(name)
+        let shown = values?.joined(separator: ", ") ?? ""
+        return ConfigurationError(
+            description: "\(origin): \(name) must be \(expected)"
+                + (isFlag(origin) && !isSecret ? ", not \"\(shown)\"" : ""))
     }
 
     /// The value of a key as it stands in the file, for settings with structure of their own.

@@ -28,13 +28,13 @@ struct BacktestTable {
         self.lines = lines
     }
 
-    /// What alerts of the same names really did, oldest first.
+    /// What alerts of the same names really did, oldest first; once where several rules have one name.
     private static func realRows(_ answer: BacktestAnswer) -> [[String]] {
-        var rows: [[String]] = []
+        var rows: Set<[String]> = []
         for alert in answer.alerts {
             for firing in alert.real ?? [] {
                 let cells = row(alert, firing)
-                rows.append([cells[0], cells[1], cells[3]])
+                rows.insert([cells[0], cells[1], cells[3]])
             }
         }
         return rows.sorted { $0.lexicographicallyPrecedes($1) }

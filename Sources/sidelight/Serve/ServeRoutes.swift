@@ -166,10 +166,10 @@ enum Exposition {
         var text = ""
         var previous = ""
         for reading in readings {
-            if reading.name != previous {
-                text += "# HELP \(reading.name) \(reading.help)\n"
-                text += "# TYPE \(reading.name) \(reading.type)\n"
-                previous = reading.name
+            if reading.family != previous {
+                text += "# HELP \(reading.family) \(reading.help)\n"
+                text += "# TYPE \(reading.family) \(reading.type)\n"
+                previous = reading.family
             }
             let labels = reading.labels.map { "\($0.name)=\"\(escaped($0.value))\"" }
             let value =

@@ -36,6 +36,61 @@ struct EvidenceTests {
         #expect(annotations.contains { $0.key == "evidence" && $0.value.text.contains("75 bad") })
     }
 
+    @Test("of an objective over counters alone is since when, and of which route and version")
+    func counters() throws {
+        let lab = EvidenceLab()
+        // Of two versions one fails for the last half hour on two of its routes.
+        for second in stride(from: 0.0, through: 7_200, by: 30) {
+            let (count, failed) = (second / 3, max(0, second - 5_400) / 10)
+            for (route, share) in [("/pay", 3.0), ("/refund", 1)] {
+                for (version, bad) in [("v1", 0), ("v2", failed * share)] {
+                    func set(_ code: String, _ value: Double) {
+                        lab.lab.set(
+                            "requests_total",
+                            ["code": code, "route": route, "version": version, "job": "shop"],
+                            value,
+                            at: second)
+                    }
+                    set("200", count)
+                    set("503", bad)
+                }
+            }
+        }
+        let objectives = SLOReading.read(SLOReading.sloth()).objectives
+        let collector = EvidenceCollector(
+            spans: lab.lab.store, logs: lab.lab.store, metrics: lab.lab.store,
+            objectives: { objectives })
+        func gather(at second: Double) throws -> AlertEvidence {
+            let now = Timestamp(second: second)
+            let labels: KeyValuePairs = ["sloth_id": "shop-availability", "sloth_service": "shop"]
+            let subject = EvidenceSubject(labels: Labels(labels), expression: nil, firedAt: now)
+            return try #require(
+                collector.gather([subject], at: now, context: QueryContext()).first)
+        }
+        let evidence = try gather(at: 7_200)
+        #expect(evidence.service == "shop")
+        let change = try #require(evidence.change)
+        #expect(abs(change.at.seconds - 5_400) <= 60, "\(change)")
+        #expect(change.before == 0)
+        #expect(abs(change.after - 0.4 / (4.0 / 3 + 0.4)) < 0.02, "\(change)")
+        #expect(abs(evidence.badCount - 720) < 40, "\(evidence.badCount)")
+        #expect(evidence.version == .init(name: "v2", share: 1))
+        let route = try #require(evidence.route)
+        #expect(route.name == "/pay")
+        #expect(abs(route.share - 0.75) < 0.001)
+        #expect(evidence.notes == ["no traces of bad events of shop"])
+        #expect(
+            evidence.text.contains("bad events of shop since 1970-01-01T01:"), "\(evidence.text)")
+        #expect(evidence.text.contains("% of the budget is spent"), "\(evidence.text)")
+        // Asked for again a little later it has begun at the same time.
+        #expect(try gather(at: 7_215).change?.at == change.at)
+        // Nothing bad has no beginning.
+        let before = try gather(at: 5_000)
+        #expect(before.change == nil)
+        #expect(before.badCount == 0)
+        #expect(before.route == nil)
+    }
+
     @Test("is told to programs field by field")
     func page() throws {
         let lab = EvidenceLab()

@@ -72,6 +72,16 @@ struct OpenSLOTests {
         #expect(try first(average).hasSuffix("[5m:2m]))"))
     }
 
+    @Test("of ratios may have an operator by itself, of thresholds not")
+    func bareOperators() throws {
+        let ratio = SLOReading.openSLO(indicator: Self.ratio(), objective: "target: 0.99\nop: gt")
+        #expect(SLOReading.read(ratio).mistakes.isEmpty)
+        let threshold = SLOReading.openSLO(
+            indicator: "thresholdMetric: \(SLOReading.source("max(queue_length)"))",
+            objective: "target: 0.99\nop: gt")
+        #expect(!SLOReading.read(threshold).mistakes.isEmpty)
+    }
+
     @Test("compare thresholds")
     func thresholds() throws {
         let threshold = "thresholdMetric: \(SLOReading.source("max(queue_length)"))"
@@ -204,7 +214,10 @@ struct OpenSLOTests {
                 SLOReading.openSLO(indicator: ratio()).replacing("Prometheus", with: "Datadog"),
                 "Datadog is not supported"
             ),
-            (SLOReading.openSLO(indicator: ratio(), method: "Sometimes"), "Sometimes"),
+            (
+                SLOReading.openSLO(indicator: ratio(), method: "Sometimes"),
+                "budgetingMethod must be Occurrences"
+            ),
             (
                 SLOReading.openSLO(
                     indicator: ratio(), objective: "target: 0.9\ntimeSliceWindow: 1m",
