@@ -70,7 +70,7 @@ struct ScrapeFileTests {
     func readsHeaders() throws {
         let file = try ScrapeFile.parse(
             """
-            global: {query_log_file: q.log, extra_scrape_metrics: false}
+            global: {query_log_file: q.log, extra_scrape_metrics: true}
             scrape_configs:
               - job_name: j
                 enable_http2: false
@@ -83,6 +83,7 @@ struct ScrapeFileTests {
                   X-Scope: {values: [a], secrets: [hidden], files: [scope]}
             """, path: "/etc/p.yml")
         #expect(file.ignored.first == "global.query_log_file")
+        #expect(file.jobs[0].reportsExtra)
         #expect(file.ignored.last?.contains("scrape_failure_log_file") ?? false)
         let access = file.jobs[0].access
         #expect(access.method == .basic(user: .file("/etc/user"), password: .text("p")))
@@ -152,7 +153,10 @@ struct ScrapeFileTests {
             ("scrape_configs:\n- job_name: a\n  tls_config: {what: 1}", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  proxy_from_environment: true", "p.yml:3"),
             ("scrape_configs:\n- job_name: a\n  consul_sd_configs: []", "p.yml:3"),
-            ("scrape_configs:\n- job_name: a\n  extra_scrape_metrics: true", "p.yml:3"),
+            (
+                "scrape_configs:\n- job_name: a\n  convert_classic_histograms_to_nhcb: true",
+                "p.yml:3"
+            ),
             ("scrape_configs:\n- job_name: a\n  http_headers: {Host: {values: [a]}}", "p.yml:3"),
             ("scrape_configs:\n- scrape_interval: 1s", "p.yml:2"),
             ("scrape_configs:\n- job_name: a\n- job_name: a", "p.yml:3"),

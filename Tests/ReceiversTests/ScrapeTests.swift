@@ -113,6 +113,35 @@ struct ScrapeTests {
             ])
     }
 
+    @Test("a job may report its bounds and the size of the answer too, until the target is gone")
+    func reportsExtra() async throws {
+        let own = "{instance=\"cart:1\", job=\"shop\"}"
+        fetcher.answer(url, "a 1\n")
+        var probe = try probe(
+            job {
+                $0.reportsExtra = true
+                $0.limits.samples = 7
+            })
+        func extra() -> [String] {
+            let names = ["scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"]
+            return stored(report: true).filter { line in names.contains { line.hasPrefix($0) } }
+        }
+        await probe.scrape(at: 1_700_000_000_000)
+        #expect(
+            extra() == [
+                "scrape_body_size_bytes\(own) 4.0", "scrape_sample_limit\(own) 7.0",
+                "scrape_timeout_seconds\(own) 10.0",
+            ])
+        fetcher.answer(url, "a 1\nb", isTruncated: true)
+        await probe.scrape(at: 1_700_000_015_000)
+        #expect(extra().first == "scrape_body_size_bytes\(own) -1.0")
+        fetcher.fail(url, "connection refused")
+        await probe.scrape(at: 1_700_000_030_000)
+        #expect(extra().first == "scrape_body_size_bytes\(own) 0.0")
+        await probe.loop.end(probe.series)
+        #expect(extra().count == 3 && extra().allSatisfy { $0.hasSuffix("stale") })
+    }
+
     @Test("with honor_labels the target's own labels stay")
     func honorsLabels() async throws {
         fetcher.answer(url, "a{job=\"x\"} 1\n")

@@ -77,7 +77,8 @@ extension Evaluator {
                 "of samples until \(String(decoding: time, as: UTF8.self))"
                     + " only the first and the last of every \(thinning.interval / 60_000) minutes"
                     + " are kept; windows of whole such intervals are exact for rate, increase, delta"
-                    + " and sum, avg, min, max, count, first, last and present_over_time")
+                    + " and sum, avg, min, max, count, first, last and present_over_time; native"
+                    + " histograms of then are gone")
         }
     }
 

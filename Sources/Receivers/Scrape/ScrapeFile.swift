@@ -93,6 +93,7 @@ struct ScrapeDefaults {
     var protocols: [ScrapeProtocol]?
     var scrapesNative = false
     var keepsClassic = false
+    var reportsExtra = false
     var limits = ScrapeLimits()
     /// Fields that do nothing here.
     var ignored: [String] = []
@@ -113,7 +114,8 @@ struct ScrapeDefaults {
                 continue
             case "external_labels", "query_log_file", "scrape_failure_log_file":
                 ignored.append("global.\(key)")
-            case "convert_classic_histograms_to_nhcb", "extra_scrape_metrics":
+            case "extra_scrape_metrics": reportsExtra = try value.flag()
+            case "convert_classic_histograms_to_nhcb":
                 guard try !value.flag() else {
                     throw value.failure("\(key) of global is not supported")
                 }

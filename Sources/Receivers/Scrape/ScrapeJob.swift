@@ -18,6 +18,8 @@ package struct ScrapeJob: Sendable {
     package var honorsTimestamps = true
     package var tracksTimestampStaleness = false
     package var keepsClassicHistograms = false
+    /// Whether its bounds and the size of the answer are stored with each scrape.
+    package var reportsExtra = false
     package var asksForGzip = true
     package var followsRedirects = true
     package var access = ScrapeAccess()

@@ -14,6 +14,7 @@ enum ScrapeJobReader {
         job.yaml = try node.textWithoutSecrets()
         job.limits = defaults.limits
         job.keepsClassicHistograms = defaults.keepsClassic
+        job.reportsExtra = defaults.reportsExtra
         var scrapesNative = defaults.scrapesNative
         var protocols = defaults.protocols
         var timeout: ScrapeFileNode?
@@ -66,7 +67,8 @@ enum ScrapeJobReader {
         case "honor_labels": job.honorsLabels = try value.flag()
         case "honor_timestamps": job.honorsTimestamps = try value.flag()
         case "track_timestamps_staleness": job.tracksTimestampStaleness = try value.flag()
-        case "convert_classic_histograms_to_nhcb", "extra_scrape_metrics":
+        case "extra_scrape_metrics": job.reportsExtra = try value.flag()
+        case "convert_classic_histograms_to_nhcb":
             guard try !value.flag() else { return false }
         case "native_histogram_bucket_limit":
             guard try value.number() == 0 else { return false }

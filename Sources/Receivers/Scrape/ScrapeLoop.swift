@@ -80,6 +80,7 @@ package struct ScrapeLoop: Sendable {
             problem = failure.description
             ingest.events.emit(ScrapeFailed(job: job.name, url: target.url, reason: problem))
         }
+        if job.reportsExtra { report.extra = extra(answer) }
         series.report(report, at: time, to: &batch)
         if let remark = await store(batch) {
             problem = problem.isEmpty ? remark : "\(problem); \(remark)"
@@ -87,6 +88,15 @@ package struct ScrapeLoop: Sendable {
         board.note(
             target, isUp: report.isUp, problem: problem, time: time, report.seconds,
             metadata: metadata)
+    }
+
+    private func extra(_ answer: Result<ScrapeAnswer, ScrapeFailure>) -> ScrapeReport.Extra {
+        var extra = ScrapeReport.Extra(
+            timeoutSeconds: Double(target.timeout) / 1_000, sampleLimit: job.limits.samples)
+        if case .success(let answer) = answer {
+            extra.bodyBytes = answer.isTruncated ? -1 : answer.body.count
+        }
+        return extra
     }
 
     /// The target is gone: its series end.

@@ -136,7 +136,9 @@ package struct ScrapeSeries: Sendable {
 
     /// The report's series end.
     func endReport(at time: Int64, to batch: inout MetricBatch) {
-        for (name, _) in ScrapeReport().samples {
+        var report = ScrapeReport()
+        if job.reportsExtra { report.extra = ScrapeReport.Extra() }
+        for (name, _) in report.samples {
             Self.mark(target.setting(Labels.metricName, name), isHistogram: false, at: time, &batch)
         }
     }
@@ -297,6 +299,25 @@ struct ScrapeReport: Sendable {
     var scraped = 0
     var afterRules = 0
     var added = 0
+    /// `nil` where the job does not ask for it.
+    var extra: Extra?
+
+    /// What `extra_scrape_metrics` of a job adds.
+    struct Extra {
+        var timeoutSeconds = 0.0
+        /// 0 for no limit.
+        var sampleLimit = 0
+        /// Of the whole answer without compression: 0 if there was none, −1 beyond the limit.
+        var bodyBytes = 0
+
+        fileprivate var samples: [(name: String, value: Double)] {
+            [
+                ("scrape_timeout_seconds", timeoutSeconds),
+                ("scrape_sample_limit", Double(sampleLimit)),
+                ("scrape_body_size_bytes", Double(bodyBytes)),
+            ]
+        }
+    }
 
     var samples: [(name: String, value: Double)] {
         [
@@ -304,6 +325,6 @@ struct ScrapeReport: Sendable {
             ("scrape_samples_scraped", Double(scraped)),
             ("scrape_samples_post_metric_relabeling", Double(afterRules)),
             ("scrape_series_added", Double(added)),
-        ]
+        ] + (extra?.samples ?? [])
     }
 }

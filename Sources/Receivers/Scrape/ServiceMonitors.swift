@@ -152,6 +152,7 @@ struct ServiceMonitors {
             name: "", interval: defaults.interval, timeout: defaults.timeout)
         job.limits = defaults.limits
         job.keepsClassicHistograms = defaults.keepsClassic
+        job.reportsExtra = defaults.reportsExtra
         if let protocols = defaults.protocols { job.protocols = protocols }
         var jobLabel = ""
         var targetLabels: [String] = []

@@ -139,4 +139,50 @@ struct RealPrometheusTests {
         await theirs.stop()
         #expect(await ours.stop() == 0, "\(ours.standardError)")
     }
+
+    @Test("it federates from us, native histograms whole", .timeLimit(.minutes(2)))
+    func federated() async throws {
+        let folder = try TemporaryFolder()
+        let ours = try await ServerProcess(data: folder.path + "/data")
+        var histogram = NativeHistogram(schema: 1)
+        histogram.count = 7
+        histogram.sum = 12.5
+        histogram.zeroThreshold = 0.001
+        histogram.zeroCount = 1
+        histogram.positiveSpans = [
+            NativeHistogram.Span(offset: -2, length: 1), NativeHistogram.Span(offset: 3, length: 1),
+        ]
+        histogram.positiveCounts = [2, 4]
+        let time = Int64(Date().timeIntervalSince1970 * 1_000)
+        var batch = MetricBatch()
+        let series = batch.append(Labels(["__name__": "size", "job": "shop"]))
+        batch.histograms = [HistogramSample(series: series, time: time, histogram: histogram)]
+        batch.append(
+            series: batch.append(Labels(["__name__": "jobs", "job": "shop"])), time: time, value: 3)
+        let written = try await Wire.post(
+            ours.url + "/api/v1/write", type: "application/x-protobuf", encoding: "snappy",
+            Snappy.compress(RemoteWrite.encode(batch)))
+        try #require(written.status == 204, "\(written.text)")
+        let theirs = try await PrometheusProcess(
+            folder: folder,
+            configuration: """
+                global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+                scrape_configs:
+                  - job_name: federate
+                    honor_labels: true
+                    metrics_path: /federate
+                    params: {"match[]": ['{job="shop"}']}
+                    static_configs: [{targets: ["\(ours.url.dropFirst(7))"]}]
+                """, features: ["native-histograms"])
+        #expect(try await Self.value(of: theirs.url, "jobs{job=\"shop\"}") == 3)
+        for (query, value) in [
+            ("histogram_count(size)", 7.0), ("histogram_sum(size)", 12.5),
+            ("histogram_fraction(1, 2, size) * 7", 4),
+        ] {
+            let found = try await Self.value(of: theirs.url, query)
+            #expect((found - value).magnitude < 1e-9, "\(query): \(found)")
+        }
+        await theirs.stop()
+        #expect(await ours.stop() == 0, "\(ours.standardError)")
+    }
 }

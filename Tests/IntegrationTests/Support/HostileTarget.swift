@@ -36,9 +36,16 @@ private final class HostileHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let answer: HostileTarget.Answer
+    /// What is repeated.
+    private var part = ByteBuffer()
+    /// How many bytes are still to be sent.
     private var rest = 0
+    private var isPouring = false
 
-    init(_ answer: HostileTarget.Answer) { self.answer = answer }
+    init(_ answer: HostileTarget.Answer) {
+        self.answer = answer
+        if case .repeated(let text, _) = answer { part = ByteBuffer(string: text) }
+    }
 
     private static func head(_ count: Int) -> String {
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\n"
@@ -60,22 +67,29 @@ private final class HostileHandler: ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) { pour(context) }
 
-    /// As much as the peer takes.
+    /// As much as the peer takes; nothing more once it has gone.
     private func pour(_ context: ChannelHandlerContext) {
-        guard case .repeated(let text, _) = answer else { return }
-        while rest > 0, context.channel.isWritable {
-            let part = text.utf8.prefix(rest)
-            rest -= part.count
+        // What is written tells at once that the peer takes more.
+        guard !isPouring else { return }
+        isPouring = true
+        defer { isPouring = false }
+        while rest > 0, context.channel.isActive, context.channel.isWritable {
+            let count = min(rest, part.readableBytes)
+            rest -= count
+            var slice = part
             context.writeAndFlush(
-                wrapOutboundOut(ByteBuffer(bytes: Array(part))), promise: nil)
+                wrapOutboundOut(slice.readSlice(length: count) ?? part), promise: nil)
         }
     }
+
+    func channelInactive(context: ChannelHandlerContext) { rest = 0 }
 
     private func write(_ text: String, _ context: ChannelHandlerContext) {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        rest = 0
         context.close(promise: nil)
     }
 }
