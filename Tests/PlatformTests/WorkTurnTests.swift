@@ -2,6 +2,14 @@ import Platform
 import Synchronization
 import Testing
 
+/// What the jobs of a test share.
+private final class Shared: Sendable {
+    let isOpen = Atomic(false)
+    let isUnwanted = Atomic(false)
+    let begun = Atomic(0)
+    let looks = Mutex([0, 0, 0])
+}
+
 @Suite("jobs that give way")
 struct WorkTurnTests {
     /// Goes on until `isDone` says so, each look a second after the one before.
@@ -20,23 +28,23 @@ struct WorkTurnTests {
     func short() async throws {
         let pool = BlockingPool(
             name: "fair", places: 1, longTurns: 1, longWaiting: 3, capacity: 100)
-        let isOpen = Atomic(false)
-        let begun = Atomic(0)
+        let shared = Shared()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask {
                     let turn = try #require(pool.turn())
                     try await pool.run {
-                        begun.add(1, ordering: .relaxed)
+                        shared.begun.add(1, ordering: .relaxed)
                         Self.goOn(
-                            turn, until: { isOpen.load(ordering: .acquiring) }, isOver: { false })
+                            turn, until: { shared.isOpen.load(ordering: .acquiring) },
+                            isOver: { false })
                     }
                 }
             }
             // Each of the long ones had the only place once.
-            while begun.load(ordering: .relaxed) < 4 { await Task.yield() }
+            while shared.begun.load(ordering: .relaxed) < 4 { await Task.yield() }
             #expect(try await pool.run { 7 } == 7)
-            isOpen.store(true, ordering: .releasing)
+            shared.isOpen.store(true, ordering: .releasing)
             try await group.waitForAll()
         }
         #expect(try await pool.run { 8 } == 8)
@@ -47,7 +55,7 @@ struct WorkTurnTests {
     func circles() async throws {
         let pool = BlockingPool(
             name: "circle", places: 1, longTurns: 1, longWaiting: 2, capacity: 100)
-        let looks = Mutex([0, 0, 0])
+        let shared = Shared()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for job in 0..<3 {
                 group.addTask {
@@ -57,7 +65,7 @@ struct WorkTurnTests {
                         Self.goOn(
                             turn,
                             until: {
-                                looks.withLock { looks in
+                                shared.looks.withLock { looks in
                                     looks[job] += 1
                                     return looks.allSatisfy { $0 > 20 }
                                 }
@@ -68,31 +76,29 @@ struct WorkTurnTests {
             try await group.waitForAll()
         }
         pool.stop()
-        #expect(looks.withLock { $0.allSatisfy { $0 > 20 } })
+        #expect(shared.looks.withLock { $0.allSatisfy { $0 > 20 } })
     }
 
     @Test("a job that nobody wants any more stops waiting, and one too many keeps its place")
     func over() async throws {
         let pool = BlockingPool(
             name: "over", places: 2, longTurns: 1, longWaiting: 1, capacity: 100)
-        let isOpen = Atomic(false)
-        let isUnwanted = Atomic(false)
-        let begun = Atomic(0)
+        let shared = Shared()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for job in 0..<3 {
                 group.addTask {
                     let turn = try #require(pool.turn())
                     try await pool.run {
-                        begun.add(1, ordering: .relaxed)
+                        shared.begun.add(1, ordering: .relaxed)
                         Self.goOn(
-                            turn, until: { job > 0 && isOpen.load(ordering: .acquiring) },
-                            isOver: { job == 0 && isUnwanted.load(ordering: .acquiring) })
+                            turn, until: { job > 0 && shared.isOpen.load(ordering: .acquiring) },
+                            isOver: { job == 0 && shared.isUnwanted.load(ordering: .acquiring) })
                     }
                 }
             }
-            while begun.load(ordering: .relaxed) < 3 { await Task.yield() }
-            isUnwanted.store(true, ordering: .releasing)
-            isOpen.store(true, ordering: .releasing)
+            while shared.begun.load(ordering: .relaxed) < 3 { await Task.yield() }
+            shared.isUnwanted.store(true, ordering: .releasing)
+            shared.isOpen.store(true, ordering: .releasing)
             try await group.waitForAll()
         }
         // Both places are there again.

@@ -4,6 +4,12 @@ import QueryCore
 import Synchronization
 import Testing
 
+/// What the queries of a test share.
+private final class Shared: Sendable {
+    let isOpen = Atomic(false)
+    let begun = Atomic(0)
+}
+
 @Suite struct QueryRunnerTests {
     @Test("a quick query is answered while as many long ones run as there are places, and more")
     func fairness() async throws {
@@ -13,14 +19,13 @@ import Testing
         var limits = QueryLimits()
         limits.duration = .seconds(1_000_000_000)
         let runner = QueryRunner(pool: pool, clock: clock, limits: limits)
-        let isOpen = Atomic(false)
-        let begun = Atomic(0)
+        let shared = Shared()
         try await withThrowingTaskGroup(of: Int.self) { group in
             for number in 0..<6 {
                 group.addTask {
                     try await runner.run { context in
-                        begun.add(1, ordering: .relaxed)
-                        while !isOpen.load(ordering: .acquiring) {
+                        shared.begun.add(1, ordering: .relaxed)
+                        while !shared.isOpen.load(ordering: .acquiring) {
                             clock.advance(byNanoseconds: 1_000_000)
                             try context.check()
                         }
@@ -28,10 +33,12 @@ import Testing
                     }
                 }
             }
-            while begun.load(ordering: .relaxed) < 6 { await Task.yield() }
-            #expect(try await runner.run { _ in -1 } == -1)
-            isOpen.store(true, ordering: .releasing)
-            #expect(try await group.reduce(0, +) == 15)
+            while shared.begun.load(ordering: .relaxed) < 6 { await Task.yield() }
+            let quick = try await runner.run { _ in -1 }
+            #expect(quick == -1)
+            shared.isOpen.store(true, ordering: .releasing)
+            let sum = try await group.reduce(0, +)
+            #expect(sum == 15)
         }
         pool.stop()
     }
@@ -44,11 +51,11 @@ import Testing
         var limits = QueryLimits()
         limits.duration = .seconds(1_000_000_000)
         let runner = QueryRunner(pool: pool, clock: clock, limits: limits)
-        let begun = Atomic(0)
+        let shared = Shared()
         let tasks = (0..<4).map { _ in
             Task {
                 try await runner.run { context in
-                    begun.add(1, ordering: .relaxed)
+                    shared.begun.add(1, ordering: .relaxed)
                     while true {
                         clock.advance(byNanoseconds: 1_000_000)
                         try context.check()
@@ -56,12 +63,13 @@ import Testing
                 }
             }
         }
-        while begun.load(ordering: .relaxed) < 4 { await Task.yield() }
+        while shared.begun.load(ordering: .relaxed) < 4 { await Task.yield() }
         for task in tasks {
             task.cancel()
             await #expect(throws: (any Error).self) { try await task.value }
         }
-        #expect(try await runner.run { _ in 3 } == 3)
+        let next = try await runner.run { _ in 3 }
+        #expect(next == 3)
         pool.stop()
     }
 }

@@ -73,11 +73,11 @@ extension LogQLEngine {
         var labels = LineLabels()
         let logfmt = LogfmtParser(LogfmtOptions(isStrict: true), [])
         for stream in streams {
-            try context.check()
             // What the query's own parsers found is not taken when it is found once more.
             let made = Set((stream.entries.first?.parsed.pairs ?? []).map { Array($0.name.utf8) })
             let own = stream.labels.filter { !made.contains(Array($0)) }
             for entry in stream.entries {
+                try context.check()
                 labels.begin(stream: own)
                 let parser = entry.line.withUnsafeBytes { line in
                     var flattener = JSONFlattener(line)

@@ -180,6 +180,9 @@ struct LineScan: Sendable {
         if let failure { throw failure }
     }
 
+    /// Lines may have a thousand fields: few of them take a while.
+    private static let rowsBetweenChecks = 32
+
     private struct Memory {
         var labels = LineLabels()
         var state: PipelineState
@@ -205,6 +208,7 @@ struct LineScan: Sendable {
         var bytes = 0
         defer { context.noteRead(items: batch.count, bytes: bytes) }
         for row in 0..<batch.count where consumer.wants(batch.times[row]) {
+            if row % Self.rowsBetweenChecks == 0 { try context.check() }
             let resource = batch.resourceIndices[row]
             let stream =
                 streams[Int(resource)] ?? LogStream.labels(of: batch.resource(at: resource))

@@ -105,7 +105,7 @@ package struct LokiAPI: Sendable {
                     direction: direction, interval: interval, context: context)
                 return try writer.answer(
                     streams,
-                    LokiStats(context, since: began, until: clock.monotonicNanoseconds))
+                    LokiStats(context, since: began, until: clock.monotonicNanoseconds), context)
             case .metric:
                 let result = try engine.range(
                     text, start: range.start.milliseconds, end: range.end.milliseconds,

@@ -18,7 +18,7 @@ struct LokiResult {
     /// Lines by stream.
     /// - Throws: `execution` when the answer grows beyond `bytesMax`.
     func answer(
-        _ streams: [LogStreamResult], _ stats: LokiStats
+        _ streams: [LogStreamResult], _ stats: LokiStats, _ context: QueryContext
     ) throws(QueryError) -> [UInt8] {
         try PrometheusEnvelope.success { (data) throws(QueryError) in
             data.beginObject()
@@ -26,9 +26,11 @@ struct LokiResult {
             if isCategorized { data.field("encodingFlags", strings: ["categorize-labels"]) }
             data.key("result")
             data.beginArray()
-            let shown = isCategorized ? unparsed(streams) : streams.flatMap(Self.merged)
-            for stream in shown {
-                data.object { write(stream, to: &$0) }
+            for stream in isCategorized ? unparsed(streams) : streams {
+                try context.check()
+                for part in isCategorized ? [stream] : Self.merged(stream) {
+                    data.object { write(part, to: &$0) }
+                }
                 guard data.bytes.count <= bytesMax else {
                     throw .execution("the answer exceeds \(bytesMax) bytes; lower the limit")
                 }
