@@ -119,10 +119,11 @@ extension MetricEngine {
             + heads.map {
                 SelectedSeries.Source(owner: $0.owner, index: $0.index, numbers: $1)
             }
+        // Exemplars, which came with them, add no series.
+        let histograms = MetricEngine.histograms(in: extras, prepared)
         let series =
-            extras.isEmpty && !days.contains { $0.day.isThinned }
-            ? selections.series(sources)
-            : SelectedSeries(sources, others: MetricEngine.histograms(in: extras, prepared))
+            histograms.isEmpty && !days.contains { $0.day.isThinned }
+            ? selections.series(sources) : SelectedSeries(sources, others: histograms)
         let count = series.list.labels.count
         let parts = days.enumerated().map { source, found in
             var numbers = [UInt32](repeating: MetricSelection.DayPart.missing, count: count)

@@ -44,15 +44,23 @@ private struct SeriesStretches {
         var info: MetricBlockInfo
     }
 
-    /// Samples without staleness markers, and the aggregate of all of them.
+    /// Samples without staleness markers.
     private struct Decoded {
         var columns: SampleColumns
-        var whole = WindowAggregate()
+        /// The aggregate of all of them, once it is asked for: mostly a summary tells it.
+        private var known: WindowAggregate?
 
         init(_ columns: SampleColumns) {
             self.columns = columns
             self.columns.removeMarkers()
-            whole.add(self.columns, self.columns.times.indices)
+        }
+
+        mutating func whole() -> WindowAggregate {
+            if let known { return known }
+            var whole = WindowAggregate()
+            whole.add(columns, columns.times.indices)
+            known = whole
+            return whole
         }
     }
 
@@ -125,14 +133,15 @@ private struct SeriesStretches {
                 aggregate.add(WindowAggregate(summary))
             } else {
                 try decode(next, &scratch)
-                let decoded = decoded[stretches[next].decoded]
+                let place = stretches[next].decoded
                 if isWhole {
-                    aggregate.add(decoded.whole)
+                    aggregate.add(decoded[place].whole())
                 } else if start < .max {
                     aggregate.add(
-                        decoded.columns,
+                        decoded[place].columns,
                         MetricSelection.indices(
-                            of: (start + 1)...max(start + 1, end), in: decoded.columns.times))
+                            of: (start + 1)...max(start + 1, end), in: decoded[place].columns.times)
+                    )
                 }
             }
             next += 1
