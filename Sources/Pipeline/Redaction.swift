@@ -94,7 +94,7 @@ struct Redaction: Sendable {
         guard hasBody else { return }
         record.flags =
             BesideLine.plain(record.flags)
-            | BesideLine.flags(beside.count, of: record.attributes.count)
+            | BesideLine.flags(beside.count)
     }
 
     /// The values that stand behind names of fields in a line, plain and as JSON reads them: what the line calls

@@ -166,6 +166,8 @@ final class ThreadedQueue: @unchecked Sendable {
             jobs.removeFirst(nextJob)
             nextJob = 0
         }
+        // Those that sleep because no place was free have nothing to wait for any more.
+        if isStopping, jobs.isEmpty { pthread_cond_broadcast(available) }
         return job
     }
 }

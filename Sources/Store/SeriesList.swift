@@ -17,6 +17,8 @@ package final class SeriesList: Sendable {
     package func groups(_ key: SeriesGroups.Key, make: () -> SeriesGroups) -> SeriesGroups {
         if let known = groupings.withLock({ $0.first { $0.key == key }?.groups }) { return known }
         let groups = make()
+        // Nearly as many groups as series take as much room again.
+        guard groups.labels.count <= labels.count / 2 else { return groups }
         groupings.withLock { groupings in
             if groupings.count == Self.groupingsMax { groupings.removeFirst() }
             groupings.append((key, groups))

@@ -19,7 +19,10 @@ struct BesideLineTests {
         ])
     func parsers(line: String, parser: String) throws {
         let logs = TestLogs()
-        logs.add(at: 1, .string(line), attributes: [Attribute("method", .string("META"))])
+        logs.add(
+            at: 1, .string(line),
+            attributes: [Attribute("pod", .string("p")), Attribute("method", .string("META"))],
+            flags: BesideLine.flags(2))
         func count(_ filter: String) throws -> Int {
             try logs.lines("\(Self.shop) | \(parser) | \(filter)").count
         }
@@ -29,7 +32,7 @@ struct BesideLineTests {
         let entries = try LogQLEngine(store: logs.store).streams(
             "\(Self.shop) | \(parser)", start: .zero, end: .distantFuture, limit: 9
         ).flatMap(\.entries)
-        #expect(entries.map(\.metadata) == [Labels(["method": "META"])])
+        #expect(entries.map(\.metadata) == [Labels(["method": "META", "pod": "p"])])
         #expect(entries.first?.parsed["method_extracted"] == "GET")
         let counts = "sum by (method) (count_over_time(\(Self.shop) | \(parser) [1m]))"
         #expect(try vector(logs, counts) == ["{method=\"META\"} 1.0"])
@@ -41,7 +44,7 @@ struct BesideLineTests {
         logs.add(
             at: 1, .string("duration=1.50 pod=p"),
             attributes: [Attribute("pod", .string("web-1")), Attribute("duration", .double(1.5))],
-            flags: BesideLine.flags(1, of: 2))
+            flags: BesideLine.flags(1))
         let found = try logs.lines("\(Self.shop) | logfmt")
         #expect(
             found == [

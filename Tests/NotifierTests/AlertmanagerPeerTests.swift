@@ -73,6 +73,8 @@ private final class Peer: @unchecked Sendable {
         let (input, output) = (Pipe(), Pipe())
         client.standardInput = input
         client.standardOutput = output
+        // Children that other tests start meanwhile would keep it open.
+        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         try client.run()
         if let body { try input.fileHandleForWriting.write(contentsOf: body) }
         try input.fileHandleForWriting.close()

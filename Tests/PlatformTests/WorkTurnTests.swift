@@ -1,3 +1,5 @@
+import Dispatch
+import Foundation
 import Platform
 import Synchronization
 import Testing
@@ -104,5 +106,53 @@ struct WorkTurnTests {
         // Both places are there again.
         for value in 0..<4 { #expect(try await pool.run { value } == value) }
         pool.stop()
+    }
+
+    @Test(
+        "a pool with more threads than places stops while work waits", .timeLimit(.minutes(10)))
+    func stops() async throws {
+        let pool = BlockingPool(
+            name: "ending", places: 1, longTurns: 1, longWaiting: 8, capacity: 2)
+        let opened = DispatchSemaphore(value: 0)
+        let begun = Atomic(0)
+        let ended = Atomic(0)
+        await withTaskGroup(of: Bool.self) { group in
+            func add() {
+                group.addTask {
+                    do {
+                        try await pool.run {
+                            begun.add(1, ordering: .relaxed)
+                            opened.wait()
+                            ended.add(1, ordering: .relaxed)
+                        }
+                        return true
+                    } catch { return false }
+                }
+            }
+            add()
+            while begun.load(ordering: .relaxed) == 0 { await Task.yield() }
+            // One runs: of nine more two wait, which is all that may.
+            for _ in 0..<9 { add() }
+            for _ in 0..<7 { #expect(await group.next() == false) }
+            async let stopping: Void = Self.stop(pool)
+            while await !Self.isStopped(pool) { await Task.yield() }
+            for _ in 0..<3 { opened.signal() }
+            await stopping
+        }
+        #expect(ended.load(ordering: .relaxed) == 3)
+    }
+
+    private static func stop(_ pool: BlockingPool) async {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                pool.stop()
+                continuation.resume()
+            }
+        }
+    }
+
+    private static func isStopped(_ pool: BlockingPool) async -> Bool {
+        do { try await pool.run {} } catch BlockingPool.Failure.stopped { return true } catch {}
+        return false
     }
 }

@@ -44,9 +44,12 @@ struct RealTargetTests {
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
+        // Children that other tests start meanwhile would keep it open.
+        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         try process.run()
         defer {
-            try? input.fileHandleForWriting.close()
+            // It inherits the blocked signals of the thread that started it, and needs no farewell.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
         let said = await withCheckedContinuation { continuation in

@@ -88,10 +88,13 @@ struct LineLabels {
     private mutating func learnBeside(_ batch: borrowing LogBatch, row: Int) {
         knowsBeside = true
         let count = BesideLine.count(batch, row: row)
+        var name: [UInt8] = []
         for cell in batch.attributeRange(row).prefix(count) {
+            name.removeAll(keepingCapacity: true)
             batch.strings.withBytes(of: batch.attributes.keys[cell]) {
-                SanitizedName.append($0, to: &besideNames)
+                SanitizedName.append($0, to: &name)
             }
+            besideNames += name
             besideEnds.append(besideNames.count)
         }
     }

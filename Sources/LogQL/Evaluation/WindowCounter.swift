@@ -17,6 +17,8 @@ struct WindowCounter: FieldConsumer, SharedConsumer {
     /// Differences of the number of lines and of what is counted, `steps.count + 1` a series.
     private var lineChanges: [Int] = []
     private var changes: [Int] = []
+    /// The differences that are not zero are among these, of each series.
+    private var touched: Range<Int>?
     private var heldSamples = 0
 
     /// - Parameter grouping: labels to count by; `nil` counts by all.
@@ -159,9 +161,11 @@ struct WindowCounter: FieldConsumer, SharedConsumer {
 
     mutating func merge(_ other: WindowCounter) throws(QueryError) {
         let size = steps.count + 1
+        guard let touched = other.touched else { return }
+        touch(touched)
         for (index, key) in other.labels.enumerated() {
             let (mine, theirs) = (try series(key) * size, index * size)
-            for step in 0..<size {
+            for step in touched {
                 lineChanges[mine + step] += other.lineChanges[theirs + step]
                 changes[mine + step] += other.changes[theirs + step]
             }
@@ -176,6 +180,13 @@ struct WindowCounter: FieldConsumer, SharedConsumer {
         lineChanges[base + windows.upperBound + 1] -= lines
         changes[base + windows.lowerBound] += amount
         changes[base + windows.upperBound + 1] -= amount
+        touch(windows.lowerBound..<(windows.upperBound + 2))
+    }
+
+    private mutating func touch(_ places: Range<Int>) {
+        guard let touched else { return self.touched = places }
+        self.touched =
+            min(touched.lowerBound, places.lowerBound)..<max(touched.upperBound, places.upperBound)
     }
 
     mutating func series(_ key: Labels) throws(QueryError) -> Int {

@@ -19,8 +19,8 @@ extension BlockStore where Signal == LogSignal {
         let search = LogSearch(predicate, in: range, .oldestFirst)
         try withSnapshot { (snapshot) throws(StoreError) in
             let parts = Self.parts(of: snapshot, search)
-            for start in stride(from: 0, to: parts.count, by: Self.columnPartsMax) {
-                let count = min(Self.columnPartsMax, parts.count - start)
+            for start in stride(from: 0, to: parts.count, by: Self.rowPartsMax) {
+                let count = min(Self.rowPartsMax, parts.count - start)
                 let made = try Concurrently.map(count) { (place) throws(StoreError) in
                     guard
                         case .rows(let batch, _) = try loadRows(

@@ -78,11 +78,13 @@ extension MetricEngine {
         return View(state.withLock { $0.content(of: range) }, in: range, of: self)
     }
 
-    /// As `view`, if all of it is in memory.
+    /// As `view`, if all of it is in memory and nobody is to be waited for.
     func viewAtHand(of range: ClosedRange<Int64>) -> View? {
         let wanted = daysOverlapping(range)
         let content = state.withLock { state in
-            wanted.allSatisfy { state.days[$0] != nil } ? state.content(of: range) : nil
+            wanted.allSatisfy { state.days[$0] != nil }
+                && (state.sealing + state.head).allSatisfy { $0.registry.isFree }
+                ? state.content(of: range) : nil
         }
         return content.map { View($0, in: range, of: self) }
     }

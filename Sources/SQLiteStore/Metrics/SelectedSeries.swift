@@ -117,8 +117,10 @@ final class SelectedSeriesCache: Sendable {
     }
 
     private static let entriesMax = 64
-    /// Some 400 bytes each.
+    /// Series of some 400 bytes each, or as much of numbers.
     private static let seriesMax = 32_768
+    /// Numbers with their positions take as much room as one series.
+    private static let numbersPerSeries = 50
 
     private let state = Mutex(State())
 
@@ -126,8 +128,9 @@ final class SelectedSeriesCache: Sendable {
     func series(_ sources: [SelectedSeries.Source]) -> SelectedSeries {
         if let known = known(sources) { return known }
         let series = SelectedSeries(sources)
-        let count = series.list.labels.count
-        if count <= Self.seriesMax / 2 { keep(series, of: sources) }
+        if Self.weight(series, sources.map(\.numbers)) <= Self.seriesMax / 2 {
+            keep(series, of: sources)
+        }
         return series
     }
 
@@ -147,10 +150,16 @@ final class SelectedSeriesCache: Sendable {
     private func keep(_ series: SelectedSeries, of sources: [SelectedSeries.Source]) {
         state.withLock { state in
             state.uses &+= 1
-            var total = series.list.labels.count
+            // Another query may have made them out meanwhile.
+            let isKnown = state.entries.contains { entry in
+                entry.sources.count == sources.count
+                    && zip(entry.sources, sources).allSatisfy { $0.fits($1) }
+            }
+            if isKnown { return }
+            var total = Self.weight(series, sources.map(\.numbers))
             var kept: [Entry] = []
             for entry in state.entries.sorted(by: { $0.lastUse > $1.lastUse }) {
-                total += entry.series.list.labels.count
+                total += Self.weight(entry.series, entry.sources.map(\.numbers))
                 if total > Self.seriesMax || kept.count + 1 == Self.entriesMax { break }
                 kept.append(entry)
             }
@@ -158,6 +167,11 @@ final class SelectedSeriesCache: Sendable {
             kept.append(Entry(sources: keys, series: series, lastUse: state.uses))
             state.entries = kept
         }
+    }
+
+    private static func weight(_ series: SelectedSeries, _ numbers: [[UInt32]]) -> Int {
+        let numberCount = numbers.reduce(0) { $0 + $1.count }
+        return series.list.labels.count + numberCount / numbersPerSeries
     }
 
     /// Lets go of days that are no longer there.

@@ -44,6 +44,9 @@ final class SeriesRegistry: Sendable {
     /// The series so far; later ones do not show in it.
     var index: SeriesIndex { state.withLock { $0.series.index } }
 
+    /// Whether nobody numbers series just now, which may take tens of milliseconds.
+    var isFree: Bool { state.withLockIfAvailable { _ in true } ?? false }
+
     /// Series of a batch with their numbers.
     struct Numbered {
         var batch: MetricBatch

@@ -152,7 +152,7 @@ struct LogLineDecoder: ~Copyable {
         let form =
             body == nil
             ? (layout.spacing ?? []).rawValue
-            : BesideLine.flags(metadata.count, of: batch.attributes.count - start)
+            : BesideLine.flags(metadata.count)
         batch.flags.append(LineSpacing.plain(BesideLine.plain(fields.flags)) | form)
         batch.resourceIndices.append(
             resource ?? resources.endLine(shared: &batch.shared, strings: &batch.strings))

@@ -295,8 +295,9 @@ struct ServeParts: Sendable {
     private static let queriesAtOnce = 6
     /// Of those that take long besides them: about the cores of a small machine.
     private static let longQueriesAtOnce = 2
-    /// Queries that take long and wait for their next turn; each holds what it has found so far.
-    private static let longQueriesWaitingMax = 24
+    /// Queries that take long and wait for their next turn; each holds what it has found so far, so that with
+    /// many of them memory runs short. More keep their places.
+    private static let longQueriesWaitingMax = 6
     /// Queries that wait for a place; beyond it the answer is 503.
     private static let queriesWaitingMax = 256
 
