@@ -9,6 +9,7 @@ private final class Shared: Sendable {
     let isOpen = Atomic(false)
     let isUnwanted = Atomic(false)
     let begun = Atomic(0)
+    let ended = Atomic(0)
     let looks = Mutex([0, 0, 0])
 }
 
@@ -114,32 +115,33 @@ struct WorkTurnTests {
         let pool = BlockingPool(
             name: "ending", places: 1, longTurns: 1, longWaiting: 8, capacity: 2)
         let opened = DispatchSemaphore(value: 0)
-        let begun = Atomic(0)
-        let ended = Atomic(0)
+        let shared = Shared()
         await withTaskGroup(of: Bool.self) { group in
-            func add() {
-                group.addTask {
-                    do {
-                        try await pool.run {
-                            begun.add(1, ordering: .relaxed)
-                            opened.wait()
-                            ended.add(1, ordering: .relaxed)
-                        }
-                        return true
-                    } catch { return false }
-                }
-            }
-            add()
-            while begun.load(ordering: .relaxed) == 0 { await Task.yield() }
+            group.addTask { await Self.holdPlace(pool, shared, opened) }
+            while shared.begun.load(ordering: .relaxed) == 0 { await Task.yield() }
             // One runs: of nine more two wait, which is all that may.
-            for _ in 0..<9 { add() }
+            for _ in 0..<9 { group.addTask { await Self.holdPlace(pool, shared, opened) } }
             for _ in 0..<7 { #expect(await group.next() == false) }
             async let stopping: Void = Self.stop(pool)
             while await !Self.isStopped(pool) { await Task.yield() }
             for _ in 0..<3 { opened.signal() }
             await stopping
         }
-        #expect(ended.load(ordering: .relaxed) == 3)
+        #expect(shared.ended.load(ordering: .relaxed) == 3)
+    }
+
+    /// False if the pool did not take it.
+    private static func holdPlace(
+        _ pool: BlockingPool, _ shared: Shared, _ opened: DispatchSemaphore
+    ) async -> Bool {
+        do {
+            try await pool.run {
+                shared.begun.add(1, ordering: .relaxed)
+                opened.wait()
+                shared.ended.add(1, ordering: .relaxed)
+            }
+            return true
+        } catch { return false }
     }
 
     private static func stop(_ pool: BlockingPool) async {
