@@ -148,7 +148,6 @@ struct LogLineDecoder: ~Copyable {
         }
         batch.traceIDs.append(fields.traceID)
         batch.spanIDs.append(fields.spanID)
-        let start = batch.attributeEnds.last.map { Int($0) } ?? 0
         let form =
             body == nil
             ? (layout.spacing ?? []).rawValue
