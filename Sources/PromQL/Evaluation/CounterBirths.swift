@@ -21,9 +21,6 @@ final class CounterBirths: Sendable {
             job = labels["job"] ?? ""
             instance = labels["instance"] ?? ""
         }
-
-        /// Others are of many senders.
-        var isNamed: Bool { !job.isEmpty || !instance.isEmpty }
     }
 
     private struct Life {
@@ -122,7 +119,6 @@ final class CounterBirths: Sendable {
     private func isObserved(
         _ target: Target, _ labels: Labels, at first: Int64, _ own: [Life], _ known: inout Known
     ) throws(StoreError) -> Bool {
-        guard target.isNamed else { return own.contains { $0.vouches(at: first) } }
         if let up = try lives(.up, &known)[target] {
             return up.contains { $0.vouches(at: first) && $0.isFound(in: labels) }
         }
