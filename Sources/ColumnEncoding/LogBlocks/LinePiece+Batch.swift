@@ -1,3 +1,4 @@
+import Glibc
 import Telemetry
 
 extension LinePiece {
@@ -27,13 +28,11 @@ extension LinePiece {
 
     private static func hasOthers(_ types: [AttributeType]) -> Bool {
         // By bytes: a head has millions of cells.
-        let others: [AttributeType] = [.bytes, .array, .map]
-        let wanted = others.map { unsafeBitCast($0, to: UInt8.self) }
-        let (a, b, c) = (wanted[0], wanted[1], wanted[2])
-        return types.withUnsafeBytes { types in
-            var found = false
-            for type in types { found = found || type == a || type == b || type == c }
-            return found
+        types.withUnsafeBytes { types in
+            guard let start = types.baseAddress else { return false }
+            return [AttributeType.bytes, .array, .map].contains { other in
+                memchr(start, Int32(unsafeBitCast(other, to: UInt8.self)), types.count) != nil
+            }
         }
     }
 

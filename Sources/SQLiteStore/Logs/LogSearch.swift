@@ -64,22 +64,26 @@ struct LogSearch: Sendable {
     /// The rows of a batch that match, in order of direction.
     func rows(of batch: LogBatch) -> [Int] {
         guard range.overlaps(batch.times) else { return [] }
+        var candidates: [Int]?
+        // Before streams are made out: few batches hold what is looked for.
+        for piece in pieces {
+            candidates = Self.both(candidates, piece.rows(of: batch))
+            if candidates?.isEmpty ?? false { return [] }
+        }
         let streams = (0..<batch.shared.resources.count).map { index in
             LogStream.labels(of: batch.resource(at: UInt32(index)))
         }
         let accepted = streams.map { accepts($0) }
         guard accepted.contains(true) else { return [] }
-        var candidates: [Int]?
         let hasFields = asksFields(
             of: streams, hasBodies: batch.bodyTypes.contains { $0 != .empty })
         if hasFields, let trace = traceField {
             var rows = Set((0..<batch.count).filter { batch.traceIDs[$0] == trace.id })
             for piece in trace.pieces { rows.formUnion(piece.rows(of: batch)) }
-            candidates = rows.sorted()
+            candidates = Self.both(candidates, rows.sorted())
         }
-        for piece in hasFields ? pieces + fieldPieces : pieces {
-            let rows = piece.rows(of: batch)
-            candidates = candidates.map { known in known.filter(Set(rows).contains) } ?? rows
+        for piece in hasFields ? fieldPieces : [] {
+            candidates = Self.both(candidates, piece.rows(of: batch))
             if candidates?.isEmpty ?? false { return [] }
         }
         let isMatch = { (row: Int) in
@@ -88,6 +92,13 @@ struct LogSearch: Sendable {
         }
         let rows = candidates?.filter(isMatch) ?? (0..<batch.count).filter(isMatch)
         return ordered(rows) { batch.times[$0].nanoseconds }
+    }
+
+    /// What both hold; `known` is `nil` for all rows.
+    private static func both(_ known: [Int]?, _ rows: [Int]) -> [Int] {
+        guard let known else { return rows }
+        let rows = Set(rows)
+        return known.filter { rows.contains($0) }
     }
 
     /// The rows of a block that match, in order of direction.
